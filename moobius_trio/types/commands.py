@@ -1,0 +1,149 @@
+"""What leaves: the updates a service sends, the logins, and what a user's client sends up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import attrs
+
+from moobius_trio.types.events import Copy, FeatureCall, UnknownPayload
+from moobius_trio.types.ids import ChannelId, ServiceId, UserId, as_user_ids
+from moobius_trio.types.messages import Content, MessageDown
+from moobius_trio.types.people import Character, as_characters
+from moobius_trio.types.values import JsonValue, as_mapping
+from moobius_trio.types.widgets import Feature, Playground, StyleItem, as_features, as_style_items
+
+__all__ = (
+    "GenericUpdate",
+    "Ping",
+    "RawPayload",
+    "ServiceCommand",
+    "ServiceLogin",
+    "Update",
+    "UpdateChannelInfo",
+    "UpdateFeatures",
+    "UpdatePlayground",
+    "UpdateStyle",
+    "UpdateUserList",
+    "UserAction",
+    "UserCommand",
+    "UserEvent",
+    "UserLogin",
+    "UserMessage",
+)
+
+
+@attrs.frozen(kw_only=True)
+class UpdateUserList:
+    """The character list of the recipients becomes this, in this order."""
+
+    channel_id: ChannelId
+    user_list: tuple[Character, ...] = attrs.field(converter=as_characters)
+    recipients: tuple[UserId, ...] = attrs.field(default=(), converter=as_user_ids)
+
+
+@attrs.frozen(kw_only=True)
+class UpdateFeatures:
+    """The keys of the recipients become these; none hides them all."""
+
+    channel_id: ChannelId
+    features: tuple[Feature, ...] = attrs.field(converter=as_features)
+    recipients: tuple[UserId, ...] = attrs.field(default=(), converter=as_user_ids)
+
+
+@attrs.frozen(kw_only=True)
+class UpdatePlayground:
+    """The stage of the recipients becomes this."""
+
+    channel_id: ChannelId
+    content: Playground
+    recipients: tuple[UserId, ...] = attrs.field(default=(), converter=as_user_ids)
+
+
+@attrs.frozen(kw_only=True)
+class UpdateStyle:
+    """The style of the recipients' screens becomes this."""
+
+    channel_id: ChannelId
+    style: tuple[StyleItem, ...] = attrs.field(converter=as_style_items)
+    recipients: tuple[UserId, ...] = attrs.field(default=(), converter=as_user_ids)
+
+
+@attrs.frozen(kw_only=True)
+class UpdateChannelInfo:
+    """What is known of the band itself; it has no recipients and its data is free."""
+
+    channel_id: ChannelId
+    data: Mapping[str, JsonValue] = attrs.field(converter=as_mapping, hash=False)
+
+
+@attrs.frozen(kw_only=True)
+class GenericUpdate:
+    """An update whose body the program writes itself."""
+
+    data: Mapping[str, JsonValue] = attrs.field(converter=as_mapping, hash=False)
+
+
+@attrs.frozen(kw_only=True)
+class RawPayload:
+    """A frame of any type with any body, for what this version has no value for."""
+
+    type: str
+    body: JsonValue
+
+
+@attrs.frozen(kw_only=True)
+class ServiceLogin:
+    """The first frame of a service's connection. Its repr hides the token."""
+
+    service_id: ServiceId
+    access_token: str = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class UserLogin:
+    """The first frame of a user's connection. Its repr hides the token."""
+
+    access_token: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Ping:
+    """The heartbeat."""
+
+
+@attrs.frozen(kw_only=True)
+class UserAction:
+    """A user's client asks for something; ``subtype`` in the words of ``Action.subtype``."""
+
+    subtype: str
+    channel_id: ChannelId
+
+
+@attrs.frozen(kw_only=True)
+class UserMessage:
+    """A user's client sends a message up."""
+
+    channel_id: ChannelId
+    content: Content
+    recipients: tuple[UserId, ...] = attrs.field(default=(), converter=as_user_ids)
+    subtype: str = "text"
+
+
+Update: TypeAlias = (
+    UpdateUserList
+    | UpdateFeatures
+    | UpdatePlayground
+    | UpdateStyle
+    | UpdateChannelInfo
+    | GenericUpdate
+)
+ServiceCommand: TypeAlias = MessageDown | Update | ServiceLogin | Ping | RawPayload
+"""Everything a service sends."""
+
+UserCommand: TypeAlias = UserLogin | UserAction | UserMessage | FeatureCall | Ping
+"""Everything a user's client sends (docs/protocol/generation-0.md section 3.4)."""
+
+UserEvent: TypeAlias = MessageDown | Update | Copy | UnknownPayload
+"""Everything a user's client is sent."""

@@ -1,0 +1,94 @@
+"""What reaches a service: requests of users, key presses, receipts, and what nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+import attrs
+
+from moobius_trio.types.ids import ChannelId, RequestId, UserId
+from moobius_trio.types.messages import MessageUp
+from moobius_trio.types.values import JsonValue, as_mapping, as_tuple, empty_mapping
+
+__all__ = (
+    "Action",
+    "Copy",
+    "FeatureCall",
+    "FeatureCallArgument",
+    "PlatformError",
+    "ServiceEvent",
+    "UnknownPayload",
+)
+
+
+@attrs.frozen(kw_only=True)
+class Action:
+    """A request of a user's client (docs/protocol/generation-0.md section 3.3)."""
+
+    subtype: str
+    """``fetch_user_list``, ``fetch_features``, ``fetch_playground``, ``fetch_channel_info``,
+    ``join_channel``, ``leave_channel``, or the platform's own word for anything else."""
+    channel_id: ChannelId
+    sender: UserId
+
+
+@attrs.frozen(kw_only=True)
+class FeatureCallArgument:
+    """One filled-in field of a key's form."""
+
+    name: str
+    value: str | int
+
+
+def _as_arguments(values: Iterable[FeatureCallArgument]) -> tuple[FeatureCallArgument, ...]:
+    return as_tuple(values)
+
+
+@attrs.frozen(kw_only=True)
+class FeatureCall:
+    """A key press."""
+
+    feature_id: str
+    channel_id: ChannelId
+    sender: UserId
+    arguments: tuple[FeatureCallArgument, ...] = attrs.field(default=(), converter=_as_arguments)
+
+    @property
+    def values(self) -> dict[str, str | int]:
+        """The filled-in fields: name to value. Of two with one name the last counts."""
+        return {argument.name: argument.value for argument in self.arguments}
+
+
+@attrs.frozen(kw_only=True)
+class Copy:
+    """The platform's receipt for one of our frames. ``status`` False is a refusal."""
+
+    request_id: RequestId
+    origin_type: str
+    status: bool
+    context: Mapping[str, JsonValue] = attrs.field(
+        factory=empty_mapping, converter=as_mapping, hash=False
+    )
+
+
+@attrs.frozen(kw_only=True)
+class PlatformError:
+    """A frame of the platform's host instead of one of the protocol: it has no type."""
+
+    message: str
+    connection_id: str | None = None
+    request_id: RequestId | None = None
+
+
+@attrs.frozen(kw_only=True)
+class UnknownPayload:
+    """A frame whose type this version does not know."""
+
+    type: str
+    frame: Mapping[str, JsonValue] = attrs.field(converter=as_mapping, hash=False)
+    """The whole frame as it came, with its type."""
+
+
+ServiceEvent: TypeAlias = MessageUp | Action | FeatureCall | Copy | PlatformError | UnknownPayload
+"""Everything a service's socket can bring."""

@@ -1,0 +1,76 @@
+"""What is said: messages up from users, messages down to users, and what they contain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from moobius_trio.types.ids import NO_SENDER, ChannelId, MessageId, UserId, as_user_ids
+from moobius_trio.types.values import JsonValue, as_mapping, empty_mapping
+
+__all__ = ("Content", "MessageDown", "MessageUp")
+
+
+@attrs.frozen(kw_only=True)
+class Content:
+    """What a message says: a text, or the address of a picture, sound or file.
+
+    ``extra`` holds whatever else the wire object had, read-only; it is sent on unchanged.
+    """
+
+    text: str | None = None
+    path: str | None = None
+    extra: Mapping[str, JsonValue] = attrs.field(
+        factory=empty_mapping, converter=as_mapping, hash=False
+    )
+
+
+@attrs.frozen(kw_only=True)
+class MessageUp:
+    """A message that a user sent up (docs/protocol/generation-0.md section 3.3)."""
+
+    channel_id: ChannelId
+    sender: UserId
+    content: Content = Content()
+    recipients: tuple[UserId, ...] = attrs.field(default=(), converter=as_user_ids)
+    """Whom the user picked, in order. Empty: the Service."""
+    subtype: str = "text"
+    """``text``, ``image``, ``audio``, ``file``, ``card`` or a word of the platform's."""
+    timestamp: int = 0
+    """Milliseconds since 1970, by the platform's clock."""
+    msg_id: MessageId = MessageId("")
+
+    @property
+    def text(self) -> str | None:
+        """The text; None when the message is no text."""
+        return self.content.text if self.subtype == "text" else None
+
+    @property
+    def to_service(self) -> bool:
+        """True when the user spoke to the Service (∞) and to nobody else."""
+        return not self.recipients
+
+
+def _as_content(value: Content | str) -> Content:
+    return Content(text=value) if isinstance(value, str) else value
+
+
+@attrs.frozen(kw_only=True)
+class MessageDown:
+    """A message for users (docs/protocol/generation-0.md section 3.2)."""
+
+    channel_id: ChannelId
+    content: Content = attrs.field(converter=_as_content)
+    recipients: tuple[UserId, ...] = attrs.field(default=(), converter=as_user_ids)
+    sender: UserId = NO_SENDER
+    subtype: str = "text"
+    timestamp: int | None = None
+    """Milliseconds since 1970. None until it is sent: the time of sending is filled in."""
+    relayed: bool = False
+    """True for an upward message turned round: it is written in the wire's second shape."""
+
+    @property
+    def text(self) -> str | None:
+        """The text; None when the message is no text."""
+        return self.content.text if self.subtype == "text" else None

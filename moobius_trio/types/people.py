@@ -1,0 +1,48 @@
+"""Characters: the people of a band and the figures a service makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import attrs
+
+from moobius_trio.types.ids import UserId
+from moobius_trio.types.values import as_tuple
+
+__all__ = ("Character", "NewCharacter", "as_characters")
+
+
+@attrs.frozen(kw_only=True)
+class Character:
+    """A row of a user's character list: a person, or a figure that a service made.
+
+    Wire: docs/protocol/generation-0.md section 2.2.
+    """
+
+    user_id: UserId
+    username: str = ""
+    """The account's name; for a figure of a service its kind, such as ``Mickey``."""
+    nickname: str = ""
+    """The name that others see."""
+    avatar: str = ""
+    """The address of a picture; empty for none."""
+    description: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class NewCharacter:
+    """What ``ensure_characters`` needs to make a figure, or to find it again by its key."""
+
+    key: str
+    """The service's own name for the figure; the same key gives the same figure after a restart."""
+    nickname: str
+    username: str = attrs.field(default=attrs.Factory(lambda self: self.key, takes_self=True))
+    avatar: str | Path = ""
+    """An address, or the path of a local picture, which is then uploaded."""
+    description: str = ""
+
+
+def as_characters(values: Iterable[Character]) -> tuple[Character, ...]:
+    """The characters as a tuple."""
+    return as_tuple(values)
