@@ -1,0 +1,250 @@
+"""The objects of the wire whose keys or nesting differ from our flat values.
+
+A field's name is the key on the wire. A field without a default is a key that must be there
+(docs/protocol/generation-0.md sections 2.2 and 3); keys that are not named are ignored. No
+checking here: the converter structures these, ``value`` only moves what it found.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NewType
+
+import attrs
+
+from moobius_trio.types import (
+    ChannelId,
+    Character,
+    Content,
+    Copy,
+    Feature,
+    FeatureCall,
+    FeatureCallArgument,
+    JsonValue,
+    MessageDown,
+    MessageId,
+    MessageUp,
+    Playground,
+    RequestId,
+    StyleItem,
+    UpdateFeatures,
+    UpdatePlayground,
+    UpdateStyle,
+    UpdateUserList,
+    UserId,
+    UserMessage,
+)
+
+__all__ = (
+    "CharacterShape",
+    "CopyShape",
+    "FeatureCallShape",
+    "FeaturesShape",
+    "JsonObject",
+    "MessageDownShape",
+    "MessageUpShape",
+    "PlaygroundShape",
+    "ProfileShape",
+    "StyleShape",
+    "UserListShape",
+    "UserMessageShape",
+)
+
+JsonObject = NewType("JsonObject", dict[str, JsonValue])
+"""An object whose content is free."""
+
+_ABSENT: Final = object()
+
+# A shape lives for one call: left mutable, because a frozen one takes twice as long to make.
+
+
+@attrs.define
+class _MessageContext:
+    sender: UserId
+    recipients: tuple[UserId, ...]
+
+
+@attrs.define
+class MessageUpShape:
+    """Sender and recipients are those of ``context``; the list beside it is not read."""
+
+    subtype: str
+    channel_id: ChannelId
+    timestamp: int
+    msg_id: MessageId
+    content: Content
+    context: _MessageContext
+
+    def value(self) -> MessageUp:
+        return MessageUp(
+            channel_id=self.channel_id,
+            sender=self.context.sender,
+            content=self.content,
+            recipients=self.context.recipients,
+            subtype=self.subtype,
+            timestamp=self.timestamp,
+            msg_id=self.msg_id,
+        )
+
+
+@attrs.define
+class MessageDownShape:
+    """Both shapes of section 3.2; the one with a ``msg_id`` is an upward message turned round."""
+
+    subtype: str
+    channel_id: ChannelId
+    content: Content
+    recipients: tuple[UserId, ...]
+    sender: UserId
+    timestamp: int
+    msg_id: object = _ABSENT
+
+    def value(self) -> MessageDown:
+        return MessageDown(
+            channel_id=self.channel_id,
+            content=self.content,
+            recipients=self.recipients,
+            sender=self.sender,
+            subtype=self.subtype,
+            timestamp=self.timestamp,
+            relayed=self.msg_id is not _ABSENT,
+        )
+
+
+@attrs.define
+class UserMessageShape:
+    """A user's message; its timestamp is not read, since the platform stamps by its own clock."""
+
+    subtype: str
+    channel_id: ChannelId
+    content: Content
+    recipients: tuple[UserId, ...]
+
+    def value(self) -> UserMessage:
+        return UserMessage(
+            channel_id=self.channel_id,
+            content=self.content,
+            recipients=self.recipients,
+            subtype=self.subtype,
+        )
+
+
+@attrs.define
+class FeatureCallShape:
+    """A key press; the list of arguments is there even for a key that has none."""
+
+    feature_id: str
+    channel_id: ChannelId
+    sender: UserId
+    arguments: tuple[FeatureCallArgument, ...]
+
+    def value(self) -> FeatureCall:
+        return FeatureCall(
+            feature_id=self.feature_id,
+            channel_id=self.channel_id,
+            sender=self.sender,
+            arguments=self.arguments,
+        )
+
+
+@attrs.define
+class CopyShape:
+    """A receipt."""
+
+    request_id: RequestId
+    origin_type: str
+    status: bool
+    context: JsonObject
+
+    def value(self) -> Copy:
+        return Copy(
+            request_id=self.request_id,
+            origin_type=self.origin_type,
+            status=self.status,
+            context=self.context,
+        )
+
+
+@attrs.define
+class ProfileShape:
+    """The part of a character that its owner writes: three texts, none of them null."""
+
+    nickname: str
+    description: str
+    avatar: str
+
+    def character(self, user_id: UserId, username: str | None) -> Character:
+        return Character(
+            user_id=user_id,
+            username=username or "",
+            nickname=self.nickname,
+            avatar=self.avatar,
+            description=self.description,
+        )
+
+
+@attrs.define
+class CharacterShape:
+    """A row of a character list (section 2.2)."""
+
+    user_id: UserId
+    user_context: ProfileShape
+    username: str | None = None
+
+    def value(self) -> Character:
+        return self.user_context.character(self.user_id, self.username)
+
+
+@attrs.define
+class UserListShape:
+    """The body of an update of the character list."""
+
+    channel_id: ChannelId
+    recipients: tuple[UserId, ...]
+    userlist: tuple[Character, ...]
+
+    def value(self) -> UpdateUserList:
+        return UpdateUserList(
+            channel_id=self.channel_id, user_list=self.userlist, recipients=self.recipients
+        )
+
+
+@attrs.define
+class FeaturesShape:
+    """The body of an update of the keys."""
+
+    channel_id: ChannelId
+    recipients: tuple[UserId, ...]
+    features: tuple[Feature, ...]
+
+    def value(self) -> UpdateFeatures:
+        return UpdateFeatures(
+            channel_id=self.channel_id, features=self.features, recipients=self.recipients
+        )
+
+
+@attrs.define
+class PlaygroundShape:
+    """The body of an update of the stage."""
+
+    channel_id: ChannelId
+    recipients: tuple[UserId, ...]
+    content: Playground
+
+    def value(self) -> UpdatePlayground:
+        return UpdatePlayground(
+            channel_id=self.channel_id, content=self.content, recipients=self.recipients
+        )
+
+
+@attrs.define
+class StyleShape:
+    """The body of an update of the style."""
+
+    channel_id: ChannelId
+    recipients: tuple[UserId, ...]
+    content: tuple[StyleItem, ...]
+
+    def value(self) -> UpdateStyle:
+        return UpdateStyle(
+            channel_id=self.channel_id, style=self.content, recipients=self.recipients
+        )
