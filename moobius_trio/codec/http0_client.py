@@ -1,0 +1,244 @@
+"""Generation 0 over HTTP, the client's side: what is posted, and what a good reply holds.
+
+Bodies only: no path, no header and no request. Facts: docs/protocol/generation-0.md section 2.
+A ``decode_…`` is given the ``data`` that ``decode_reply`` returned and raises
+``MalformedPayload`` when it is not of the shape that section 2.2 says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+from moobius_trio.codec.converter import structure
+from moobius_trio.codec.shapes import ProfileShape
+from moobius_trio.codec.text import MAX_REPLY_BYTES, dump, parse_object
+from moobius_trio.errors import ApiError, MalformedPayload
+from moobius_trio.types import (
+    ChannelId,
+    Character,
+    GroupId,
+    Secret,
+    ServiceId,
+    ServiceInfo,
+    Tokens,
+    UploadTarget,
+    UserId,
+)
+
+__all__ = (
+    "decode_character",
+    "decode_characters",
+    "decode_group",
+    "decode_profile",
+    "decode_reply",
+    "decode_service_id",
+    "decode_services",
+    "decode_tokens",
+    "decode_upload_target",
+    "decode_user_info",
+    "decode_user_list",
+    "encode_binding",
+    "encode_create_character",
+    "encode_create_group",
+    "encode_create_service",
+    "encode_fetch_profile",
+    "encode_refresh",
+    "encode_sign_in",
+)
+
+_SUCCESS: Final = 10_000
+_LONGEST_WORDS: Final = 300
+
+
+@attrs.define(repr=False)
+class _Authentication:
+    AccessToken: str
+    RefreshToken: str | None = None
+
+
+@attrs.define(repr=False)
+class _AuthenticationData:
+    AuthenticationResult: _Authentication
+
+
+@attrs.define
+class _Service:
+    service_id: ServiceId
+    channel_ids: tuple[ChannelId, ...]
+
+
+@attrs.define
+class _ServiceIdData:
+    service_id: ServiceId
+
+
+@attrs.define
+class _UserListData:
+    userlist: tuple[Character, ...]
+
+
+@attrs.define
+class _Profile:
+    user_context: ProfileShape
+    username: str | None = None
+
+
+@attrs.define
+class _GroupData:
+    group_id: GroupId
+
+
+@attrs.define(repr=False)
+class _UploadData:
+    url: str
+    fields: dict[str, str]
+
+
+@attrs.define
+class _UserInfoData:
+    sub: UserId
+
+
+def _bytes(body: dict[str, object]) -> bytes:
+    return dump(body).encode()
+
+
+def encode_sign_in(email: str, password: Secret) -> bytes:
+    """The body of ``POST /auth/sign_in``."""
+    return _bytes({"username": email, "password": password.reveal()})
+
+
+def encode_refresh(email: str, refresh: Secret) -> bytes:
+    """The body of ``POST /auth/refresh``."""
+    return _bytes({"username": email, "refresh_token": refresh.reveal()})
+
+
+def encode_create_service(description: str) -> bytes:
+    """The body of ``POST /service/create``."""
+    return _bytes({"description": description})
+
+
+def encode_binding(service_id: ServiceId, channel_id: ChannelId) -> bytes:
+    """The body of ``POST /service/bind`` and of ``POST /service/unbind``."""
+    return _bytes({"channel_id": channel_id, "service_id": service_id})
+
+
+def encode_fetch_profile(user_id: UserId) -> bytes:
+    """The body of ``POST /user/fetch_profile``: a list of one."""
+    return _bytes({"userlist": [user_id]})
+
+
+def encode_create_character(
+    service_id: ServiceId, username: str, nickname: str, avatar: str, description: str
+) -> bytes:
+    """The body of ``POST /service/user/create``: its profile has another key than in replies."""
+    profile = {"nickname": nickname, "avatar": avatar, "description": description}
+    return _bytes({"service_id": service_id, "username": username, "context": profile})
+
+
+def encode_create_group(group_id: GroupId, user_ids: Iterable[UserId]) -> bytes:
+    """The body of ``POST /service/group/create``."""
+    return _bytes({"group_id": group_id, "members": list(user_ids)})
+
+
+def decode_reply(content: bytes, *, path: str, status: int) -> object:
+    """The ``data`` of a reply's envelope; None when a good reply has none.
+
+    The HTTP status decides nothing; it is only told (section 2.1).
+
+    Args:
+        content: the whole body.
+        path: the path of the call, for the error.
+        status: the HTTP status, for the error.
+
+    Raises:
+        ApiError: the envelope says failure, or there is no envelope: not JSON, no ``code``.
+    """
+    try:
+        envelope = parse_object(content, "reply", max_bytes=MAX_REPLY_BYTES)
+    except MalformedPayload as exc:
+        raise ApiError(path, str(exc), status=status) from None
+    code = envelope.get("code")
+    if type(code) is not int:
+        words = _words(envelope, "the reply has no envelope")
+        raise ApiError(path, words, status=status)
+    if code != _SUCCESS:
+        raise ApiError(path, _words(envelope, "no reason given"), code=code, status=status)
+    return envelope.get("data")
+
+
+def _words(envelope: dict[str, object], otherwise: str) -> str:
+    """The platform's own words, on one line; some say them in ``message``."""
+    for key in ("msg", "message"):
+        words = envelope.get(key)
+        if isinstance(words, str) and words.strip():
+            return " ".join(words[:_LONGEST_WORDS].split())
+    return otherwise
+
+
+def decode_tokens(data: object) -> Tokens:
+    """The tokens of a sign-in; of a refresh without a refresh token."""
+    shape = structure(data, _AuthenticationData, what="tokens", at="data").AuthenticationResult
+    refresh = None if shape.RefreshToken is None else Secret(shape.RefreshToken)
+    return Tokens(access=Secret(shape.AccessToken), refresh=refresh)
+
+
+def decode_services(data: object) -> tuple[ServiceInfo, ...]:
+    """The account's services, in the order of the platform."""
+    rows = structure(data, tuple[_Service, ...], what="service list", at="data")
+    return tuple(
+        ServiceInfo(service_id=row.service_id, channel_ids=row.channel_ids) for row in rows
+    )
+
+
+def decode_service_id(data: object) -> ServiceId:
+    """The id of a service just created."""
+    return structure(data, _ServiceIdData, what="service", at="data").service_id
+
+
+def decode_user_list(data: object) -> tuple[Character, ...]:
+    """The members of a band: an object with the list in it."""
+    return structure(data, _UserListData, what="user list", at="data").userlist
+
+
+def decode_characters(data: object) -> tuple[Character, ...]:
+    """The characters of a service: the list itself."""
+    return structure(data, tuple[Character, ...], what="characters", at="data")
+
+
+def decode_character(data: object) -> Character:
+    """One character."""
+    return structure(data, Character, what="character", at="data")
+
+
+def decode_profile(data: object, user_id: UserId) -> Character:
+    """One user's profile out of the object that has it under the user's id."""
+    profiles = structure(data, dict[str, object], what="profile", at="data")
+    if user_id not in profiles:
+        raise MalformedPayload("profile", [f"required field missing @ data.{user_id}"])
+    profile = structure(profiles[user_id], _Profile, what="profile", at=f"data.{user_id}")
+    return profile.user_context.character(user_id, profile.username)
+
+
+def decode_group(data: object) -> GroupId:
+    """A group's id: a bare text was seen live, an object is what the original wanted."""
+    if isinstance(data, str):
+        return GroupId(data)
+    return structure(data, _GroupData, what="group", at="data").group_id
+
+
+def decode_upload_target(data: object) -> UploadTarget:
+    """Where to post a file; ``fields`` keeps its order and has at least ``key``."""
+    shape = structure(data, _UploadData, what="upload target", at="data")
+    if "key" not in shape.fields:  # the uploaded file's address ends with it (section 2.3)
+        raise MalformedPayload("upload target", ["required field missing @ data.fields.key"])
+    return UploadTarget(url=shape.url, fields=MappingProxyType(shape.fields))
+
+
+def decode_user_info(data: object) -> UserId:
+    """The id of the account's own user (section 3.4)."""
+    return structure(data, _UserInfoData, what="user info", at="data").sub
