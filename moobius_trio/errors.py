@@ -16,6 +16,8 @@ __all__ = (
     "ConfigError",
     "ConnectionLost",
     "EmailTaken",
+    "HandlerTimedOut",
+    "JobError",
     "LoginRejected",
     "MalformedPayload",
     "MessageTooLarge",
@@ -234,6 +236,24 @@ class ConnectionLost(MoobiusError):
         self.reason = reason
 
 
+class HandlerTimedOut(MoobiusError):
+    """A handler ran longer than its limit and was cancelled; other events go on.
+
+    Attributes:
+        handler: class and method.
+        seconds: the limit (``handler_seconds`` in service.json).
+    """
+
+    def __init__(self, handler: str, seconds: float) -> None:
+        super().__init__(
+            f"{handler} was cancelled after {seconds:g} s. Long work belongs in "
+            "self.start_soon(fn, …), blocking work in self.run_sync(fn); the limit is "
+            "handler_seconds in service.json."
+        )
+        self.handler = handler
+        self.seconds = seconds
+
+
 class ServiceStopped(MoobiusError):
     """The service is not running, so what was asked of it will not happen.
 
@@ -258,6 +278,20 @@ class CallbackError(MoobiusError, TypeError):
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(f"{where} {problem}")
         self.where = where
+
+
+class JobError(MoobiusError, ValueError):
+    """A job cannot be made or found: its schedule, its function or its name is wrong.
+
+    Attributes:
+        where: what was to be a job, such as ``@cron on Demo.nightly``.
+        problem: what is wrong with it, with the remedy.
+    """
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(f"{where}: {problem}")
+        self.where = where
+        self.problem = problem
 
 
 class MovedError(MoobiusError, TypeError, AttributeError):
