@@ -1,0 +1,188 @@
+"""service.json, db.json and the environment become values; a fault is one line that names its key.
+
+Nothing is written here, and a password is never shown: neither in an error nor in the log.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import attrs
+import structlog
+
+from moobius_trio.config.files import decode_config, kind_of, parse_config, read_config, suggest
+from moobius_trio.config.settings import (
+    SETTINGS_TABLE,
+    Settings,
+    WrongValue,
+    is_loopback,
+    read_flag,
+    read_text,
+)
+from moobius_trio.database import ContainerSpec
+from moobius_trio.errors import ConfigError
+from moobius_trio.types import JsonValue
+
+__all__ = ("load_database_settings", "load_settings")
+
+log = structlog.get_logger()
+
+LOCAL = "local-"
+"""How every id begins that the local platform gives."""
+
+_VARIABLES = {"email": "MOOBIUS_EMAIL", "password": "MOOBIUS_PASSWORD"}
+_PASSWORD_FILE = "MOOBIUS_PASSWORD_FILE"  # noqa: S105 - the name of a variable
+
+
+def load_settings(path: Path, *, environ: Mapping[str, str]) -> Settings:
+    """The settings that a service.json and the environment give.
+
+    ``MOOBIUS_EMAIL``, ``MOOBIUS_PASSWORD`` and ``MOOBIUS_PASSWORD_FILE`` (a path, relative to
+    the working directory) win over the file; an empty variable counts as absent. A password in
+    a file that its group or others may read is warned of once.
+
+    Args:
+        path: the file, as docs/protocol/generation-0.md section 7.1 has it, with the further
+            keys of docs/architecture.md section 10.
+        environ: the environment, such as ``os.environ``.
+
+    Raises:
+        ConfigError: the file cannot be read, is not JSON, or a key is unknown, missing or wrong;
+            or a ``local-`` id stands beside an address that is not this machine.
+    """
+    content, shared = read_config(path)
+    found = parse_config(decode_config(content, path), path)
+    if not isinstance(found, dict):
+        raise ConfigError(str(path), f"must be an object {{…}}, not {kind_of(found)}")
+    if shared and found.get("password"):
+        _warn_of_shared_password(path)
+    found, origin = _with_environment(found, environ)
+    known = [setting.key for setting in SETTINGS_TABLE]
+    for key in found:
+        if key not in known:
+            raise ConfigError(f"{path}, key {key!r}", "is not a setting", suggest(key, known))
+    values: dict[str, Any] = {"path": path}
+    for setting in SETTINGS_TABLE:
+        where = origin.get(setting.key, f"{path}, key {setting.key}")
+        if setting.key in found:
+            try:
+                values[setting.key] = setting.read(found[setting.key])
+            except WrongValue as exc:
+                raise ConfigError(where, exc.problem, exc.remedy) from None
+        elif setting.required:
+            variable = _VARIABLES.get(setting.key)
+            raise ConfigError(
+                where, "is missing", "Add it" + (f" or set {variable}" if variable else "")
+            )
+    settings = Settings(**values)
+    _refuse_local_ids_elsewhere(settings, path)
+    return settings
+
+
+def load_database_settings(path: Path) -> tuple[ContainerSpec, ...]:
+    """The containers that a db.json names, in its order.
+
+    Which engines there are and what ``settings`` mean to them is the storage's to say.
+
+    Raises:
+        ConfigError: the file cannot be read or is not a list of objects with the keys of
+            docs/protocol/generation-0.md section 7.2, or a name is no attribute name or stands
+            twice. The entry is named by number.
+    """
+    content, shared = read_config(path)
+    found = parse_config(decode_config(content, path), path)
+    if not isinstance(found, list):
+        raise ConfigError(str(path), f"must be a list [{{…}}, …], not {kind_of(found)}")
+    specs: dict[str, ContainerSpec] = {}
+    for number, entry in enumerate(found, 1):
+        where = f"{path}, entry {number}"
+        spec = _container_spec(entry, where)
+        if spec.name in specs:
+            raise ConfigError(where, f"names {spec.name!r} a second time", "Give it another name")
+        specs[spec.name] = spec
+    if shared and any(spec.settings.get("password") for spec in specs.values()):
+        _warn_of_shared_password(path)
+    return tuple(specs.values())
+
+
+def _with_environment(
+    found: dict[str, object], environ: Mapping[str, str]
+) -> tuple[dict[str, object], dict[str, str]]:
+    """The file's values with the environment's in their place, and where the latter come from."""
+    values, origin = dict(found), {}
+    for key, variable in _VARIABLES.items():
+        if environ.get(variable):
+            values[key], origin[key] = environ[variable], variable
+    if file_name := environ.get(_PASSWORD_FILE):
+        if "password" in origin:
+            raise ConfigError(
+                _PASSWORD_FILE, f"is set beside {_VARIABLES['password']}", "Unset one of them"
+            )
+        file = Path(file_name)
+        text = decode_config(read_config(file)[0], file)
+        values["password"] = text.removesuffix("\n").removesuffix("\r")
+        origin["password"] = f"{_PASSWORD_FILE} ({file})"
+    return values, origin
+
+
+def _warn_of_shared_password(path: Path) -> None:
+    log.warning(
+        "other users of this machine can read a password",
+        file=str(path),
+        remedy=f"chmod 600 {path}, or set {_VARIABLES['password']} and remove it from the file",
+    )
+
+
+def _refuse_local_ids_elsewhere(settings: Settings, path: Path) -> None:
+    """A ``local-`` id means nothing to any other platform than the one on this machine."""
+    addresses = (settings.http_server_uri, settings.ws_server_uri)
+    away = next((address for address in addresses if not is_loopback(address)), None)
+    if away is None:
+        return
+    ids = (("service_id", settings.service_id or ""), *(("channels", x) for x in settings.channels))
+    for key, text in ids:
+        if text.startswith(LOCAL):
+            raise ConfigError(
+                f"{path}, key {key}",
+                f"{text!r} is an id of the local platform, but {away} is not on this machine",
+                "Put in the id that this platform gave, or the local platform's address",
+            )
+
+
+def _container_spec(entry: object, where: str) -> ContainerSpec:
+    if not isinstance(entry, dict):
+        raise ConfigError(where, f"must be an object {{…}}, not {kind_of(entry)}")
+    known = [field.name for field in attrs.fields(ContainerSpec)]
+    for key in entry:
+        if key not in known:
+            raise ConfigError(f"{where}, key {key!r}", "is not known", suggest(key, known))
+    for key in ("name", "implementation"):
+        if key not in entry:
+            raise ConfigError(f"{where}, key {key}", "is missing", "Add it")
+    values: dict[str, Any] = {}
+    for key, value in entry.items():
+        try:
+            values[key] = _read_container_key(key, value)
+        except WrongValue as exc:
+            raise ConfigError(f"{where}, key {key}", exc.problem, exc.remedy) from None
+    return ContainerSpec(**values)
+
+
+def _read_container_key(key: str, value: object) -> object:
+    match key:
+        case "name":
+            name = read_text(value)
+            if not name.isidentifier() or name.startswith("_") or keyword.iskeyword(name):
+                raise WrongValue(f"{name!r} cannot be written as an attribute of a band")
+            return name
+        case "implementation":
+            return read_text(value)
+        case "load" | "clear":
+            return read_flag(value)
+        case _:
+            if not isinstance(value, dict):
+                raise WrongValue(f"must be an object {{…}}, not {kind_of(value)}")
+            return cast("Mapping[str, JsonValue]", value)
