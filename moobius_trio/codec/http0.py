@@ -24,6 +24,7 @@ from moobius_trio.codec.http0_client import (
     encode_fetch_profile,
     encode_refresh,
     encode_sign_in,
+    upload_address,
 )
 from moobius_trio.codec.http0_server import (
     Binding,
@@ -92,6 +93,7 @@ __all__ = (
     "service_id_data",
     "services_data",
     "tokens_data",
+    "upload_address",
     "upload_target_data",
     "user_info_data",
     "user_list_data",

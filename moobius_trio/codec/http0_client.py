@@ -48,6 +48,7 @@ __all__ = (
     "encode_fetch_profile",
     "encode_refresh",
     "encode_sign_in",
+    "upload_address",
 )
 
 _SUCCESS: Final = 10_000
@@ -237,6 +238,13 @@ def decode_upload_target(data: object) -> UploadTarget:
     if "key" not in shape.fields:  # the uploaded file's address ends with it (section 2.3)
         raise MalformedPayload("upload target", ["required field missing @ data.fields.key"])
     return UploadTarget(url=shape.url, fields=MappingProxyType(shape.fields))
+
+
+def upload_address(target: UploadTarget) -> str:
+    """Where a file posted to ``target`` is found afterwards: both texts joined (section 2.3)."""
+    if "key" not in target.fields:
+        raise MalformedPayload("upload target", ["required field missing @ fields.key"])
+    return target.url + target.fields["key"]
 
 
 def decode_user_info(data: object) -> UserId:

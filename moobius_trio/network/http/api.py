@@ -1,0 +1,112 @@
+"""The platform's HTTP API as a service sees it: one object with the original's method names.
+
+What a call asks and gives is in the modules by subject, the tokens are in auth.py. Nothing but
+opening it and naming the account's own methods belongs here.
+"""
+
+from __future__ import annotations
+
+import random as random_module
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import trio
+
+from moobius_trio.network.http.address import parse_base_address
+from moobius_trio.network.http.auth import Account
+from moobius_trio.network.http.channels import ChannelCalls
+from moobius_trio.network.http.files import FileCalls
+from moobius_trio.network.http.services import ServiceCalls
+from moobius_trio.network.http.users import UserCalls
+from moobius_trio.types import RunSync, Secret
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ("HttpApi", "open_http_api")
+
+
+class HttpApi(ServiceCalls, ChannelCalls, UserCalls, FileCalls):
+    """Every call of the platform's HTTP API (docs/protocol/generation-0.md section 2).
+
+    Made by ``open_http_api``; ``authenticate`` comes first. All calls may run side by side. For
+    each of them:
+
+    - It takes at most 45 s, not counting pauses of up to 60 s that the platform asks for; posting
+      a file takes at most 150 s. Those that can be done twice are tried up to four times.
+    - Raises ``ApiError`` for everything else than a good answer, ``SignInRefused`` or
+      ``Unreachable`` if the token was spent and none is to be had, ``RuntimeError`` before
+      ``authenticate``. None is never an error in disguise.
+    - Cancelled, it stops at once; whether the platform has done it is then unknown.
+    """
+
+    def __init__(self, account: Account, run_sync: RunSync) -> None:
+        self._account = account
+        self._run_sync = run_sync
+
+    @property
+    def access_token(self) -> Secret:
+        """The token for the next login. A ``RuntimeError`` before ``authenticate``."""
+        return self._account.access_token
+
+    async def authenticate(self) -> None:
+        """Sign in with e-mail and password.
+
+        Raises:
+            SignInRefused: the platform said no.
+            Unreachable: it did not answer.
+            ApiError: it answered neither yes nor no.
+        """
+        await self._account.sign_in()
+
+    async def refresh(self) -> None:
+        """Get a new access token with the refresh token; the old one stays if that fails."""
+        await self._account.refresh()
+
+    async def renew(self) -> None:
+        """Refresh, and sign in if that fails. Tasks that ask at the same time share one renewal.
+
+        Raises:
+            SignInRefused, Unreachable, ApiError: as ``authenticate``; the old token stays.
+        """
+        await self._account.renew()
+
+    async def keep_tokens_fresh(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """A task beside the others: refresh every 6 hours, sign in every 7 days, until cancelled.
+
+        Ready at once. A failure is logged and tried again; it raises nothing
+        (docs/protocol/generation-0.md section 2.4).
+        """
+        await self._account.keep_fresh(task_status=task_status)
+
+
+@asynccontextmanager
+async def open_http_api(
+    base_url: str,
+    *,
+    email: str,
+    password: Secret,
+    run_sync: RunSync,
+    transport: httpx.AsyncBaseTransport | None = None,
+    random: random_module.Random | None = None,
+) -> AsyncIterator[HttpApi]:
+    """The API of the platform at ``base_url``, for one account; nothing is sent yet.
+
+    Connections are opened as needed and closed at the end of the block. ``run_sync`` reads files;
+    ``transport`` stands in for the network in tests; ``random`` spreads the pauses between
+    attempts.
+
+    Raises:
+        ConfigError: ``base_url`` (``http_server_uri``) is no address, or plain http to another
+            machine.
+    """
+    address = parse_base_address(base_url)
+    from moobius_trio.network.http.client import open_client  # late: it imports httpx
+
+    source = random if random is not None else random_module.Random()  # noqa: S311 (no secret)
+    async with open_client(address, transport=transport, random=source) as client:
+        account = Account(client, email=email, password=password, random=source)
+        yield HttpApi(account, run_sync)

@@ -1,0 +1,199 @@
+"""The one place that makes requests: limits, sizes, headers, and what counts as a reply.
+
+The only module of the package that imports httpx; `open_http_api` imports it late, because httpx
+takes longer to import than everything else here. Which calls exist is not its business, nor are
+tokens, except that they go to the platform's own origin and nowhere else.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TypeVar
+
+import httpx
+import trio
+
+from moobius_trio.codec.http0 import decode_reply
+from moobius_trio.codec.text import MAX_REPLY_BYTES
+from moobius_trio.errors import ApiError, MalformedPayload
+from moobius_trio.network.http.address import BaseAddress
+from moobius_trio.network.http.calls import PATIENT, QUICK, Call, NoReply, Reply
+from moobius_trio.network.http.retry import read_retry_after, with_retries
+from moobius_trio.types import Secret
+
+__all__ = ("Client", "open_client")
+
+T = TypeVar("T")
+
+CLOSE_SECONDS = 1.0
+LIMITS = httpx.Timeout(connect=5, read=15, write=15, pool=30)
+"""Seconds for one step each; the limits of a whole call are in ``calls.Patience``."""
+
+HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": "moobius_trio",
+}
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class Client:
+    """Makes calls to one platform."""
+
+    def __init__(
+        self, http: httpx.AsyncClient, address: BaseAddress, random: random.Random
+    ) -> None:
+        self._http = http
+        self.address = address
+        self._random = random
+
+    async def request(
+        self, call: Call, decode: Callable[[object], T], *, token: Secret | None = None
+    ) -> T:
+        """Make a call and give the data of its answer, decoded.
+
+        At most 30 s for an attempt, 45 s for all; made again as ``with_retries`` says. ``token``
+        goes along as the bearer token. Cancellation closes the connection that was in use.
+
+        Raises:
+            ApiError: everything else than a good answer: ``code`` is set when the platform
+                refused, ``unreachable`` is true when it did not answer.
+        """
+
+        def build() -> httpx.Request:
+            return self._http.build_request(
+                call.method,
+                self.address.join(call.path),
+                params=dict(call.query) or None,
+                content=call.body,
+                headers=_headers(call, token),
+            )
+
+        async def attempt(seconds: float) -> Reply:
+            return await self._exchange(build(), call.path, seconds)
+
+        reply = await with_retries(
+            attempt,
+            path=call.path,
+            idempotent=call.idempotent,
+            patience=QUICK,
+            random=self._random,
+        )
+        try:
+            # Nested, so that no local variable holds what may be tokens (see calls.py).
+            return decode(decode_reply(reply.content, path=call.path, status=reply.status))
+        except MalformedPayload as fault:
+            raise ApiError(call.path, str(fault), status=reply.status) from None
+
+    async def post_file(
+        self, url: str, fields: Mapping[str, str], name: str, content: bytes, *, path: str
+    ) -> None:
+        """Post a file as a form, without a token: ``fields`` in order, then the part ``file``.
+
+        Only HTTP 204 is success (docs/protocol/generation-0.md section 2.3). Made again after a
+        failure: the fields name the key, so the same file lands in the same place. ``url`` has
+        been checked; ``path`` is the call that gave it, for errors.
+
+        Raises:
+            ApiError: anything else was answered, or nothing.
+        """
+
+        async def attempt(seconds: float) -> Reply:
+            # A file object and not the bytes: httpx writes it in pieces, so that the write limit
+            # is for a piece and a slow line may take its time.
+            form = {"file": (name, io.BytesIO(content), "application/octet-stream")}
+            request = self._http.build_request("POST", url, data=dict(fields), files=form)
+            return await self._exchange(request, path, seconds)
+
+        reply = await with_retries(
+            attempt, path=path, idempotent=True, patience=PATIENT, random=self._random
+        )
+        if reply.status != 204:
+            raise ApiError(path, "the bucket did not take the file", status=reply.status)
+
+    async def _exchange(self, request: httpx.Request, path: str, seconds: float) -> Reply:
+        """One request and its whole reply, within ``seconds``."""
+        try:
+            with trio.fail_after(seconds):
+                response = await self._http.send(request, stream=True)
+                try:
+                    content = await _read(response, path)
+                finally:
+                    # A connection that is not given back or closed here blocks its place for good.
+                    with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                        await response.aclose()
+        except trio.TooSlowError:
+            raise NoReply(path, f"not complete within {seconds:.0f} s", sent=True) from None
+        except httpx.TransportError as error:
+            # Neither its text nor its traceback goes on for all kinds: a refused header is shown
+            # in it, and the header may be the token.
+            reason = type(error).__name__
+            if isinstance(error, httpx.NetworkError | httpx.TimeoutException) and str(error):
+                reason = f"{reason}: {error}"
+            raise NoReply(path, reason, sent=not isinstance(error, NEVER_SENT)) from None
+        return Reply(
+            status=response.status_code,
+            content=content,
+            retry_after=read_retry_after(
+                response.headers.get("retry-after"), response.headers.get("date")
+            ),
+        )
+
+
+def _headers(call: Call, token: Secret | None) -> httpx.Headers:
+    """The headers of a call (docs/protocol/generation-0.md section 2.1)."""
+    headers = httpx.Headers()  # its repr hides the token
+    if call.body is not None:
+        headers["Content-Type"] = "application/json"
+    if token is not None:
+        headers["Auth-Origin"] = "cognito"
+        headers["Authorization"] = f"Bearer {token.reveal()}"
+    return headers
+
+
+async def _read(response: httpx.Response, path: str) -> bytes:
+    """The body of a reply that is worth reading.
+
+    A compressed one is refused unread: a small one can hold any amount (and we asked for none).
+    """
+    status = response.status_code
+    if response.is_redirect:
+        raise ApiError(
+            path,
+            "the reply is a redirect, which is not followed; give the address it leads to",
+            status=status,
+        )
+    if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise ApiError(path, "the reply is compressed, which was not asked for", status=status)
+    content = bytearray()
+    async for piece in response.aiter_bytes():
+        content += piece
+        if len(content) > MAX_REPLY_BYTES:
+            raise ApiError(
+                path, f"the reply is larger than {MAX_REPLY_BYTES:,} bytes", status=status
+            )
+    return bytes(content)
+
+
+@asynccontextmanager
+async def open_client(
+    address: BaseAddress, *, transport: httpx.AsyncBaseTransport | None, random: random.Random
+) -> AsyncIterator[Client]:
+    """A client for one platform; its connections are closed at the end of the block.
+
+    Nothing of the environment changes it (proxies, netrc, certificate files), no redirect is
+    followed and no cookie kept.
+    """
+    async with httpx.AsyncClient(
+        headers=HEADERS,
+        timeout=LIMITS,
+        transport=transport,
+        trust_env=False,
+        follow_redirects=False,
+        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+    ) as http:
+        yield Client(http, address, random)
