@@ -23,9 +23,11 @@ from moobius_trio.types import (
     MessageDown,
     MessageId,
     MessageUp,
+    PlatformError,
     Playground,
     RequestId,
     StyleItem,
+    UpdateChannelInfo,
     UpdateFeatures,
     UpdatePlayground,
     UpdateStyle,
@@ -35,6 +37,7 @@ from moobius_trio.types import (
 )
 
 __all__ = (
+    "ChannelInfoShape",
     "CharacterShape",
     "CopyShape",
     "FeatureCallShape",
@@ -42,6 +45,7 @@ __all__ = (
     "JsonObject",
     "MessageDownShape",
     "MessageUpShape",
+    "PlatformErrorShape",
     "PlaygroundShape",
     "ProfileShape",
     "StyleShape",
@@ -165,6 +169,20 @@ class CopyShape:
 
 
 @attrs.define
+class PlatformErrorShape:
+    """A whole frame of the platform's host, which spells in its own way."""
+
+    message: str
+    connectionId: str | None = None
+    requestId: RequestId | None = None
+
+    def value(self) -> PlatformError:
+        return PlatformError(
+            message=self.message, connection_id=self.connectionId, request_id=self.requestId
+        )
+
+
+@attrs.define
 class ProfileShape:
     """The part of a character that its owner writes: three texts, none of them null."""
 
@@ -248,3 +266,14 @@ class StyleShape:
         return UpdateStyle(
             channel_id=self.channel_id, style=self.content, recipients=self.recipients
         )
+
+
+@attrs.define
+class ChannelInfoShape:
+    """A whole frame: the band's id stands beside the body, which is the data itself."""
+
+    channel_id: ChannelId
+    body: JsonObject
+
+    def value(self) -> UpdateChannelInfo:
+        return UpdateChannelInfo(channel_id=self.channel_id, data=self.body)

@@ -103,7 +103,7 @@ def _size(text: str | bytes, enough: int) -> int:
 def _deeper_than(value: object, levels: int) -> bool:
     """True when lists and objects lie inside each other more than ``levels`` deep."""
     layer = [value]
-    for _ in range(levels + 1):
+    for _ in range(levels):
         inside: list[object] = []
         for item in layer:
             if type(item) is dict:
