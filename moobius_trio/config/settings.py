@@ -115,14 +115,14 @@ def _expect(value: object, kind: type | tuple[type, ...], words: str) -> None:
 
 
 def read_text(value: object) -> str:
-    """A text that is not empty, has no control characters and is no placeholder ``<like this>``."""
+    """A text that is not empty and has neither control characters nor a ``<placeholder>``."""
     _expect(value, str, "a text")
     text = str(value)
     if not text.strip():
         raise WrongValue("is empty", "Fill it in")
     if not text.isprintable():
         raise WrongValue("has a character that cannot be seen (a line break, a control character)")
-    if text.startswith("<") and text.endswith(">"):
+    if re.search("<[^<>]*>", text):
         raise WrongValue("still has the text of the template", "Fill in your own")
     return text
 

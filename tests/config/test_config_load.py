@@ -270,6 +270,20 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
         assert caught.value.__context__ is None or CANARY not in repr(caught.value.__context__)
 
 
+TEMPLATE = Path(__file__).parents[2] / "projects" / "service.json"
+
+
+def test_the_template_says_what_is_left_to_fill_in(tmp_path: Path) -> None:
+    """Each text of it is refused until it is replaced, and all of its keys are settings."""
+    content: dict[str, object] = json.loads(TEMPLATE.read_text(encoding="utf-8"))
+    for key in ("http_server_uri", "ws_server_uri", "email", "channels"):
+        error = fault(tmp_path, content)
+        assert error.where.endswith(f"key {key}")
+        assert "still has the text of the template" in error.problem
+        content[key] = GOOD[key]
+    load_settings(write(tmp_path, content), environ={})
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     """Account data from variables replace the file's; empty variables count as absent."""
     environ = {"MOOBIUS_EMAIL": "bob@example.org", "MOOBIUS_PASSWORD": "other"}

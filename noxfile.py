@@ -1,0 +1,89 @@
+"""What must hold before a change goes in. `nox -s tests`, `nox -s lint`, `nox -s types`, …
+
+No logic of the package lives here; each session is what its name promises and no more.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.default_venv_backend = "virtualenv"
+nox.options.error_on_external_run = True
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PYTHON_FILES = ("moobius_trio", "projects", "tests", "tools", "noxfile.py")
+
+IN_WHEEL = (
+    "moobius_trio/py.typed",
+    "moobius_trio/local/page/index.html",
+    "moobius_trio/local/page/vendor/preact.js",
+    "moobius_trio/_projects/README.md",
+    "moobius_trio/_projects/service.json",
+    "moobius_trio/_projects/demo/main.py",
+    "moobius_trio/_projects/demo/service.py",
+    "moobius_trio/_projects/demo/resources/light.png",
+)
+"""What a wheel must have beside the modules."""
+
+
+def install(session: nox.Session, *groups: str, package: str | None = ".") -> None:
+    """The package as a wheel, and what the named dependency groups want."""
+    wanted = nox.project.dependency_groups(PYPROJECT, *groups)
+    session.install(*([package] if package else []), *wanted)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The tests, against the installed wheel and never against the checkout."""
+    install(session, "tests", package=".[redis,test]")
+    session.run("pytest", "-m", "not browser", *session.posargs, env={"PYTHONSAFEPATH": "1"})
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The tests of the page, which need Chromium, against the installed wheel."""
+    install(session, "browser", package=".[test]")
+    session.run("pytest", "-m", "browser", *session.posargs, env={"PYTHONSAFEPATH": "1"})
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format, style, structured concurrency, import rule, vendored files."""
+    install(session, "lint", package=None)
+    session.run("ruff", "format", "--check", *PYTHON_FILES)
+    session.run("ruff", "check", *PYTHON_FILES)
+    session.run("flake8", *PYTHON_FILES)
+    session.run("lint-imports")
+    session.run("python", "tools/vendor.py", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy --strict over the package, the public API as users write it, and every project."""
+    install(session, "types", package=".[redis]")
+    session.run("mypy", "--strict", "moobius_trio", "noxfile.py", "tools")
+    session.run("mypy", "--strict", *sorted(map(str, Path("tests/typing").glob("*.py"))))
+    for main in sorted(Path("projects").glob("*/main.py")):  # each has a main.py of its own
+        session.run("mypy", "--strict", str(main.parent))
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build sdist and wheel, and look whether the wheel has what it needs and no more."""
+    install(session, "build", package=None)
+    with tempfile.TemporaryDirectory() as folder:
+        session.run("python", "-m", "build", "--outdir", folder)
+        (wheel,) = Path(folder).glob("*.whl")
+        names = set(zipfile.ZipFile(wheel).namelist())
+    missing = [name for name in IN_WHEEL if name not in names]
+    strange = [name for name in names if name.startswith(("tests/", "projects/", "tools/"))]
+    private = [name for name in names if name.endswith(("config/service.json", ".sqlite3"))]
+    if missing or strange or private:
+        session.error(f"the wheel lacks {missing}, has {strange} and should not have {private}")
+    session.log("The wheel has %d files.", len(names))
