@@ -89,8 +89,8 @@ def vendor(packages: Sequence[Package], folder: Path) -> None:
 
 def _take(package: Package, folder: Path) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as scratch:
-        packed = subprocess.run(  # noqa: S603 - constant words, no shell
-            ["npm", "pack", "--silent", f"{package.name}@{package.version}"],  # noqa: S607
+        packed = subprocess.run(
+            ["npm", "pack", "--silent", f"{package.name}@{package.version}"],
             cwd=scratch,
             check=True,
             capture_output=True,

@@ -1,0 +1,104 @@
+// What the views and the reducer read out of the state: pure, like reduce.js. Nothing here changes a
+// state, and nothing here knows wire words.
+
+export const NO_SENDER = "no_sender";
+const GUESTS = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"];
+
+/** A band as this user sees it, before anything of it is known. */
+export const EMPTY_ROOM = {
+  membership: "unknown", // unknown: ask the platform | joining | member | left
+  characters: null, // null until a list has come
+  features: [],
+  stage: null, // { path, text }
+  stageVisible: true,
+  stageOpen: true,
+  messages: [],
+  to: { kind: "all", ids: [] }, // kind: all | service | picked
+  unread: 0,
+};
+
+export const roomOf = (state, channelId) => state.rooms.get(channelId) ?? EMPTY_ROOM;
+export const currentRoom = (state) => roomOf(state, state.bandId);
+export const bandOf = (state, channelId) =>
+  state.bands.find((band) => band.channelId === channelId) ?? null;
+export const currentBand = (state) => bandOf(state, state.bandId);
+
+/**
+ * Whom the next message goes to: `ids` for the wire (null: it cannot be sent), `label` for the
+ * screen, `reason` when it cannot.
+ */
+export function recipients(state) {
+  const { characters, to } = currentRoom(state);
+  if (to.kind === "service") return { ids: [], label: "to the Service", reason: "" };
+  if (characters === null) return { ids: null, label: "", reason: noListReason(state) };
+  const all = characters.map(({ userId }) => userId);
+  const ids = to.kind === "all" ? all : all.filter((id) => to.ids.includes(id));
+  if (ids.length > 0) return { ids, label: `to ${ids.length}`, reason: "" };
+  // An empty list on the wire would mean the Service, which nobody has picked.
+  const reason = to.kind === "all" ? "Your list is empty." : "Pick who it goes to.";
+  return { ids: null, label: "to nobody", reason };
+}
+
+/** Why All and the characters cannot be picked; "" when they can. */
+export function noListReason(state) {
+  if (currentRoom(state).characters !== null) return "";
+  const band = currentBand(state);
+  if (band?.online) return "No character list has come yet: only the Service can be written to.";
+  return band?.serviceName
+    ? "The service is offline: its character list has not come yet."
+    : "No service is bound to this band: there is no character list.";
+}
+
+/** Why nothing can be sent now, keys included; "" when it can. */
+export function closedReason(state) {
+  if (state.link !== "up") return "Not connected.";
+  return currentRoom(state).membership === "member" ? "" : "You are not in this band.";
+}
+
+/** A form opens for keys that ask for it and for all that take arguments. */
+export const needsForm = (feature) => feature.newWindow || feature.arguments.length > 0;
+
+export function nameOf(state, userId) {
+  if (!userId || userId === NO_SENDER) return "Service";
+  if (state.me?.userId === userId && !state.people.get(userId)) return state.me.nickname;
+  return state.people.get(userId)?.nickname ?? userId;
+}
+
+/** The next guest that this tab has not opened yet. */
+export function nextGuest(state) {
+  const start = GUESTS.indexOf(state.name.toLowerCase()) + 1;
+  const round = [...GUESTS.slice(start), ...GUESTS.slice(0, start)];
+  const taken = [state.name.toLowerCase(), ...state.opened];
+  return round.find((name) => !taken.includes(name)) ?? `guest-${state.opened.length + 1}`;
+}
+
+export function addressOf(name, bandName) {
+  const query = new URLSearchParams({ as: name });
+  if (bandName) query.set("band", bandName);
+  return `/?${query}`;
+}
+
+const isLoopback = (host) =>
+  host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
+
+/**
+ * How an address out of a message may be shown: `own` is a path of this platform's bucket, to be
+ * loaded from the page's own origin; `link` an http(s) address to offer as a link, never loaded;
+ * both "" for anything else.
+ */
+export function addressKind(address, origin) {
+  const base = address.startsWith("/bucket/") ? origin : undefined;
+  if (!URL.canParse(address, base)) return { own: "", link: "" };
+  const url = new URL(address, base);
+  if (!/^https?:$/.test(url.protocol)) return { own: "", link: "" };
+  const here = isLoopback(url.hostname) || url.origin === origin;
+  if (here && url.pathname.startsWith("/bucket/")) return { own: url.pathname, link: "" };
+  return { own: "", link: url.href };
+}
+
+/** A file's size for people. */
+export function sizeText(bytes) {
+  if (bytes < 1024) return `${bytes} bytes`;
+  const kilobytes = bytes / 1024;
+  return kilobytes < 1024 ? `${kilobytes.toFixed(0)} KB` : `${(kilobytes / 1024).toFixed(1)} MB`;
+}

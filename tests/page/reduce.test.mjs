@@ -1,0 +1,431 @@
+// The reducer of the page, without a browser: `node --test tests/page`.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { effects, initialState, reduce } from "../../moobius_trio/local/page/reduce.js";
+import {
+  addressKind,
+  addressOf,
+  closedReason,
+  currentRoom,
+  nameOf,
+  needsForm,
+  nextGuest,
+  noListReason,
+  recipients,
+  sizeText,
+} from "../../moobius_trio/local/page/select.js";
+import { callFrame, messageFrame, readFrame } from "../../moobius_trio/local/page/wire.js";
+
+const BAND = "local-b1";
+const ALICE = "local-alice";
+const BOB = "local-bob";
+const MICKEY = "local-mickey";
+
+const run = (state, ...events) => events.reduce(reduce, state);
+const doings = (before, ...events) => {
+  const found = [];
+  for (const event of events) {
+    const after = reduce(before, event);
+    found.push(...effects(before, after));
+    before = after;
+  }
+  return found;
+};
+
+const band = (change = {}) => ({
+  channel_id: BAND,
+  name: "local-demo",
+  service_id: "local-s",
+  service_name: "demo",
+  online: true,
+  session: 1,
+  ...change,
+});
+const bands = (...list) => ({ kind: "bands", bands: list });
+const frame = (type, body) => ({ kind: "frame", frame: { type, body } });
+const update = (subtype, content) => frame("update", { subtype, channel_id: BAND, ...content });
+const entry = (userId, nickname) => ({
+  user_id: userId,
+  username: nickname.toLowerCase(),
+  user_context: { nickname, description: "", avatar: "" },
+});
+const userList = (...entries) => update("update_userlist", { userlist: entries });
+const down = (text, change = {}) =>
+  frame("msg_down", {
+    subtype: "text",
+    channel_id: BAND,
+    content: { text },
+    recipients: [ALICE],
+    sender: BOB,
+    timestamp: 1700000000000,
+    context: {},
+    ...change,
+  });
+const said = (text, change = {}) => ({
+  kind: "said",
+  message: {
+    requestId: "r1",
+    channelId: BAND,
+    subtype: "text",
+    content: { text, path: "" },
+    recipients: [BOB],
+    timestamp: 1700000000000,
+    ...change,
+  },
+});
+const copy = (requestId, status, origin = "msg_up") =>
+  frame("copy_client", {
+    request_id: requestId,
+    origin_type: origin,
+    status,
+    context: { msg: "not today" },
+  });
+const opened = (change = {}) => ({
+  kind: "opened",
+  channelId: BAND,
+  member: true,
+  hasLeft: false,
+  history: [],
+  ...change,
+});
+const signedIn = { kind: "signed_in", userId: ALICE, nickname: "Alice" };
+
+const linked = () =>
+  run(initialState({ name: "alice", band: "local-demo" }), signedIn, bands(band()), {
+    kind: "link_up",
+  });
+const inside = () => run(linked(), opened());
+const listed = () =>
+  run(inside(), userList(entry(ALICE, "Alice"), entry(BOB, "Bob"), entry(MICKEY, "Mickey 0")));
+
+const texts = (state) => currentRoom(state).messages.map(({ content }) => content.text);
+
+// ---- opening, joining, leaving -----------------------------------------------------------------
+
+test("the band is opened once the link is up and the bands are known, whichever is first", () => {
+  const start = run(initialState({ name: "alice", band: "" }), signedIn);
+  const open = [{ kind: "open", channelId: BAND }];
+  assert.deepEqual(doings(start, { kind: "link_up" }, bands(band())), open);
+  assert.deepEqual(doings(start, bands(band()), { kind: "link_up" }), open);
+});
+
+test("the first opening joins and then fetches", () => {
+  const found = doings(linked(), opened({ member: false }), { kind: "joined", channelId: BAND });
+  assert.deepEqual(found.map(({ kind }) => kind), ["join", "fetch"]);
+});
+
+test("a member who reloads fetches and does not join again", () => {
+  assert.deepEqual(doings(linked(), opened()), [{ kind: "fetch", channelId: BAND }]);
+});
+
+test("who has left in this tab stays out until Join is pressed", () => {
+  const out = run(linked(), opened({ member: false, hasLeft: true }));
+  assert.equal(currentRoom(out).membership, "left");
+  assert.deepEqual(doings(linked(), opened({ member: false, hasLeft: true })), []);
+  assert.deepEqual(doings(out, { kind: "join_pressed" }), [{ kind: "join", channelId: BAND }]);
+});
+
+test("leaving keeps the messages and clears what the service had set, also when it comes late", () => {
+  const left = run(listed(), down("hi"), { kind: "left", channelId: BAND });
+  assert.deepEqual(texts(left), ["hi"]);
+  assert.equal(currentRoom(left).characters, null);
+  assert.notEqual(closedReason(left), "");
+  assert.equal(currentRoom(run(left, userList(entry(BOB, "Bob")))).characters, null);
+});
+
+test("a service that connects again makes the page fetch again, a list of bands alone does not", () => {
+  const fetch = [{ kind: "fetch", channelId: BAND }];
+  assert.deepEqual(doings(inside(), bands(band())), []);
+  assert.deepEqual(doings(inside(), bands(band({ session: 2 }))), fetch);
+  const offline = run(inside(), bands(band({ online: false })));
+  assert.deepEqual(doings(inside(), bands(band({ online: false }))), []);
+  assert.deepEqual(doings(offline, bands(band({ session: 2 }))), fetch);
+});
+
+test("after a lost link the band is opened again, and nothing can be sent meanwhile", () => {
+  const lost = run(listed(), { kind: "link_lost", reason: "gone", tooLarge: false });
+  assert.equal(closedReason(lost), "Not connected.");
+  assert.deepEqual(doings(lost, { kind: "link_up" }), [{ kind: "open", channelId: BAND }]);
+});
+
+test("a band that the address names and nobody knows is said, and the first one shown", () => {
+  const state = run(initialState({ name: "alice", band: "typo" }), bands(band()));
+  assert.equal(state.bandId, BAND);
+  assert.match(state.problem, /typo/);
+});
+
+test("a refused name leads back to the door with the platform's words", () => {
+  const start = initialState({ name: "alice", band: "" });
+  const state = run(start, { kind: "refused", reason: "too long" });
+  assert.deepEqual([state.link, state.name, state.problem], ["idle", "", "too long"]);
+});
+
+// ---- messages ----------------------------------------------------------------------------------
+
+test("an own message is shown at once, and what the service makes of it is a message of its own", () => {
+  const state = run(listed(), said("moobius"), down("Moobius is Great!", { sender: ALICE }));
+  const [own, answer] = currentRoom(state).messages;
+  assert.deepEqual([own.direction, own.sender, own.status], ["up", ALICE, "sending"]);
+  assert.deepEqual(own.recipients, [BOB]);
+  assert.deepEqual([answer.direction, answer.content.text], ["down", "Moobius is Great!"]);
+});
+
+test("a receipt settles the message it names; a refusal of anything else is a problem", () => {
+  const state = run(listed(), said("hi"));
+  assert.equal(currentRoom(run(state, copy("r1", true))).messages[0].status, "sent");
+  const refused = currentRoom(run(state, copy("r1", false))).messages[0];
+  assert.deepEqual([refused.status, refused.reason], ["refused", "not today"]);
+  assert.match(run(state, copy("r9", false, "feature_call")).problem, /feature_call: not today/);
+  assert.equal(run(state, copy("r9", true)).problem, "");
+});
+
+test("a link that ends leaves what was under way unconfirmed, and names what was too large", () => {
+  const state = run(listed(), said("one"), said("two", { requestId: "r2" }));
+  const statuses = (tooLarge) =>
+    currentRoom(run(state, { kind: "link_lost", reason: "", tooLarge })).messages.map(
+      ({ status }) => status,
+    );
+  assert.deepEqual(statuses(false), ["unconfirmed", "unconfirmed"]);
+  assert.deepEqual(statuses(true), ["unconfirmed", "refused"]);
+});
+
+test("the history takes the place of what was shown, each message once", () => {
+  const up = (text) => ({ ...down(text).frame, type: "msg_up" });
+  const before = run(
+    listed(),
+    down("old"),
+    said("arrived"),
+    said("lost", { requestId: "r2" }),
+    { kind: "link_lost", reason: "", tooLarge: false },
+    { kind: "link_up" },
+    down("early"),
+    down("twice"),
+    down("twice"),
+  );
+  const history = [
+    down("old").frame,
+    { ...up("arrived"), body: { ...up("arrived").body, recipients: [BOB] } },
+    down("missed").frame,
+    down("early").frame,
+    down("twice").frame,
+  ];
+  const state = run(before, opened({ history }));
+  assert.deepEqual(texts(state), ["old", "arrived", "missed", "early", "twice", "lost", "twice"]);
+  assert.equal(currentRoom(state).messages[1].status, "sent");
+  assert.equal(currentRoom(state).messages[5].status, "unconfirmed");
+});
+
+test("at most 500 messages are kept, and each has an id of its own", () => {
+  const state = run(inside(), ...Array.from({ length: 510 }, (_, index) => down(String(index))));
+  const { messages } = currentRoom(state);
+  assert.deepEqual([messages.length, messages[0].content.text], [500, "10"]);
+  assert.equal(new Set(messages.map(({ id }) => id)).size, 500);
+});
+
+test("senders who are in no list are asked for once, and named when their profile comes", () => {
+  const wand = down("tick", { sender: "local-wand" });
+  const found = doings(listed(), wand, wand, down("x", { sender: "no_sender" }));
+  assert.deepEqual(found, [{ kind: "profiles", userIds: ["local-wand"] }]);
+  const data = { "local-wand": { username: "wand", user_context: { nickname: "Wand" } } };
+  const state = run(listed(), wand);
+  assert.equal(nameOf(state, "local-wand"), "local-wand");
+  assert.equal(nameOf(run(state, { kind: "profiles", data }), "local-wand"), "Wand");
+  assert.equal(nameOf(state, "no_sender"), "Service");
+});
+
+test("a message for another band is counted there until that band is chosen", () => {
+  const other = down("psst", { channel_id: "local-b2" });
+  const state = run(listed(), other);
+  assert.deepEqual(texts(state), []);
+  assert.equal(state.rooms.get("local-b2").unread, 1);
+  const there = run(state, { kind: "band_chosen", channelId: "local-b2" });
+  assert.deepEqual(texts(there), ["psst"]);
+  assert.equal(currentRoom(there).unread, 0);
+});
+
+// ---- recipients --------------------------------------------------------------------------------
+
+test("without a list only the Service can be written to, and the reason is said", () => {
+  assert.equal(recipients(inside()).ids, null);
+  assert.match(noListReason(inside()), /No character list has come yet/);
+  assert.match(noListReason(run(inside(), bands(band({ online: false })))), /offline/);
+  assert.deepEqual(recipients(run(inside(), { kind: "service_picked" })).ids, []);
+});
+
+test("All is every id of this user's list, in its order, self included", () => {
+  const goal = recipients(listed());
+  assert.deepEqual(goal.ids, [ALICE, BOB, MICKEY]);
+  assert.equal(goal.label, "to 3");
+});
+
+test("All and Service exclude the rest; several characters can be picked, in the list's order", () => {
+  const pick = (userId) => ({ kind: "character_picked", userId });
+  const two = run(listed(), pick(MICKEY), pick(ALICE));
+  assert.deepEqual(recipients(two).ids, [ALICE, MICKEY]);
+  assert.deepEqual(recipients(run(two, { kind: "service_picked" })).ids, []);
+  assert.deepEqual(recipients(run(two, { kind: "service_picked" }, pick(BOB))).ids, [BOB]);
+  assert.deepEqual(recipients(run(two, { kind: "all_picked" })).ids, [ALICE, BOB, MICKEY]);
+});
+
+test("a whisper whose recipient has gone goes to nobody, neither to all nor to the Service", () => {
+  const state = run(listed(), { kind: "character_picked", userId: BOB });
+  assert.equal(recipients(run(state, userList(entry(ALICE, "Alice")))).ids, null);
+  assert.equal(recipients(run(state, { kind: "character_picked", userId: BOB })).ids, null);
+});
+
+test("an empty list does not turn All into the Service", () => {
+  assert.equal(recipients(run(inside(), userList())).ids, null);
+});
+
+// ---- keys, stage -------------------------------------------------------------------------------
+
+test("keys come in all forms of the wire; an empty list hides them", () => {
+  const features = [
+    {
+      feature_id: "key1",
+      feature_name: "magic",
+      button_text: "Do Some Magic",
+      new_window: true,
+      arguments: [
+        { name: "Select Magic", type: "enum", optional: false, values: ["A", "B"], placeholder: "p" },
+      ],
+    },
+    { feature_id: "key2", feature_name: "s", button_text: "Swap", new_window: false, arguments: null },
+  ];
+  const state = run(inside(), update("update_features", { features }));
+  const [magic, swap] = currentRoom(state).features;
+  assert.deepEqual([needsForm(magic), needsForm(swap)], [true, false]);
+  assert.ok(needsForm({ ...magic, newWindow: false }) && needsForm({ ...swap, newWindow: true }));
+  assert.deepEqual(magic.arguments[0].values, ["A", "B"]);
+  const hidden = run(state, update("update_features", { features: [] }));
+  assert.deepEqual(currentRoom(hidden).features, []);
+});
+
+test("the style shows, hides and folds the stage, in text and in booleans", () => {
+  const style = (display, expand) =>
+    update("update_style", { content: [{ widget: "playground", display, expand }] });
+  const look = (...events) => {
+    const { stageVisible, stageOpen } = currentRoom(run(inside(), ...events));
+    return [stageVisible, stageOpen];
+  };
+  assert.deepEqual(look(style("visible", "true")), [true, true]);
+  assert.deepEqual(look(style("visible", "false")), [true, false]);
+  assert.deepEqual(look(style("visible", false)), [true, false]);
+  assert.deepEqual(look(style("visible", false), style("visible", true)), [true, true]);
+  assert.deepEqual(look(style("invisible", "true")), [false, true]);
+  assert.deepEqual(look(style("visible", "false"), { kind: "stage_toggled" }), [true, true]);
+  const other = update("update_style", { content: [{ widget: "channel", display: "invisible" }] });
+  assert.deepEqual(look(other), [true, true]);
+});
+
+test("the stage holds a picture, a text, or both", () => {
+  const stage = (content) =>
+    currentRoom(run(inside(), update("update_playground", { content }))).stage;
+  assert.deepEqual(stage({ path: "p", text: "t" }), { path: "p", text: "t" });
+  assert.deepEqual(stage({ text: "t" }), { path: "", text: "t" });
+});
+
+// ---- wire --------------------------------------------------------------------------------------
+
+test("list entries come with context or user_context", () => {
+  const { user_context: context, ...rest } = entry(BOB, "Bob");
+  const state = run(inside(), userList({ ...rest, context }, { user_id: "x", username: "xeno" }));
+  assert.deepEqual(
+    currentRoom(state).characters.map(({ nickname }) => nickname),
+    ["Bob", "xeno"],
+  );
+});
+
+test("nothing that arrives makes the reducer raise", () => {
+  const strange = [null, 1, "x", [], {}];
+  const bodies = [...strange, { channel_id: BAND }, { channel_id: {}, content: 1, recipients: 2 }];
+  const types = ["msg_down", "msg_up", "update", "copy_client", "what"];
+  const frames = types.flatMap((type) => bodies.map((body) => ({ type, body })));
+  const parts = [...strange, [null], [1], [[]], [{}]];
+  const updates = ["userlist", "features", "playground", "style"].flatMap((subtype) =>
+    parts.map((value) => {
+      const body = { channel_id: BAND, userlist: value, features: value, content: value };
+      return { type: "update", body: { ...body, subtype: `update_${subtype}` } };
+    }),
+  );
+  const odd = [...strange, ...frames, ...updates];
+  const state = odd.reduce((last, value) => reduce(last, { kind: "frame", frame: value }), listed());
+  assert.ok(recipients(state));
+});
+
+test("the frames that go up are those of the protocol", () => {
+  const message = { ...said("hi").message, recipients: [ALICE, BOB] };
+  assert.deepEqual(messageFrame("r1", ALICE, message), {
+    type: "msg_up",
+    request_id: "r1",
+    client_id: ALICE,
+    body: {
+      subtype: "text",
+      channel_id: BAND,
+      content: { text: "hi" },
+      recipients: [ALICE, BOB],
+      timestamp: 1700000000000,
+      context: {},
+    },
+  });
+  const key = { featureId: "key1", arguments: [{ name: "kind" }, { name: "note" }] };
+  assert.deepEqual(callFrame("r2", ALICE, BAND, key, ["A"]).body, {
+    feature_id: "key1",
+    channel_id: BAND,
+    sender: ALICE,
+    arguments: [
+      { name: "kind", value: "A" },
+      { name: "note", value: "" },
+    ],
+    context: {},
+  });
+});
+
+test("a picture goes up with its path alone", () => {
+  const picture = said("", { subtype: "image", content: { text: "", path: "http://h/k.png" } });
+  const { body } = messageFrame("r1", ALICE, picture.message);
+  assert.deepEqual(body.content, { path: "http://h/k.png" });
+});
+
+test("channel info and other updates are not shown", () => {
+  assert.deepEqual(readFrame({ type: "update", subtype: "channel_info", body: {} }), {
+    kind: "other",
+  });
+});
+
+// ---- addresses and names -----------------------------------------------------------------------
+
+test("only this platform's bucket is loaded, and from the page's own origin", () => {
+  const here = "http://127.0.0.1:8080";
+  const own = (address) => addressKind(address, here).own;
+  assert.equal(own("http://localhost:9999/bucket/a.png"), "/bucket/a.png");
+  assert.equal(own("http://[::1]:8080/bucket/a.png"), "/bucket/a.png");
+  assert.equal(own("/bucket/a.png"), "/bucket/a.png");
+  assert.equal(own("http://127.0.0.1:8080/bucket/../local/bands"), "");
+  assert.equal(own("http://127.0.0.1.evil.example/bucket/a.png"), "");
+  assert.equal(own("https://evil.example/bucket/a.png"), "");
+  assert.equal(addressKind("http://lan:1/bucket/a.png", "http://lan:1").own, "/bucket/a.png");
+});
+
+test("only http and https addresses are offered as links", () => {
+  const link = (address) => addressKind(address, "http://127.0.0.1:8080").link;
+  assert.equal(link("https://elsewhere.example/a.png"), "https://elsewhere.example/a.png");
+  for (const bad of ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "a.png", ""]) {
+    assert.equal(link(bad), "");
+  }
+});
+
+test("the next guest is one that this tab has not opened", () => {
+  const state = initialState({ name: "alice", band: "" });
+  assert.equal(nextGuest(state), "bob");
+  assert.equal(nextGuest(run(state, { kind: "another_opened", name: "bob" })), "carol");
+  assert.equal(nextGuest(initialState({ name: "Bob", band: "" })), "carol");
+  assert.equal(nextGuest(initialState({ name: "zoe", band: "" })), "alice");
+});
+
+test("names and sizes are written for people and addresses", () => {
+  assert.equal(addressOf("a&b", "my band"), "/?as=a%26b&band=my+band");
+  assert.deepEqual([sizeText(12), sizeText(2048), sizeText(12_900_000)], ["12 bytes", "2 KB", "12.3 MB"]);
+});
