@@ -376,7 +376,7 @@ async def test_run_now_of_an_unknown_job_names_the_known_ones() -> None:
         await jobs.run_now("tidi")
 
 
-async def test_names_taken_by_default_are_numbered_and_given_ones_refused() -> None:
+def test_names_taken_by_default_are_numbered_and_given_ones_refused() -> None:
     """Two jobs of one function get two names; a given name must be free."""
     jobs = Jobs(now=Wall(), execute=execute)
 
@@ -391,7 +391,7 @@ async def test_names_taken_by_default_are_numbered_and_given_ones_refused() -> N
         jobs.add(remind, every=60, name="remind")
 
 
-async def test_add_refuses_what_it_cannot_run() -> None:
+def test_add_refuses_what_it_cannot_run() -> None:
     """No schedule, two schedules, no length and a plain function each fail in one line."""
     jobs = Jobs(now=Wall(), execute=execute)
 
@@ -476,7 +476,7 @@ def test_decorators_give_the_method_back() -> None:
     assert every(seconds=1)(tidy) is tidy
 
 
-async def test_takes_band() -> None:
+def test_takes_band() -> None:
     """The one required argument after self is a band; defaults do not count."""
 
     async def alone() -> None: ...

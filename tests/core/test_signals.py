@@ -1,0 +1,371 @@
+"""Signals: the first drains, the second cancels, the third ends; and whose handler is touched."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+import pytest
+import trio
+import trio.testing
+
+from moobius_trio.core.signals import SignalState, counted_signals
+
+PREAMBLE = """
+import signal, sys, time, trio
+from moobius_trio.core.signals import counted_signals
+
+def say(word):
+    print(word, flush=True)
+
+async def serve(name, work):
+    draining = trio.Event()
+
+    def drain():
+        say(f"{name} drains")
+        draining.set()
+
+    def cancel():
+        say(f"{name} cancelled")
+        scope.cancel()
+
+    with trio.CancelScope() as scope:
+        with counted_signals(drain=drain, cancel=cancel) as state:
+            await work(draining, state)
+    say(f"{name} ended")
+    if state.interrupted:
+        raise SystemExit(state.exit_code())
+"""
+
+PATIENT = """
+async def work(draining, state):
+    say("ready")
+    await draining.wait()
+
+trio.run(serve, "A", work)
+"""
+
+STUBBORN = """
+async def work(draining, state):
+    say("ready")
+    await trio.sleep_forever()
+
+trio.run(serve, "A", work)
+"""
+
+SPINNING = """
+def step():
+    pass
+
+async def work(draining, state):
+    say("ready")
+    told = False
+    while True:
+        if state.draining and not told:
+            told = True
+            say("counted")
+        step()
+
+trio.run(serve, "A", work)
+"""
+
+SPINNING_IN_TRIO = """
+async def work(draining, state):
+    send, receive = trio.open_memory_channel(1)
+    say("ready")
+    told = False
+    while True:
+        if state.draining and not told:
+            told = True
+            say("counted")
+        send.send_nowait(1)
+        receive.receive_nowait()
+
+trio.run(serve, "A", work)
+"""
+
+BLOCKING = """
+async def work(draining, state):
+    say("ready")
+    await draining.wait()
+    time.sleep(600)
+
+trio.run(serve, "A", work)
+"""
+
+SHIELDED = """
+async def work(draining, state):
+    say("ready")
+    try:
+        await trio.sleep_forever()
+    finally:
+        say("cleaning")
+        with trio.CancelScope(shield=True):
+            await trio.sleep_forever()
+
+trio.run(serve, "A", work)
+"""
+
+DEAF = """
+async def work(draining, state):
+    say("ready")
+    told = 0
+    while True:
+        try:
+            while True:
+                if state.received > told:
+                    told = state.received
+                    say(f"counted {told}")
+        except BaseException:
+            pass
+
+trio.run(serve, "A", work)
+"""
+
+TWO = """
+async def work(draining, state):
+    say("ready")
+    await trio.sleep_forever()
+
+async def main():
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve, "A", work)
+        nursery.start_soon(serve, "B", work)
+
+try:
+    trio.run(main)
+except* SystemExit as group:
+    sys.exit({exc.code for exc in group.exceptions}.pop())
+"""
+
+IGNORING = "signal.signal(signal.SIGINT, signal.SIG_IGN)" + PATIENT
+
+
+class Program:
+    """A script in a process of its own, whose words are read one line at a time."""
+
+    def __init__(self, process: subprocess.Popen[str], stdout: IO[str], stderr: IO[str]) -> None:
+        self.process = process
+        self.stdout = stdout
+        self.stderr = stderr
+
+    def hear(self, *words: str) -> None:
+        """Wait for these lines, in any order."""
+        assert {self.stdout.readline().strip() for _ in words} == set(words)
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def end(self) -> tuple[int, str]:
+        """Wait for the end: exit code, and what was left on stdout and stderr."""
+        rest, errors = self.process.communicate(timeout=20)
+        return self.process.returncode, rest + errors
+
+
+@contextmanager
+def started(script: str) -> Iterator[Program]:
+    """Run a script; it is killed at the end if it still lives."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PREAMBLE + script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            yield Program(process, process.stdout, process.stderr)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_first_signal_drains_and_exits_0(number: signal.Signals) -> None:
+    """One signal lets the program end in good order, without a traceback."""
+    with started(PATIENT) as program:
+        program.hear("ready")
+        program.signal(number)
+        assert program.end() == (0, "A drains\nA ended\n")
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_second_signal_cancels_and_exits_130(second: signal.Signals) -> None:
+    """A program that does not drain is cancelled by the second signal of either kind."""
+    with started(STUBBORN) as program:
+        program.hear("ready")
+        program.signal(signal.SIGINT)
+        program.hear("A drains")
+        program.signal(second)
+        assert program.end() == (130, "A cancelled\nA ended\n")
+
+
+@pytest.mark.parametrize("script", [SPINNING, SPINNING_IN_TRIO])
+def test_second_signal_ends_a_handler_that_spins(script: str) -> None:
+    """Code without checkpoints is interrupted, and nothing of trio's is broken by it."""
+    with started(script) as program:
+        program.hear("ready")
+        program.signal(signal.SIGINT)
+        program.hear("counted")
+        program.signal(signal.SIGINT)
+        code, rest = program.end()
+        assert code == 130
+        assert "Error" not in rest
+        assert "Traceback" not in rest
+
+
+def test_second_signal_ends_a_handler_that_blocks() -> None:
+    """A blocking call is interrupted like code that spins."""
+    with started(BLOCKING) as program:
+        program.hear("ready")
+        program.signal(signal.SIGTERM)
+        program.hear("A drains")
+        program.signal(signal.SIGTERM)
+        code, rest = program.end()
+        assert code == 130
+        assert "Traceback" not in rest
+
+
+def test_third_signal_ends_a_cleanup_that_hangs() -> None:
+    """What survives being cancelled does not survive the third signal."""
+    with started(SHIELDED) as program:
+        program.hear("ready")
+        program.signal(signal.SIGINT)
+        program.hear("A drains")
+        program.signal(signal.SIGINT)
+        program.hear("A cancelled", "cleaning")
+        program.signal(signal.SIGINT)
+        assert program.end() == (130, "")
+
+
+def test_third_signal_ends_a_handler_that_catches_everything() -> None:
+    """A bare except round a busy loop does not hold up the third signal."""
+    with started(DEAF) as program:
+        program.hear("ready")
+        for count in (1, 2):
+            program.signal(signal.SIGINT)
+            program.hear(f"counted {count}")
+        program.signal(signal.SIGINT)
+        assert program.end() == (130, "")
+
+
+def test_two_users_share_one_count() -> None:
+    """Both users drain at the first signal and both are cancelled by the second."""
+    with started(TWO) as program:
+        program.hear("ready", "ready")
+        program.signal(signal.SIGINT)
+        program.hear("A drains", "B drains")
+        program.signal(signal.SIGINT)
+        program.hear("A cancelled", "B cancelled")
+        assert program.end()[0] == 130
+
+
+def test_background_job_of_a_shell_drains_at_sigterm() -> None:
+    """Where SIGINT is ignored it stays so, and SIGTERM is counted all the same."""
+    with started(IGNORING) as program:
+        program.hear("ready")
+        program.signal(signal.SIGINT)
+        program.signal(signal.SIGTERM)
+        assert program.end() == (0, "A drains\nA ended\n")
+
+
+def handlers() -> tuple[object, ...]:
+    """Who handles the signals now."""
+    return tuple(
+        signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    )
+
+
+def nothing() -> None:
+    """A callback that does nothing."""
+
+
+async def test_last_user_puts_back_what_was_there() -> None:
+    """The handler stays until the last user leaves, in any order, also after two signals."""
+    before = handlers()
+    with counted_signals(drain=nothing, cancel=nothing):
+        taken = handlers()
+        assert taken[:2] != before[:2]
+        with counted_signals(drain=nothing, cancel=nothing):
+            assert handlers() == taken
+        assert handlers() == taken
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+    assert handlers() == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+async def test_each_callback_runs_once_and_in_the_event_loop() -> None:
+    """Nothing is called inside the signal handler; later, drain and cancel once each."""
+    calls: list[str] = []
+    with counted_signals(
+        drain=lambda: calls.append("drain"), cancel=lambda: calls.append("cancel")
+    ) as state:
+        signal.raise_signal(signal.SIGINT)
+        assert (calls, state.draining, state.interrupted) == ([], True, False)
+        await trio.testing.wait_all_tasks_blocked()
+        assert (calls, state.exit_code()) == (["drain"], 0)
+        signal.raise_signal(signal.SIGTERM)
+        await trio.testing.wait_all_tasks_blocked()
+    assert calls == ["drain", "cancel"]
+    assert (state.received, state.interrupted, state.exit_code()) == (2, True, 130)
+
+
+async def test_user_that_joins_after_a_signal_is_told_at_once() -> None:
+    """A service started while the others drain drains too; a new count begins afterwards."""
+    calls: list[str] = []
+    with counted_signals(drain=nothing, cancel=nothing):
+        signal.raise_signal(signal.SIGINT)
+        with counted_signals(drain=lambda: calls.append("drain"), cancel=nothing):
+            await trio.testing.wait_all_tasks_blocked()
+    assert calls == ["drain"]
+    with counted_signals(drain=nothing, cancel=nothing) as state:
+        assert not state.draining
+
+
+async def test_program_with_a_handler_of_its_own_keeps_it() -> None:
+    """Where SIGINT has somebody's handler, neither signal is touched."""
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        own = handlers()
+        with counted_signals(drain=nothing, cancel=nothing) as state:
+            assert handlers() == own
+            signal.raise_signal(signal.SIGINT)
+            assert state.received == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+async def test_handler_set_meanwhile_is_left_in_place() -> None:
+    """What a program installs while a service runs is not overwritten at its end."""
+    before = signal.getsignal(signal.SIGTERM)
+    own = signal.default_int_handler
+    try:
+        with counted_signals(drain=nothing, cancel=nothing):
+            signal.signal(signal.SIGTERM, own)
+        assert signal.getsignal(signal.SIGTERM) is own
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_other_thread_touches_nothing() -> None:
+    """A service that runs in another thread leaves the signals alone."""
+    before = handlers()
+    seen: list[tuple[tuple[object, ...], SignalState]] = []
+
+    async def main() -> None:
+        with counted_signals(drain=nothing, cancel=nothing) as state:
+            seen.append((handlers(), state))
+
+    thread = threading.Thread(target=trio.run, args=(main,))
+    thread.start()
+    thread.join()
+    assert seen[0][0] == before
+    assert seen[0][1].exit_code() == 0
