@@ -134,9 +134,8 @@ class Account:
         pause = REFRESH_EVERY
         while True:
             await trio.sleep(pause)
-            due = trio.current_time() - self._signed_in_at >= SIGN_IN_EVERY
             try:
-                await (self.sign_in() if due else self.renew())
+                await self._renew_in_time()
             except Exception as error:
                 # Boundary: the service can live on the token it has, and must not die of a new one.
                 failures += 1
@@ -152,6 +151,15 @@ class Account:
             else:
                 failures = 0
                 pause = REFRESH_EVERY
+
+    async def _renew_in_time(self) -> None:
+        """The regular renewal: a sign-in if one is due, else or if that fails a refresh."""
+        if trio.current_time() - self._signed_in_at >= SIGN_IN_EVERY:
+            try:
+                return await self.sign_in()
+            except (ApiError, SignInRefused, Unreachable) as error:
+                log.warning("regular sign-in failed, the token is refreshed", error=str(error))
+        return await self.renew()
 
     async def _renew_unless_done(self, renewed: int) -> None:
         """Renew the tokens, unless they are newer than the ``renewed``-th.
@@ -210,11 +218,12 @@ class Account:
         self._signed_in_at = trio.current_time()
 
     def _accept(self, tokens: Tokens, path: str) -> None:
-        if not all("!" <= letter <= "~" for letter in tokens.access.reveal()):
+        if not tokens.access or not all("!" <= sign <= "~" for sign in tokens.access.reveal()):
             # It would break out of the header, or be shown in the error that says it cannot.
             raise ApiError(path, "the platform gave a token that no header can hold", status=200)
         self._tokens = tokens
         self._renewed += 1
+        self._failure = None
 
 
 def _is_refusal(error: ApiError) -> bool:

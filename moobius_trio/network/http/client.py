@@ -170,12 +170,15 @@ async def _read(response: httpx.Response, path: str) -> bytes:
     if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         raise ApiError(path, "the reply is compressed, which was not asked for", status=status)
     content = bytearray()
-    async for piece in response.aiter_bytes():
-        content += piece
-        if len(content) > MAX_REPLY_BYTES:
-            raise ApiError(
-                path, f"the reply is larger than {MAX_REPLY_BYTES:,} bytes", status=status
-            )
+    with trio.CancelScope() as reading:
+        async for piece in response.aiter_bytes():
+            content += piece
+            if len(content) > MAX_REPLY_BYTES:
+                # The next read ends httpx's generators from the innermost outwards; leaving the
+                # loop would strand them half-way.
+                reading.cancel()
+    if len(content) > MAX_REPLY_BYTES:
+        raise ApiError(path, f"the reply is larger than {MAX_REPLY_BYTES:,} bytes", status=status)
     return bytes(content)
 
 

@@ -71,7 +71,9 @@ async def with_retries(
         NoReply: the last attempt got none.
     """
     end = trio.current_time() + patience.together
-    for number in range(1, ATTEMPTS + 1):
+    number = 0
+    while True:
+        number += 1
         outcome: Reply | NoReply
         try:
             outcome = await attempt(min(patience.attempt, end - trio.current_time()))
