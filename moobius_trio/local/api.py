@@ -1,0 +1,236 @@
+"""The HTTP calls of the protocol (docs/protocol/generation-0.md section 2.2).
+
+Each handler reads its request by the codec, asks a rule, makes the change and gives the ``data``
+of the reply. What is allowed is decided in ``rules_http``, and no wire name stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from moobius_trio.codec import http0
+from moobius_trio.errors import MalformedPayload, StorageError
+from moobius_trio.local import rules_http as rules
+from moobius_trio.local.credentials import hash_password, password_matches
+from moobius_trio.local.records import Account
+from moobius_trio.local.rules_http import Refused
+from moobius_trio.local.sessions import Sessions
+from moobius_trio.local.state import State
+from moobius_trio.types import ChannelId, Character, GroupId, ServiceId, Tokens, UserId
+
+__all__ = ("Api", "Handler", "answered", "failure", "param", "read_body", "signed_in")
+
+Handler: TypeAlias = Callable[[Request], Awaitable[object]]
+
+_BODY_BYTES: Final = 128 * 1024
+_PASSWORD_LENGTH: Final = 1_000
+
+_log = structlog.get_logger()
+
+
+def failure(status: int, message: str) -> Response:
+    """The envelope of a failure. Its code is the HTTP status, two zeros behind it: no source
+    gives the real ones (docs/protocol/generation-0.md section 9)."""
+    content = http0.encode_failure(status * 100, message)
+    return Response(content, status_code=status, media_type="application/json")
+
+
+def answered(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint of the handler: its data or its failure in the envelope."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            data = await handler(request)
+        except Refused as exc:
+            _log.warning("call refused", path=request.url.path, reason=exc.message)
+            return failure(exc.status, exc.message)
+        except MalformedPayload as exc:
+            _log.warning("call refused", path=request.url.path, reason=str(exc))
+            return failure(400, str(exc))
+        except StorageError as exc:
+            _log.error("call failed", path=request.url.path, error=str(exc))
+            return failure(503, "the platform cannot keep its state at the moment; see its log")
+        if isinstance(data, Response):
+            return data
+        return Response(http0.encode_reply(data), media_type="application/json")
+
+    return endpoint
+
+
+async def read_body(request: Request) -> bytes:
+    """The whole body, if it is not too large.
+
+    Raises:
+        Refused: it is.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _BODY_BYTES:
+            raise Refused(413, f"a request may have {_BODY_BYTES:,} bytes at most")
+    return bytes(body)
+
+
+def param(request: Request, name: str) -> str:
+    """A parameter of the query.
+
+    Raises:
+        Refused: there is none of this name.
+    """
+    value = request.query_params.get(name)
+    if value is None:
+        raise Refused(400, f"the parameter {name} is missing")
+    return value
+
+
+def signed_in(state: State, request: Request) -> UserId:
+    """Whose access token the request has.
+
+    Raises:
+        Refused: none, a wrong one or one that has expired; HTTP 401.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    user_id = state.user_of(token.strip()) if scheme.lower() == "bearer" else None
+    if user_id is None:
+        raise Refused(401, "the access token is missing, wrong or expired; sign in again")
+    return user_id
+
+
+class Api:
+    """The handlers. Each gives the ``data`` of its reply, or raises ``Refused``."""
+
+    def __init__(self, state: State, sessions: Sessions) -> None:
+        self._state = state
+        self._sessions = sessions
+
+    async def sign_in(self, request: Request) -> object:
+        body = http0.decode_sign_in(await read_body(request))
+        if not 0 < len(body.password.reveal()) <= _PASSWORD_LENGTH:
+            raise Refused(400, f"a password has 1 to {_PASSWORD_LENGTH:,} characters")
+        account = self._state.world.account(body.email)
+        if account is None:
+            password_hash = await self._state.run_sync(hash_password, body.password)
+            account = self._state.world.account(body.email)  # another call may have been faster
+            if account is None:
+                user_id = UserId(self._state.new_id())
+                account = rules.new_account(self._state.world, body.email, password_hash, user_id)
+                return await self._let_in(account)
+        known = account.password_hash
+        if not await self._state.run_sync(password_matches, body.password, known):
+            raise Refused(401, f"the account {body.email} exists here with another password")
+        return await self._let_in(account)
+
+    async def _let_in(self, account: Account) -> object:
+        if self._state.world.accounts.get(account.user_id) != account:
+            self._state.change(account)
+            await self._state.saved()
+        return http0.tokens_data(self._state.issue_tokens(account))
+
+    async def refresh(self, request: Request) -> object:
+        body = http0.decode_refresh(await read_body(request))
+        account = self._state.world.account(body.email)
+        now = self._state.now
+        user_id = self._state.tokens.refresh(body.refresh, now=now)
+        if account is None or user_id != account.user_id:
+            raise Refused(401, "the refresh token is wrong or has expired; sign in again")
+        tokens: Tokens = self._state.tokens.issue_access(
+            user_id, now=now, access_seconds=self._state.knobs.access_seconds
+        )
+        return http0.tokens_data(tokens)
+
+    async def user_info(self, request: Request) -> object:
+        return http0.user_info_data(signed_in(self._state, request))
+
+    async def service_list(self, request: Request) -> object:
+        user_id = signed_in(self._state, request)
+        return http0.services_data(rules.services_of(self._state.world, user_id))
+
+    async def service_create(self, request: Request) -> object:
+        user_id = signed_in(self._state, request)
+        description = http0.decode_create_service(await read_body(request))
+        fresh = ServiceId(self._state.new_id())
+        service = rules.new_service(self._state.world, user_id, description, fresh)
+        self._state.change(service)
+        await self._state.saved()
+        return http0.service_id_data(service.service_id)
+
+    async def service_bind(self, request: Request) -> object:
+        user_id = signed_in(self._state, request)
+        body = http0.decode_binding(await read_body(request))
+        world = self._state.world
+        band = rules.bind(world, user_id, body.service_id, body.channel_id)
+        if band != world.bands[band.channel_id]:
+            self._state.change(band)
+            self._sessions.board.service_began(band.channel_id)
+        await self._state.saved()
+        return None
+
+    async def service_unbind(self, request: Request) -> object:
+        user_id = signed_in(self._state, request)
+        body = http0.decode_binding(await read_body(request))
+        band = rules.unbind(self._state.world, user_id, body.service_id, body.channel_id)
+        self._state.change(band)
+        self._sessions.board.changed()
+        await self._state.saved()
+        return None
+
+    async def channel_userlist(self, request: Request) -> object:
+        user_id = signed_in(self._state, request)
+        service_id = ServiceId(param(request, "service_id"))
+        channel_id = ChannelId(param(request, "channel_id"))
+        people = rules.members_for(self._state.world, user_id, service_id, channel_id)
+        return http0.user_list_data(people)
+
+    async def fetch_profile(self, request: Request) -> object:
+        signed_in(self._state, request)
+        user_ids = http0.decode_fetch_profile(await read_body(request))
+        data: dict[object, object] = {}
+        for character in rules.profiles(self._state.world, user_ids):
+            one = http0.profile_data(character)
+            data.update(one if isinstance(one, dict) else {})
+        return data
+
+    async def character_create(self, request: Request) -> object:
+        user_id = signed_in(self._state, request)
+        body = http0.decode_create_character(await read_body(request))
+        character = Character(
+            user_id=UserId(self._state.new_id()),
+            username=body.username,
+            nickname=body.nickname,
+            avatar=body.avatar,
+            description=body.description,
+        )
+        figure = rules.new_figure(self._state.world, user_id, body.service_id, character)
+        self._state.change(figure)
+        await self._state.saved()
+        return http0.character_data(figure.character)
+
+    async def character_list(self, request: Request) -> object:
+        user_id = signed_in(self._state, request)
+        service_id = ServiceId(param(request, "service_id"))
+        return http0.characters_data(rules.characters_of(self._state.world, user_id, service_id))
+
+    async def group_create(self, request: Request) -> object:
+        user_id = signed_in(self._state, request)
+        body = http0.decode_create_group(await read_body(request))
+        fresh = GroupId(self._state.new_id())
+        world = self._state.world
+        group = rules.new_group(world, user_id, body.group_id, body.user_ids, fresh)
+        self._state.change(group)
+        await self._state.saved()
+        return http0.group_data(group.group_id)
+
+    async def group_user(self, request: Request) -> object:
+        signed_in(self._state, request)
+        character = rules.member_of_group(
+            self._state.world,
+            UserId(param(request, "user_id")),
+            ChannelId(param(request, "channel_id")),
+            GroupId(param(request, "group_id")),
+        )
+        return http0.character_data(character)

@@ -1,0 +1,93 @@
+"""The routes of the local platform, and nothing but the routes.
+
+The protocol's are those of docs/protocol/generation-0.md section 2.2; those below ``/local/`` and
+``/page/`` are the page's.
+"""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
+
+from moobius_trio.local.api import Api, Handler, answered, failure, param, signed_in
+from moobius_trio.local.guard import Guard
+from moobius_trio.local.page_api import PageApi
+from moobius_trio.local.sessions import Sessions
+from moobius_trio.local.sockets import StarletteSocket
+from moobius_trio.local.state import State
+from moobius_trio.local.uploads import Uploads
+
+__all__ = ("make_app",)
+
+
+def make_app(state: State, sessions: Sessions, page: PageApi) -> ASGIApp:
+    """The whole platform as an ASGI application for one machine's loopback address."""
+    uploads = Uploads(state)
+
+    async def file_upload(request: Request) -> object:
+        signed_in(state, request)
+        return uploads.target(request.headers["host"], param(request, "extension"))
+
+    async def protocol_socket(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await sessions.serve(StarletteSocket(websocket))
+
+    async def watch_socket(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await sessions.watch(StarletteSocket(websocket))
+
+    routes: list[BaseRoute] = [
+        *_protocol_routes(Api(state, sessions)),
+        _get("/file/upload", file_upload),
+        _post("/bucket/", uploads.take),
+        _get("/bucket/{key}", uploads.give),
+        _get("/", page.index),
+        _get("/page/{name:path}", page.file),
+        _post("/local/guest", page.guest),
+        _get("/local/bands", page.bands),
+        _post("/local/bands", page.add_band),
+        _get("/local/membership", page.membership),
+        _get("/local/history", page.history),
+        WebSocketRoute("/", protocol_socket),
+        WebSocketRoute("/local/watch", watch_socket),
+    ]
+    return Guard(Starlette(routes=routes, exception_handlers={HTTPException: _http_failure}))
+
+
+def _protocol_routes(api: Api) -> list[BaseRoute]:
+    return [
+        _post("/auth/sign_in", api.sign_in),
+        _post("/auth/refresh", api.refresh),
+        _get("/user/info", api.user_info),
+        _get("/service/list", api.service_list),
+        _post("/service/create", api.service_create),
+        _post("/service/bind", api.service_bind),
+        _post("/service/unbind", api.service_unbind),
+        _get("/channel/userlist", api.channel_userlist),
+        _post("/user/fetch_profile", api.fetch_profile),
+        _post("/service/user/create", api.character_create),
+        _get("/service/user/list", api.character_list),
+        _post("/service/group/create", api.group_create),
+        _get("/user/group", api.group_user),
+    ]
+
+
+def _get(path: str, handler: Handler) -> Route:
+    return Route(path, answered(handler), methods=["GET"])
+
+
+def _post(path: str, handler: Handler) -> Route:
+    return Route(path, answered(handler), methods=["POST"])
+
+
+def _http_failure(request: Request, exc: Exception) -> Response:
+    """Starlette's own refusals (no such path, wrong method) in the envelope."""
+    status, detail = (
+        (exc.status_code, exc.detail) if isinstance(exc, HTTPException) else (500, "failed")
+    )
+    return failure(status, f"{request.method} {request.url.path}: {detail}")

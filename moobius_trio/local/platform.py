@@ -1,0 +1,160 @@
+"""The local platform as one object, and how it is opened.
+
+The composition root of ``local``: it puts the parts together and decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import trio
+from starlette.types import ASGIApp
+
+from moobius_trio.errors import UsageError
+from moobius_trio.local.app import make_app
+from moobius_trio.local.knobs import Knobs
+from moobius_trio.local.page_api import Guest, PageApi, make_band, page_files, sign_in_guest
+from moobius_trio.local.records import Band
+from moobius_trio.local.rules_http import Refused
+from moobius_trio.local.sessions import Sessions
+from moobius_trio.local.sockets import GOING_AWAY, Socket
+from moobius_trio.local.state import State
+from moobius_trio.local.store import open_store
+from moobius_trio.local.world import World
+from moobius_trio.types import ChannelId, RunSync, ServiceId
+
+__all__ = ("DEFAULT_BAND", "Platform", "open_platform")
+
+DEFAULT_BAND: Final = "local-demo"
+"""The band that is always there; its id is its name."""
+
+CLOSE_SECONDS: Final = 1.8
+
+_DEFAULT_KNOBS: Final = Knobs()
+
+
+class Platform:
+    """An open local platform (docs/architecture.md section 8). ``open_platform`` makes it."""
+
+    def __init__(self, state: State, sessions: Sessions, app: ASGIApp) -> None:
+        self._state = state
+        self._sessions = sessions
+        self.app = app
+        """The ASGI application: HTTP calls, WebSockets and the page. ``serving.serve_app`` serves
+        it; ``httpx.ASGITransport`` takes it as it is."""
+
+    @property
+    def knobs(self) -> Knobs:
+        """How it behaves where nothing is known of the real platform; may be replaced."""
+        return self._state.knobs
+
+    @knobs.setter
+    def knobs(self, knobs: Knobs) -> None:
+        self._state.knobs = knobs
+
+    @property
+    def in_flight(self) -> int:
+        """Frames accepted for sockets and not yet handed over to them. Zero means that nothing
+        the platform was told so far will still make it send."""
+        return self._sessions.in_flight
+
+    async def serve_socket(self, socket: Socket) -> None:
+        """Serve one connection of the protocol, of whatever transport, until it ends.
+
+        Cancelled, it closes the connection with 1001 first (bounded).
+        """
+        await self._sessions.serve(socket)
+
+    def add_band(self, name: str) -> ChannelId:
+        """The band of this name, made if there is none.
+
+        Raises:
+            UsageError: no band can have this name.
+        """
+        try:
+            return make_band(self._state, self._sessions, name).channel_id
+        except Refused as exc:
+            raise UsageError(f"band {name!r}: {exc.message}") from None
+
+    def bands(self) -> tuple[Band, ...]:
+        """All bands, oldest first, each with the service that holds it."""
+        return tuple(self._state.world.bands.values())
+
+    def sign_in_guest(self, name: str) -> Guest:
+        """The user of this name, made at the first time, with tokens to log in with.
+
+        Raises:
+            UsageError: nobody can have this name.
+        """
+        try:
+            return sign_in_guest(self._state, name)
+        except Refused as exc:
+            raise UsageError(f"guest {name!r}: {exc.message}") from None
+
+    def cut(self, service_id: ServiceId | None = None, code: int = GOING_AWAY) -> None:
+        """Close the connections of this service now, or of all services; frames that wait for
+        them are lost. Users' connections stay."""
+        self._sessions.cut(service_id, code)
+
+    async def aclose(self) -> None:
+        """Close all connections with 1001 and wait for them to end, two seconds at most."""
+        with trio.move_on_after(CLOSE_SECONDS):
+            await self._sessions.close_all()
+
+
+@contextlib.asynccontextmanager
+async def open_platform(
+    *,
+    state: Path | None,
+    bands: Sequence[str] = (),
+    knobs: Knobs = _DEFAULT_KNOBS,
+    run_sync: RunSync,
+    wall_clock: Callable[[], float],
+    random: random.Random,
+) -> AsyncIterator[Platform]:
+    """Open a local platform; it listens nowhere until its ``app`` is served.
+
+    Args:
+        state: the folder where it keeps everything; None keeps it in memory.
+        bands: names of bands to make besides ``local-demo``.
+        knobs: how it behaves where nothing is known of the real platform.
+        run_sync: runs what blocks: the store, password hashes, files of the page.
+        wall_clock: seconds since 1970.
+        random: makes ids; a seeded one makes the same ids each time. No secret comes from it.
+
+    At the end all connections are closed with 1001 and everything is written, both bounded.
+
+    Raises:
+        StoreLocked: another platform has the folder open.
+        StorageError: the folder cannot be used.
+        UsageError: a band cannot have the name given.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        world = World()
+        store = None
+        if state is not None:
+            store = await stack.enter_async_context(open_store(state, run_sync=run_sync))
+            for change in await store.load():
+                world.apply(change)
+        parts = State(
+            world=world,
+            store=store,
+            knobs=knobs,
+            run_sync=run_sync,
+            wall_clock=wall_clock,
+            random=random,
+        )
+        sessions = Sessions(parts)
+        page = PageApi(parts, sessions, await run_sync(page_files))
+        platform = Platform(parts, sessions, make_app(parts, sessions, page))
+        for name in (DEFAULT_BAND, *bands):
+            platform.add_band(name)
+        try:
+            yield platform
+        finally:
+            with trio.CancelScope(shield=True):  # bounded by itself
+                await platform.aclose()

@@ -1,0 +1,137 @@
+"""One connection: a reader, a bounded queue, a writer, and a close that always ends.
+
+What a frame means is none of this module's business; it hands texts on and takes texts.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+import trio
+
+from moobius_trio.errors import ConnectionLost
+from moobius_trio.local.sockets import GOING_AWAY, POLICY_VIOLATION, Socket
+from moobius_trio.types import ServiceId, UserId
+
+__all__ = ("QUEUE_BYTES", "QUEUE_FRAMES", "Role", "Session")
+
+QUEUE_FRAMES: Final = 10_000
+QUEUE_BYTES: Final = 16 * 1024 * 1024
+"""What may wait for one reader; one slower than that is closed, so that it never holds up
+others."""
+
+CLOSE_SECONDS: Final = 1.5
+"""The bound of a close, above the socket's own."""
+
+_log = structlog.get_logger()
+
+
+class Role(enum.Enum):
+    """What a connection turned out to be with its first login."""
+
+    NOBODY = enum.auto()
+    SERVICE = enum.auto()
+    USER = enum.auto()
+
+
+class Session:
+    """A connection and whoever logged in on it."""
+
+    def __init__(self, socket: Socket) -> None:
+        self._socket = socket
+        self._queue: deque[str] = deque()
+        self._queued_bytes = 0
+        self._writing = 0
+        self._more = trio.Event()
+        self._closing = trio.Event()
+        self._code = GOING_AWAY
+        self._reason = "the platform is shutting down"
+        self.role = Role.NOBODY
+        self.user_id: UserId | None = None
+        """The account whose token was used to log in."""
+        self.service_id: ServiceId | None = None
+        """The service that logged in; None for users, and while a service has no id yet."""
+
+    @property
+    def waiting(self) -> int:
+        """Frames accepted for this socket and not yet handed over to it."""
+        return len(self._queue) + self._writing
+
+    @property
+    def closing(self) -> bool:
+        """True once the connection is being closed from this side; nothing is sent any more."""
+        return self._closing.is_set()
+
+    def send_nowait(self, text: str) -> None:
+        """Queue a frame. A full queue closes the connection instead, and says so in the log."""
+        if self.closing:
+            return
+        if len(self._queue) >= QUEUE_FRAMES or self._queued_bytes + len(text) > QUEUE_BYTES:
+            _log.warning("slow reader closed", user_id=self.user_id, service_id=self.service_id)
+            self.close(POLICY_VIOLATION, "reading too slowly")
+            return
+        self._queue.append(text)
+        self._queued_bytes += len(text)
+        self._more.set()
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin to close the connection; what still waits for it is dropped."""
+        if not self.closing:
+            self._code, self._reason = code, reason
+            self._queue.clear()
+            self._queued_bytes = 0
+            self._closing.set()
+
+    async def run(self, on_text: Callable[[str], None]) -> ConnectionLost:
+        """Read until the connection ends, calling ``on_text`` for each text; give how it ended.
+
+        Cancelled, it closes the connection with 1001 first (bounded).
+        """
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._write)
+            nursery.start_soon(self._close_when_asked, nursery.cancel_scope)
+            lost = await self._read(on_text)
+            self.close(lost.code or GOING_AWAY, lost.reason)
+        return lost
+
+    async def _read(self, on_text: Callable[[str], None]) -> ConnectionLost:
+        try:
+            while True:
+                text = await self._socket.receive_text()
+                if not self.closing:  # afterwards only the peer's answer is waited for
+                    on_text(text)
+        except ConnectionLost as lost:
+            return lost
+
+    async def _write(self) -> None:
+        while True:
+            await self._more.wait()
+            self._more = trio.Event()
+            while self._queue:
+                text = self._queue.popleft()
+                self._queued_bytes -= len(text)
+                self._writing = 1
+                try:
+                    # A cancelled write would end the connection before a close frame could be
+                    # sent. The shield is bounded by the close, which ends a write that waits.
+                    with trio.CancelScope(shield=True):
+                        await self._socket.send_text(text)
+                except ConnectionLost:
+                    return  # the reader sees it too, and ends the session
+                finally:
+                    self._writing = 0
+
+    async def _close_when_asked(self, scope: trio.CancelScope) -> None:
+        try:
+            await self._closing.wait()
+        finally:
+            self.close(
+                self._code, self._reason
+            )  # also when it was cancelled: nothing more goes out
+            with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                await self._socket.aclose(self._code, self._reason)
+            scope.cancel()

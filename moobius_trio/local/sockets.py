@@ -1,0 +1,106 @@
+"""What the local platform asks of a socket, and Starlette's WebSocket in that form.
+
+No rule of the platform and no frame format here: texts and close codes only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import trio
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from moobius_trio.errors import ConnectionLost
+from moobius_trio.serving import ABORT
+
+__all__ = ("GOING_AWAY", "POLICY_VIOLATION", "TOO_BIG", "Socket", "StarletteSocket")
+
+GOING_AWAY: Final = 1001
+UNSUPPORTED: Final = 1003
+POLICY_VIOLATION: Final = 1008
+TOO_BIG: Final = 1009
+
+CLOSE_SECONDS: Final = 1.0
+"""How long a peer has to answer a close frame before its connection is dropped."""
+
+
+class Socket(Protocol):
+    """A connection of texts. ``send_text`` and ``receive_text`` run in one task each.
+
+    ``aclose`` may be called from a third one. It is bounded by itself, and a ``send_text`` or
+    ``receive_text`` that waits ends with ``ConnectionLost``.
+    """
+
+    async def send_text(self, text: str) -> None: ...
+
+    async def receive_text(self) -> str: ...
+
+    async def aclose(self, code: int = 1000, reason: str = "") -> None: ...
+
+
+class StarletteSocket:
+    """An accepted WebSocket of Starlette as a ``Socket``.
+
+    A server's send may wait for a slow peer in a way that no cancellation reaches (Hypercorn
+    shields it). So closing does not rely on it: the peer has ``CLOSE_SECONDS`` to answer, then
+    the connection below is dropped, by the call that ``serving`` puts into the scope.
+    """
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+        extensions = websocket.scope.get("extensions") or {}
+        self._abort: Callable[[], None] = extensions.get(ABORT, lambda: None)
+        self._gone = trio.Event()
+        self._code: int | None = None
+        self._reason = ""
+
+    async def send_text(self, text: str) -> None:
+        try:
+            await self._websocket.send_text(text)
+        except (RuntimeError, WebSocketDisconnect):  # Starlette's words for "closed"
+            raise self._lost() from None
+
+    async def receive_text(self) -> str:
+        if self._gone.is_set():
+            raise self._lost()
+        try:
+            message = await self._websocket.receive()
+        except trio.Cancelled:
+            self._gone.set()  # nobody reads any more, so no answer to a close will be seen
+            raise
+        if message["type"] == "websocket.disconnect":
+            if self._code is None:
+                self._code = message.get("code") or 1005  # "no code", as the RFC writes it
+                self._reason = message.get("reason") or ""
+            self._gone.set()
+            raise self._lost()
+        text = message.get("text")
+        if text is None:
+            raise ConnectionLost(UNSUPPORTED, "frames are texts")
+        return str(text)
+
+    async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        if self._code is not None:
+            return
+        self._code, self._reason = code, reason
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._drop_later)
+            await self._send_close(code, reason)
+            await self._gone.wait()
+            nursery.cancel_scope.cancel()
+
+    async def _drop_later(self) -> None:
+        await trio.sleep(CLOSE_SECONDS)
+        self._abort()
+        self._gone.set()
+
+    async def _send_close(self, code: int, reason: str) -> None:
+        if self._websocket.application_state is WebSocketState.CONNECTED:
+            try:
+                await self._websocket.close(code, reason)
+            except (RuntimeError, WebSocketDisconnect):  # the peer was faster
+                self._gone.set()
+
+    def _lost(self) -> ConnectionLost:
+        return ConnectionLost(self._code, self._reason)

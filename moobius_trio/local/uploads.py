@@ -1,0 +1,129 @@
+"""Files: where to post them, taking them in, giving them back.
+
+The address of a file is a random key of the platform's own. A client's file name is not even
+read, and its type is told from its bytes (docs/architecture.md section 8). Wire:
+docs/protocol/generation-0.md section 2.3.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import AsyncGenerator
+from typing import Final
+
+import structlog
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+from starlette.responses import Response
+
+from moobius_trio.codec.http0 import upload_target_data
+from moobius_trio.local.media import is_shown_inline, sniff
+from moobius_trio.local.records import Upload
+from moobius_trio.local.rules_http import MAX_UPLOAD_BYTES, Refused, check_upload
+from moobius_trio.local.state import State
+from moobius_trio.types import UploadTarget
+
+__all__ = ("Uploads",)
+
+_FORM_BYTES: Final = 64 * 1024
+"""What the form may have round the file."""
+
+_PATIENCE_BYTES: Final = 5 * MAX_UPLOAD_BYTES
+"""How much of a file that is too large is read on: a client that is still sending does not see
+the answer, only a broken connection."""
+
+_TARGETS: Final = 1_000
+_TARGET_SECONDS: Final = 3600.0
+
+_log = structlog.get_logger()
+
+
+class _InMemoryParser(MultiPartParser):
+    """Starlette's parser without its temporary files, which would be written in a thread."""
+
+    spool_max_size = MAX_UPLOAD_BYTES + _FORM_BYTES
+
+
+class Uploads:
+    """The platform's bucket."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._targets: dict[str, float] = {}
+
+    def target(self, host: str, extension: str) -> object:
+        """Where one file may be posted within the next hour, for the reply to
+        ``GET /file/upload``."""
+        ending = extension.lower() if re.fullmatch(r"[A-Za-z0-9]{1,8}", extension) else "bin"
+        key = f"{secrets.token_hex(16)}.{ending}"
+        if len(self._targets) >= _TARGETS:
+            del self._targets[next(iter(self._targets))]
+        self._targets[key] = self._state.now + _TARGET_SECONDS
+        # The URL ends with a slash: the file's address is the URL and the key, simply joined.
+        return upload_target_data(UploadTarget(url=f"http://{host}/bucket/", fields={"key": key}))
+
+    async def take(self, request: Request) -> Response:
+        """``POST /bucket/``: HTTP 204 and nothing in it, as clients of the original ask for.
+
+        Raises:
+            Refused: the form or the file is not as it has to be.
+        """
+        key, content = await _read_form(request)
+        if self._targets.get(key, 0.0) < self._state.now:
+            raise Refused(403, "ask GET /file/upload for a place to upload to first")
+        upload = Upload(key=key, media_type=sniff(content), size=len(content))
+        check_upload(self._state.world, upload)
+        del self._targets[key]
+        await self._state.save_file(key, content)
+        self._state.change(upload)
+        await self._state.saved()
+        _log.info("file uploaded", key=key, media_type=upload.media_type, size=upload.size)
+        return Response(status_code=204)
+
+    async def give(self, request: Request) -> Response:
+        """``GET /bucket/KEY``: a picture or sound to be shown, anything else to be saved."""
+        upload = self._state.world.uploads.get(request.path_params["key"])
+        if upload is None:
+            raise Refused(404, "there is no such file")
+        content = await self._state.load_file(upload.key)
+        headers = {
+            "Cache-Control": "private, max-age=31536000, immutable",
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+        }
+        if not is_shown_inline(upload.media_type):
+            headers["Content-Disposition"] = f'attachment; filename="{upload.key}"'
+        return Response(content, media_type=upload.media_type, headers=headers)
+
+
+async def _read_form(request: Request) -> tuple[str, bytes]:
+    """The key and the file out of a multipart form as python-requests, httpx and browsers write
+    it."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise Refused(400, "a file is posted as multipart/form-data")
+    parser = _InMemoryParser(
+        request.headers, _bounded(request), max_files=1, max_fields=20, max_part_size=4096
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as exc:
+        raise Refused(400, f"the form cannot be read: {exc.message}") from None
+    key, file = form.get("key"), form.get("file")
+    if not isinstance(key, str) or not isinstance(file, UploadFile):
+        raise Refused(400, "the form needs a field named key and a file named file")
+    content = await file.read()
+    await file.close()
+    return key, content
+
+
+async def _bounded(request: Request) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > _PATIENCE_BYTES:
+            break
+        if size <= MAX_UPLOAD_BYTES + _FORM_BYTES:
+            yield chunk
+    if size > MAX_UPLOAD_BYTES + _FORM_BYTES:
+        raise Refused(413, f"a file may have {MAX_UPLOAD_BYTES:,} bytes at most")
