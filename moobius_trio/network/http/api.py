@@ -80,7 +80,8 @@ class HttpApi(ServiceCalls, ChannelCalls, UserCalls, FileCalls):
         Ready at once. A failure is logged and tried again; it raises nothing
         (docs/protocol/generation-0.md section 2.4).
         """
-        await self._account.keep_fresh(task_status=task_status)
+        task_status.started()
+        await self._account.keep_fresh()
 
 
 @asynccontextmanager

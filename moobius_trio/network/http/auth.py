@@ -122,14 +122,11 @@ class Account:
         """
         await self._renew_unless_done(self._renewed)
 
-    async def keep_fresh(
-        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
-        """Refresh every 6 hours and sign in every 7 days, until cancelled. Ready at once.
+    async def keep_fresh(self) -> None:
+        """Refresh every 6 hours and sign in every 7 days, until cancelled.
 
         A failure is logged and tried again after a pause of up to an hour; nothing is raised.
         """
-        task_status.started()
         failures = 0
         pause = REFRESH_EVERY
         while True:

@@ -10,6 +10,7 @@ from typing import TypeVar, TypeVarTuple
 
 import httpx
 import pytest
+import trio
 
 from moobius_trio.errors import ApiError, MalformedPayload
 from moobius_trio.network.http import HttpApi, open_http_api
@@ -40,6 +41,7 @@ SIGNED_IN = {"AuthenticationResult": {"AccessToken": "access-1", "RefreshToken":
 
 async def inline(fn: Callable[[*Ts], T], /, *args: *Ts) -> T:
     """Blocking work without a thread."""
+    await trio.lowlevel.checkpoint()
     return fn(*args)
 
 

@@ -28,6 +28,7 @@ SIGNED_IN = {"AuthenticationResult": {"AccessToken": "access-1", "RefreshToken":
 
 async def inline(fn: Callable[[*Ts], T], /, *args: *Ts) -> T:
     """Blocking work without a thread."""
+    await trio.lowlevel.checkpoint()
     return fn(*args)
 
 
@@ -87,16 +88,20 @@ class Body(httpx.AsyncByteStream):
     """A body that comes in pieces, one each ``seconds``, and counts those that were taken."""
 
     def __init__(self, pieces: Iterable[bytes], seconds: float = 0) -> None:
-        self.pieces = pieces
+        self.pieces = iter(pieces)
         self.seconds = seconds
         self.taken = 0
         self.closed = False
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await trio.sleep(self.seconds)
         for piece in self.pieces:
-            await trio.sleep(self.seconds)
             self.taken += 1
-            yield piece
+            return piece
+        raise StopAsyncIteration
 
     async def aclose(self) -> None:
         self.closed = True

@@ -33,6 +33,7 @@ REFRESH = "canary-refresh-token+/="
 
 async def inline(fn: Callable[[*Ts], T], /, *args: *Ts) -> T:
     """Blocking work without a thread."""
+    await trio.lowlevel.checkpoint()
     return fn(*args)
 
 

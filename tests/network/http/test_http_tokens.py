@@ -26,6 +26,7 @@ DAY = 24 * HOUR
 
 async def inline(fn: Callable[[*Ts], T], /, *args: *Ts) -> T:
     """Blocking work without a thread."""
+    await trio.lowlevel.checkpoint()
     return fn(*args)
 
 
