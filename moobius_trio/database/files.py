@@ -1,0 +1,135 @@
+"""What file stores share: private folders, names that cannot leave them, one process at a time.
+
+Nothing here knows records or formats. Everything blocks and is called through ``run_sync``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+from moobius_trio.database.engine import StoreBroken
+from moobius_trio.errors import StorageError, StoreLocked
+
+__all__ = (
+    "create_private",
+    "failing_as",
+    "fsync",
+    "lock",
+    "make_private_folder",
+    "safe_name",
+    "sync_folder",
+    "unlock",
+)
+
+_KEPT = frozenset((string.ascii_lowercase + string.digits + "_-").encode())
+_LONGEST = 200
+
+
+def safe_name(raw: bytes) -> str:
+    """A file name for any bytes: another one for each, on every file system, never a path.
+
+    ``a-z0-9_-`` stay, the rest is percent-encoded; over 200 bytes a hash takes the place of the
+    end, after ``%%``, which no encoded name has.
+    """
+    name = "".join(chr(byte) if byte in _KEPT else f"%{byte:02X}" for byte in raw)
+    if len(name) > _LONGEST:
+        return f"{name[:100]}%%{hashlib.sha256(raw).hexdigest()}"
+    return name or "%%"
+
+
+@contextlib.contextmanager
+def failing_as(where: str) -> Iterator[None]:
+    """Turn the operating system's errors into one line that says what and where."""
+    try:
+        yield
+    except OSError as exc:
+        raise StorageError(
+            where, (exc.strerror or str(exc)).lower(), _REMEDIES.get(exc.errno or 0, "")
+        ) from exc
+
+
+_REMEDIES = {
+    errno.ENOSPC: "Free some space; later changes are stored again",
+    errno.EDQUOT: "Free some space; later changes are stored again",
+    errno.EROFS: "Make the folder writable, or name another one in db.json (settings, root_dir)",
+    errno.EACCES: "Make the folder readable and writable for this user",
+    errno.EPERM: "Make the folder readable and writable for this user",
+    errno.ENOTDIR: "A file stands where a folder is needed; name another one in db.json",
+}
+
+
+def make_private_folder(folder: Path) -> None:
+    """Create a folder, and those above it, for this user only; an existing one stays as it is."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+        if folder == folder.parent:
+            break
+    for one in reversed(missing):
+        one.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(one.parent)
+
+
+def create_private(path: Path) -> int:
+    """Open a new file of this user only for writing; an existing one or a link is an error."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names that were added to or removed from a folder survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fsync(descriptor, folder)
+    finally:
+        os.close(descriptor)
+
+
+def fsync(descriptor: int, path: Path) -> None:
+    """Make a file's content survive a loss of power.
+
+    Raises:
+        StoreBroken: the disk failed; what was written before may be gone although a second call
+            would succeed, so it is never tried again.
+    """
+    try:
+        os.fsync(descriptor)
+    except OSError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise StoreBroken(str(path), f"the disk failed ({exc.strerror})") from exc
+
+
+def lock(path: Path) -> int:
+    """Hold a store for this process; gives the descriptor for `unlock`.
+
+    The operating system frees it when the process dies, however that happens.
+
+    Raises:
+        StoreLocked: another process, or this one, holds it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.read(descriptor, 32)
+        os.close(descriptor)
+        raise StoreLocked(str(path.parent), int(text) if text.isdigit() else None) from None
+    except OSError:
+        os.close(descriptor)
+        raise
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, str(os.getpid()).encode())
+    return descriptor
+
+
+def unlock(descriptor: int) -> None:
+    """Let the store go. The file stays: removing it could take another process's lock away."""
+    os.close(descriptor)

@@ -1,0 +1,288 @@
+"""Readable files in the original's layout: ``service_<id>/band_<id>/<container>/<key>.json``.
+
+Each file is replaced whole: written beside, synced, renamed. Nothing is known here of what the
+content means beyond `json_records`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, TypeVar, TypeVarTuple
+
+import trio
+
+from moobius_trio.database.encoding import MAX_RECORD_BYTES
+from moobius_trio.database.engine import (
+    Change,
+    Engine,
+    EngineSite,
+    Level,
+    Loaded,
+    Place,
+    StoreBroken,
+    check_settings,
+    root_folder,
+)
+from moobius_trio.database.files import (
+    create_private,
+    failing_as,
+    fsync,
+    lock,
+    make_private_folder,
+    safe_name,
+    sync_folder,
+    unlock,
+)
+from moobius_trio.database.json_records import NotARecord, read_record, write_record
+from moobius_trio.errors import StorageError
+from moobius_trio.types import JsonValue, ServiceId
+
+__all__ = ("FORMAT", "open_json")
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+FORMAT: Final = 1
+_FORMAT_FILE = ".format"
+_TEMPORARY = ".new-"
+_PLAIN = re.compile(r"[A-Za-z0-9_.@+ -]{1,200}")
+
+
+class _JsonFolder:
+    """The open folder of one service. Everything blocks."""
+
+    def __init__(self, root: Path, service_id: ServiceId) -> None:
+        self.where = str(root)
+        self._counter = itertools.count(1)
+        self._files: dict[tuple[Place, bytes], str] = {}
+        with failing_as(self.where):
+            make_private_folder(root)
+            self._folder = root / _folder_name(root, "service_", service_id)
+            make_private_folder(self._folder)
+            self.where = str(self._folder)
+            self._lock = lock(self._folder / ".lock")
+        try:
+            with failing_as(self.where):
+                self._check_format()
+                for left in self._folder.glob(f"*/*/{_TEMPORARY}*"):
+                    left.unlink()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        unlock(self._lock)
+
+    def _check_format(self) -> None:
+        """Files without a number are the original's; they are copied once, before any change."""
+        mark = self._folder / _FORMAT_FILE
+        if mark.exists():
+            text = mark.read_text(errors="replace").strip()
+            if text.isdigit() and int(text) <= FORMAT:
+                return
+            raise StorageError(
+                self.where,
+                f"has format {text}, this version reads up to {FORMAT}",
+                "Update moobius_trio",
+            )
+        if any(self._folder.glob("*/*/*.json")):
+            copy = self._folder.with_name(self._folder.name + ".format-0")
+            if not copy.exists():
+                partial = copy.with_name(copy.name + ".part")
+                shutil.rmtree(partial, ignore_errors=True)
+                shutil.copytree(self._folder, partial, symlinks=True)
+                partial.chmod(0o700)
+                partial.rename(copy)
+        self._write_whole(mark, str(FORMAT).encode())
+        sync_folder(self._folder)
+
+    def load(self, place: Place) -> Loaded:
+        records: list[tuple[bytes, bytes]] = []
+        problems: list[StorageError] = []
+        with failing_as(f"{self.where}, {place}"):
+            folder = self._folder_of(place)
+            found = folder.iterdir() if folder.is_dir() else ()
+            names = sorted(path.name for path in found if path.name.endswith(".json"))
+            for name in names:
+                try:
+                    key, value = read_record(_read_file(folder / name))
+                    if (place, key) in self._files and self._files[place, key] != name:
+                        raise NotARecord(f"another file has its key: {self._files[place, key]}")
+                except NotARecord as exc:
+                    moved = _set_aside(folder / name)
+                    problems.append(
+                        StorageError(
+                            str(folder / name),
+                            f"cannot be read: {exc}",
+                            f"It was set aside as {moved.name}; the rest is loaded",
+                        )
+                    )
+                else:
+                    self._files[place, key] = name
+                    records.append((key, value))
+        return Loaded(sorted(records), problems)
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """All new contents are on the disk before the first name changes, so that a full disk
+        changes nothing."""
+        written: list[tuple[Path, Path]] = []
+        folders: dict[Path, None] = {}
+        begun = False
+        try:
+            with failing_as(self.where):
+                for change in changes:
+                    path = self._path(change.place, change.key)
+                    folders[path.parent] = None
+                    if change.value is None:
+                        continue
+                    make_private_folder(path.parent)
+                    temporary = path.with_name(f"{_TEMPORARY}{next(self._counter)}")
+                    written.append((temporary, path))
+                    named = os.fsencode(path.stem) == change.key and not path.stem.startswith("_")
+                    self._write_whole(
+                        temporary, write_record(change.key, change.value, named=named)
+                    )
+                begun = True
+                self._switch(changes, written)
+                for folder in folders:
+                    if folder.is_dir():
+                        sync_folder(folder)
+        except StorageError as exc:
+            if begun and not isinstance(exc, StoreBroken):
+                raise StoreBroken(exc.where, exc.problem) from exc
+            raise
+        finally:
+            for temporary, _ in written:
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+
+    def _switch(self, changes: Sequence[Change], written: list[tuple[Path, Path]]) -> None:
+        for temporary, path in written:
+            temporary.rename(path)
+        written.clear()
+        for change in changes:
+            path = self._path(change.place, change.key)
+            if change.value is None:
+                path.unlink(missing_ok=True)
+                self._files.pop((change.place, change.key), None)
+            else:
+                self._files[change.place, change.key] = path.name
+
+    def set_aside(self, place: Place, key: bytes) -> str:
+        with failing_as(f"{self.where}, {place}"):
+            moved = _set_aside(self._path(place, key))
+            self._files.pop((place, key), None)
+            return str(moved)
+
+    def clear(self, place: Place) -> None:
+        with failing_as(f"{self.where}, {place}"):
+            folder = self._folder_of(place)
+            if folder.is_dir():
+                for path in folder.glob("*.json"):
+                    path.unlink()
+                sync_folder(folder)
+            for known in [known for known in self._files if known[0] == place]:
+                del self._files[known]
+
+    def _folder_of(self, place: Place) -> Path:
+        band = "own" if place.band is None else _folder_name(self._folder, "band_", place.band)
+        above = self._folder / band
+        folder = above / _folder_name(above, "", place.container)
+        for one in (above, folder):
+            if one.is_symlink():
+                raise StorageError(str(one), "is a link that leads elsewhere", "Remove it")
+        return folder
+
+    def _path(self, place: Place, key: bytes) -> Path:
+        name = self._files.get((place, key)) or f"{safe_name(key)}.json"
+        return self._folder_of(place) / name
+
+    def _write_whole(self, path: Path, content: bytes) -> None:
+        descriptor = create_private(path)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            fsync(descriptor, path)
+
+
+def _folder_name(above: Path, prefix: str, text: str) -> str:
+    """An existing folder of the plain name is kept, since the original made it."""
+    plain = prefix + text
+    if _PLAIN.fullmatch(plain) and plain not in (".", "..") and (above / plain).is_dir():
+        return plain
+    return prefix + safe_name(text.encode("utf-8", "surrogatepass"))
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as exc:
+        raise NotARecord(exc.strerror or str(exc)) from exc
+    with os.fdopen(descriptor, "rb") as file:
+        content = file.read(2 * MAX_RECORD_BYTES + 1)
+    if len(content) > 2 * MAX_RECORD_BYTES:
+        raise NotARecord("it is larger than any record")
+    return content
+
+
+def _set_aside(path: Path) -> Path:
+    for number in itertools.count(1):
+        moved = path.with_name(f"{path.name}.corrupt-{number}")
+        if not moved.exists():
+            path.rename(moved)
+            return moved
+    raise AssertionError("count never ends")
+
+
+class _JsonEngine:
+    level: Final[Level] = "process"
+    atomic: Final = False
+    keeps_order: Final = False
+
+    def __init__(self, folder: _JsonFolder, site: EngineSite) -> None:
+        self._folder = folder
+        self._run_sync = site.run_sync
+        self._turn = trio.Lock()
+
+    @property
+    def where(self) -> str:
+        return self._folder.where
+
+    async def load(self, place: Place) -> Loaded:
+        return await self._alone(self._folder.load, place)
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        await self._alone(self._folder.commit, changes)
+
+    async def set_aside(self, place: Place, key: bytes, problem: str) -> str:
+        return await self._alone(self._folder.set_aside, place, key)
+
+    async def clear(self, place: Place) -> None:
+        await self._alone(self._folder.clear, place)
+
+    async def _alone(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
+        async with self._turn:
+            return await self._run_sync(fn, *args)
+
+
+@asynccontextmanager
+async def open_json(settings: Mapping[str, JsonValue], site: EngineSite) -> AsyncIterator[Engine]:
+    """Open the folder ``root_dir`` of the settings.
+
+    Raises:
+        StoreLocked: another process has it open.
+        StorageError: it cannot be opened, or is of a newer format.
+    """
+    check_settings(settings, ("root_dir",), "json")
+    folder = await site.run_sync(_JsonFolder, root_folder(settings, site, "json"), site.service_id)
+    try:
+        yield _JsonEngine(folder, site)
+    finally:
+        folder.close()

@@ -1,0 +1,78 @@
+"""One stored value in memory, and who owns which object.
+
+When a record is saved is decided by units and containers; how, by the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from moobius_trio.database.tickets import Ticket
+
+__all__ = ("Owners", "Record", "RecordHome")
+
+
+class RecordHome(Protocol):
+    """The container of a record."""
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+
+    def save_if_changed(self, record: Record) -> bool:
+        """Queue the record's value if it is not what was queued last."""
+
+
+class Record:
+    """A key with its value. Compared by identity, since values may be equal."""
+
+    __slots__ = ("fixed", "holders", "home", "key", "queued", "raw_key", "ticket", "value")
+
+    def __init__(self, home: RecordHome, key: object, raw_key: bytes) -> None:
+        self.home = home
+        self.key = key
+        self.raw_key = raw_key
+        self.value: object = None
+        self.fixed = True
+        """True when the value cannot change inside."""
+        self.queued: bytes = b""
+        """The text that was queued or loaded last; other text means a changed value."""
+        self.ticket: Ticket | None = None
+        """Of the last change; None once it is known to be durable."""
+        self.holders = 0
+        """How many running units of work have touched it."""
+
+    def save_if_changed(self) -> bool:
+        """Queue the value if it is not what was queued last; True if it was."""
+        return self.home.save_if_changed(self)
+
+
+class Owners:
+    """Which record holds which changeable object, over all containers of one service.
+
+    An object under two keys would be two records after a restart, so it is refused where seen.
+    """
+
+    def __init__(self) -> None:
+        self._owners: dict[int, tuple[Record, object]] = {}
+
+    def other(self, value: object, leaving: Callable[[Record], bool]) -> Record | None:
+        """The record that holds this very object already.
+
+        Args:
+            leaving: tells of a record whether it is about to let go of its value.
+        """
+        entry = self._owners.get(id(value))
+        return None if entry is None or leaving(entry[0]) else entry[0]
+
+    def claim(self, record: Record) -> None:
+        """The record's value is its own from now on."""
+        # The object is kept with its id, so that no other object can get the same id meanwhile.
+        self._owners[id(record.value)] = (record, record.value)
+
+    def release(self, record: Record) -> None:
+        """The record lets go of its value."""
+        entry = self._owners.get(id(record.value))
+        if entry is not None and entry[0] is record:
+            del self._owners[id(record.value)]

@@ -1,0 +1,138 @@
+"""A unit of work's view of storage: what it touched, and what its frames have to wait for.
+
+One handler, job run, spell, start hook or task (docs/architecture.md section 6). What else belongs
+to a unit, its name and its time, is the core's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextvars import ContextVar
+from typing import Protocol
+
+import trio
+
+from moobius_trio.database.tickets import Ticket
+from moobius_trio.errors import StorageError
+
+__all__ = ("SLICE", "WINDOW", "StorageUnit", "Touched", "current_unit")
+
+WINDOW = 32
+SLICE = 500
+
+
+class Touched(Protocol):
+    """A record, as far as a unit of work knows it."""
+
+    ticket: Ticket | None
+    """Of its last change."""
+    holders: int
+    """How many running units have touched it."""
+    fixed: bool
+    """True when its value cannot change inside."""
+
+    def save_if_changed(self) -> bool:
+        """Queue the value if it is not what was queued last."""
+
+
+class StorageUnit:
+    """What one unit of work has touched. Made when it begins, finished when it ends."""
+
+    def __init__(self) -> None:
+        self._touched: dict[Touched, None] = {}
+        self._since: dict[Touched, None] = {}
+        self._window: dict[Touched, None] = {}
+        self._tickets: dict[Ticket, None] = {}
+        self._finished = False
+
+    def touch(self, record: Touched) -> None:
+        """Note that the unit has a record's value in its hands."""
+        if self._finished:
+            return  # a task that outlived its unit; the sweep finds what it changes
+        if record.ticket is not None:
+            self.hold(record.ticket)
+        if record.fixed:
+            return
+        if record not in self._touched:
+            self._touched[record] = None
+            record.holders += 1
+        self._since[record] = None
+
+    def hold(self, ticket: Ticket) -> None:
+        """Let the unit's next frames wait for a change."""
+        if not self._finished and (not ticket.done or ticket.error is not None):
+            self._tickets[ticket] = None
+
+    def settle(self) -> tuple[Ticket, ...]:
+        """Save what was touched since the last call, and the 32 records touched before.
+
+        To be called before each send.
+
+        Returns:
+            The tickets the frame must wait for: those of this unit's records that are not
+            durable yet. One that failed is given again at each later call, since what the unit
+            says may rest on it.
+
+        Raises:
+            StorageTypeError: a value cannot be stored; the record has the stored value again.
+            StorageError: the store takes nothing.
+        """
+        fresh, self._since = self._since, {}
+        for record in fresh:
+            self._window.pop(record, None)
+        candidates = [*self._window, *fresh]
+        self._window = dict.fromkeys(candidates[-WINDOW:])
+        error = self._save(candidates)
+        for ticket in [one for one in self._tickets if one.done and one.error is None]:
+            del self._tickets[ticket]
+        if error is not None:
+            raise error
+        return tuple(self._tickets)
+
+    async def save_all(self) -> None:
+        """Save everything the unit has touched, in slices with a checkpoint between them.
+
+        Raises:
+            StorageError: as `settle`; all others are saved first.
+        """
+        error: StorageError | None = None
+        records = list(self._touched)
+        for start in range(0, len(records), SLICE):
+            if start:
+                await trio.lowlevel.checkpoint()
+            error = self._save(records[start : start + SLICE]) or error
+        if error is not None:
+            raise error
+
+    async def finish(self) -> None:
+        """Save everything the unit has touched and let go of it. Does not wait for the disk.
+
+        Cancelled between two slices, what is left is found by the sweep.
+
+        Raises:
+            StorageError: as `settle`; all others are saved first.
+        """
+        try:
+            await self.save_all()
+        finally:
+            self._finished = True
+            for record in self._touched:
+                record.holders -= 1
+            for part in (self._touched, self._since, self._window, self._tickets):
+                part.clear()
+
+    def _save(self, records: Iterable[Touched]) -> StorageError | None:
+        """Save the records; the first error, after all were tried."""
+        first: StorageError | None = None
+        for record in records:
+            try:
+                record.save_if_changed()
+            except StorageError as exc:
+                first = first or exc
+            if record.ticket is not None:
+                self.hold(record.ticket)
+        return first
+
+
+current_unit: ContextVar[StorageUnit | None] = ContextVar("moobius_trio_storage", default=None)
+"""The unit of the running code. Tasks of a handler's own nursery inherit it."""
