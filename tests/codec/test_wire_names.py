@@ -1,0 +1,51 @@
+"""The wire's words stand in codec/ and nowhere else in the package."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import moobius_trio
+
+PACKAGE = Path(moobius_trio.__file__).parent
+
+WIRE_ONLY = frozenset(
+    {
+        *("AccessToken", "AuthenticationResult", "RefreshToken", "auth_origin", "refresh_token"),
+        *("connectionId", "copy_client", "feature_call", "fetch_userlist", "msg_down", "msg_up"),
+        *("origin_type", "requestId", "service_login", "update_features", "update_playground"),
+        *("update_style", "update_userlist", "user_context", "user_login", "userlist"),
+    }
+)
+
+ALLOWED = {
+    # The stored form of a character nests as the wire's (docs/architecture.md section 6).
+    (Path("database/json_records.py"), "user_context"),
+}
+
+
+def wire_names(source: str) -> set[str]:
+    """The wire's words that stand in ``source`` as texts of their own."""
+    return {
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    } & WIRE_ONLY
+
+
+def test_wire_names_stay_in_the_codec() -> None:
+    """A wire name anywhere else would have to be changed there for the next generation."""
+    found = {
+        (path.relative_to(PACKAGE), name)
+        for path in PACKAGE.rglob("*.py")
+        if "codec" not in path.relative_to(PACKAGE).parts[:1]
+        for name in wire_names(path.read_text(encoding="utf-8"))
+    }
+    assert found <= ALLOWED
+
+
+def test_the_search_finds_what_is_there() -> None:
+    """Each of the words is one that the codec really uses, as a text or as a field of a shape."""
+    codec = "".join(path.read_text(encoding="utf-8") for path in (PACKAGE / "codec").glob("*.py"))
+    assert {name for name in WIRE_ONLY if name not in codec} == set()
+    assert wire_names('frame = {"type": "msg_up"}  # "copy_client"') == {"msg_up"}
