@@ -1,0 +1,158 @@
+"""A frame on its way through the outbox, and how a command becomes one or several of them.
+
+No queue, no socket and no clock here: id and time are parameters.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from typing import Final, Protocol, TypeAlias
+
+import attrs
+
+from moobius_trio.errors import MessageTooLarge
+from moobius_trio.network.receipts import Receipt
+from moobius_trio.types import (
+    ChannelId,
+    MessageDown,
+    RequestId,
+    ServiceCommand,
+    ServiceEvent,
+    ServiceId,
+    UpdateFeatures,
+    UpdatePlayground,
+    UpdateStyle,
+    UpdateUserList,
+)
+
+__all__ = ("Frame", "Item", "ItemSet", "ServiceWire", "frames_of", "size_of", "state_key")
+
+Addressed: TypeAlias = (
+    MessageDown | UpdateUserList | UpdateFeatures | UpdatePlayground | UpdateStyle
+)
+_ADDRESSED: Final = (MessageDown, UpdateUserList, UpdateFeatures, UpdatePlayground, UpdateStyle)
+
+
+class ServiceWire(Protocol):
+    """A generation of the protocol, as a service speaks it: a module of ``codec`` is one."""
+
+    def decode_for_service(self, text: str | bytes, /) -> ServiceEvent:
+        """Raises ``MalformedPayload`` and nothing else."""
+        ...
+
+    def encode_from_service(
+        self,
+        command: ServiceCommand,
+        /,
+        *,
+        request_id: RequestId,
+        client_id: ServiceId,
+        timestamp: int,
+    ) -> str: ...
+
+    def origin_type(self, value: ServiceCommand, /) -> str:
+        """The word by which a copy names the frame it answers."""
+        ...
+
+
+@attrs.frozen
+class Frame:
+    """One encoded frame."""
+
+    request_id: RequestId
+    text: str
+    size: int
+    """Bytes on the wire."""
+    state_key: Hashable | None
+    """What a newer frame must share to replace this one; None for what is never replaced."""
+
+
+ItemSet: TypeAlias = "OrderedDict[Item, None]"
+"""Items in order, any of which can be taken out at once."""
+
+
+@attrs.define(eq=False)
+class Item:
+    """A frame, its receipt, and where it is."""
+
+    frame: Frame
+    receipt: Receipt
+    channel_id: ChannelId | None
+    unit: int | None
+    """The unit of work that sent it."""
+    waits: int = 0
+    """Holds that are not over yet, an open transaction among them."""
+    sequence: int = 0
+    """Its place in the order of ``put``."""
+    place: int = 0
+    """Its place in the order of becoming ready, which is the order of writing."""
+    home: ItemSet | None = None
+    """The set that holds it now."""
+    written_at: float = 0.0
+    """When its last write began, by trio's clock."""
+    refused: bool = False
+    """True when the platform has said no to it once."""
+    ended: bool = False
+
+
+def size_of(text: str) -> int:
+    """Bytes of the text on the wire."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def state_key(command: ServiceCommand) -> Hashable | None:
+    """What makes two updates states of the same thing (docs/architecture.md section 5).
+
+    Channel, kind and recipients in order; for a style its set of widgets too. None for messages,
+    channel info and generic updates: each of those counts.
+    """
+    match command:
+        case MessageDown():  # first: it is by far the most frequent
+            return None
+        case UpdateStyle():
+            widgets = frozenset(item.widget for item in command.style)
+            return (UpdateStyle, command.channel_id, command.recipients, widgets)
+        case UpdateUserList() | UpdateFeatures() | UpdatePlayground():
+            return (type(command), command.channel_id, command.recipients)
+        case _:
+            return None
+
+
+def frames_of(
+    command: ServiceCommand,
+    encode: Callable[[ServiceCommand], tuple[RequestId, str]],
+    limit: int,
+) -> list[Frame]:
+    """The command as frames of at most ``limit`` bytes each.
+
+    Several only where the list of recipients is what makes it too large; each then goes to a
+    part of them, in order.
+
+    Raises:
+        MessageTooLarge: it would not fit even for a single recipient.
+    """
+    request_id, text = encode(command)
+    size = size_of(text)
+    if size <= limit:
+        return [Frame(request_id, text, size, state_key(command))]
+    if not isinstance(command, _ADDRESSED) or len(command.recipients) < 2:
+        raise MessageTooLarge(size, limit)
+    _check_fits_one(command, encode, limit)
+    return [frame for half in _halves(command) for frame in frames_of(half, encode, limit)]
+
+
+def _check_fits_one(
+    command: Addressed, encode: Callable[[ServiceCommand], tuple[RequestId, str]], limit: int
+) -> None:
+    """Say so at once if splitting cannot help, instead of splitting down to the last one."""
+    longest = max(command.recipients, key=len)
+    size = size_of(encode(attrs.evolve(command, recipients=(longest,)))[1])
+    if size > limit:
+        raise MessageTooLarge(size, limit)
+
+
+def _halves(command: Addressed) -> Iterator[Addressed]:
+    middle = len(command.recipients) // 2
+    for part in (command.recipients[:middle], command.recipients[middle:]):
+        yield attrs.evolve(command, recipients=part)

@@ -1,0 +1,401 @@
+"""Everything a service sends waits here until a connection takes it, and then for its receipt.
+
+Bounded, in order, and honest: each frame ends in exactly one outcome. Login, heartbeat and close
+never pass through it. No socket is opened here and no reconnecting is decided: the link hands in
+a stream and says when it is gone (docs/architecture.md sections 4 and 5).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Final, Literal, NoReturn
+
+import structlog
+import trio
+
+from moobius_trio.errors import ConnectionLost
+from moobius_trio.network.acknowledgement import Mode
+from moobius_trio.network.awaiting import Awaiting
+from moobius_trio.network.items import Item, ServiceWire, frames_of
+from moobius_trio.network.ordering import SendQueue
+from moobius_trio.network.patience import sleep_until_settled
+from moobius_trio.network.receipts import CONFIRMED, EndState, Outcome, Receipt
+from moobius_trio.network.reports import FlushReport, Hold, OutboxStatistics, WrittenFrame
+from moobius_trio.network.room import WaitingLine
+from moobius_trio.network.websocket import FrameStream
+from moobius_trio.types import ChannelId, Copy, MessageDown, RequestId, ServiceCommand, ServiceId
+
+__all__ = ("FlushReport", "Hold", "Outbox", "OutboxStatistics", "WrittenFrame")
+
+log = structlog.get_logger()
+
+WRITE_SECONDS: Final = 20.0
+"""A write that takes longer ends the connection: the peer does not read any more."""
+
+
+class Outbox:
+    """The queue between the code that sends and the one task that writes."""
+
+    def __init__(
+        self,
+        *,
+        wire: ServiceWire,
+        client_id: ServiceId,
+        max_message_bytes: int,
+        new_request_id: Callable[[], RequestId],
+        wall_clock_ms: Callable[[], int],
+        limit_items: int = 10_000,
+        limit_bytes: int = 16 * 2**20,
+        send_timeout: float = 10.0,
+        ordering: Literal["pipelined", "strict"] = "pipelined",
+        on_written: Callable[[WrittenFrame], None] | None = None,
+    ) -> None:
+        """An empty outbox.
+
+        Args:
+            limit_items, limit_bytes: how much may wait to be written, and how much may be
+                written and unconfirmed.
+            send_timeout: seconds that ``put`` waits for room.
+            ordering: ``strict`` lets one frame of a channel be on its way at a time, for a
+                platform that mixes up what it is sent; it costs a round trip for each. Where
+                copies cannot confirm a frame it is the same as ``pipelined``.
+            on_written: told of each written frame; must not wait and must not raise.
+        """
+        self._wire = wire
+        self._client_id = client_id
+        self._max_message_bytes = max_message_bytes
+        self._new_request_id = new_request_id
+        self._wall_clock_ms = wall_clock_ms
+        self._limit_items = limit_items
+        self._limit_bytes = limit_bytes
+        self._strict = ordering == "strict"
+        self._on_written = on_written
+        self._queue = SendQueue(strict=self._strict, supersede=self._supersede)
+        self._awaiting = Awaiting()
+        self._transactions: dict[int, list[Item]] = {}
+        self._mode: Mode = "undecided"
+        self._paused = False
+        self._closed = ""
+        self._unended = 0
+        self._writing_since: float | None = None
+        self._writer = trio.lowlevel.ParkingLot()
+        self._line = WaitingLine(send_timeout)
+        self._idle = trio.lowlevel.ParkingLot()
+        self._counts: Counter[EndState] = Counter()
+        self._written = self._written_again = 0
+
+    # For those who send.
+
+    async def put(
+        self,
+        command: ServiceCommand,
+        *,
+        holds: Sequence[Hold] = (),
+        unit: int | None = None,
+        held: bool = False,
+    ) -> Receipt:
+        """Queue a command and give its receipt; waits only while the outbox is full.
+
+        The frame is made now: its ``request_id`` stays the same however often it is written. It
+        leaves in the order of ``put``, but not before every hold is done; until then frames of
+        the same channel wait behind it. A hold that fails drops it. With ``held`` it also waits
+        for ``release`` or ``discard`` of ``unit``.
+
+        An update that is a state (user list, features, playground, style) replaces an older one
+        with the same channel, recipients and kind that still waits. A ``MessageDown`` without
+        recipients is not written: its receipt is ``dropped`` at once.
+
+        Cancelled, nothing was queued.
+
+        Raises:
+            MessageTooLarge: nothing was queued.
+            OutboxFull: there was no room within ``send_timeout``; nothing was queued.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if isinstance(command, MessageDown) and not command.recipients:
+            return self._never_sent("no recipients")
+        frames = frames_of(command, self.encode, self._max_message_bytes)
+        receipt = Receipt(frames[0].request_id, len(frames))
+        channel_id: ChannelId | None = getattr(command, "channel_id", None)
+        items = [Item(frame, receipt, channel_id, unit) for frame in frames]
+        if self._line or not self._has_room(items):
+            await self._line.wait(lambda: self._has_room(items))
+        if self._closed:
+            return self._never_sent(self._closed)
+        if held:
+            if unit is None:
+                raise ValueError("a held frame needs the unit whose transaction holds it")
+            receipt.held = True
+            self._transactions.setdefault(unit, []).extend(items)
+        for item in items:
+            item.waits = int(held)
+            self._unended += 1
+            self._add(item, holds)
+        if self._writer:
+            self._wake_writer()
+        return receipt
+
+    def release(self, unit: int) -> None:
+        """The transaction of ``unit`` is committed: its frames leave as soon as nothing else
+        holds them."""
+        for item in self._transactions.pop(unit, ()):
+            item.receipt.held = False
+            if not item.ended:
+                self._queue.wait_over(item)
+        self._wake_writer()
+
+    def discard(self, unit: int, error: Exception | None) -> None:
+        """The transaction of ``unit`` has failed: its frames are dropped."""
+        for item in self._transactions.pop(unit, ()):
+            self._end(item, Outcome("dropped", "its transaction failed", error))
+        self._wake_writer()
+
+    @property
+    def idle(self) -> bool:
+        """True when no frame waits, neither to be written nor for its answer."""
+        return not self._unended
+
+    async def wait_idle(self) -> None:
+        """Wait until ``idle``."""
+        await trio.lowlevel.checkpoint()
+        while self._unended:
+            await self._idle.park()
+
+    async def flush(self, seconds: float) -> FlushReport:
+        """Wait until ``idle``, at most ``seconds``, and say what is left."""
+        with trio.move_on_after(seconds):
+            await self.wait_idle()
+        statistics = self.statistics()
+        return FlushReport(unconfirmed=statistics.unconfirmed, unsent=statistics.queued)
+
+    def statistics(self) -> OutboxStatistics:
+        """A snapshot."""
+        unconfirmed = self._awaiting.count
+        return OutboxStatistics(
+            queued=self._unended - unconfirmed,
+            queued_bytes=self._queue.size,
+            held=self._queue.waiting,
+            unconfirmed=unconfirmed,
+            written=self._written,
+            written_again=self._written_again,
+            ended_confirmed=self._counts["confirmed"],
+            ended_refused=self._counts["refused"],
+            ended_unconfirmed=self._counts["unconfirmed"],
+            ended_dropped=self._counts["dropped"],
+            ended_superseded=self._counts["superseded"],
+            full=self._line.given_up,
+        )
+
+    # For the link.
+
+    def encode(self, command: ServiceCommand) -> tuple[RequestId, str]:
+        """A command as a frame with a new id. Login and heartbeat need no more than this."""
+        request_id = self._new_request_id()
+        return request_id, self._wire.encode_from_service(
+            command,
+            request_id=request_id,
+            client_id=self._client_id,
+            timestamp=self._wall_clock_ms(),
+        )
+
+    async def write_to(self, stream: FrameStream) -> NoReturn:
+        """Write frames in order, for as long as the connection lasts.
+
+        Cancelled in a write, the connection has ended (``FrameStream.send_text``).
+
+        Raises:
+            ConnectionLost: the connection is closed.
+        """
+        send_text = stream.send_text
+        while True:
+            item = self._take()
+            if item is None:
+                await self._writer.park()
+                continue
+            # before the write: its copy may be read before the write returns
+            item.written_at = self._writing_since = trio.current_time()
+            item.receipt.note_written()
+            self._awaiting.add(item)
+            await send_text(item.frame.text)
+            self._writing_since = None
+            self._written += 1
+            if self._on_written is not None:
+                self._on_written(_written_frame(item))
+            self._line.note_change()
+
+    async def watch(self) -> NoReturn:
+        """Beside ``write_to``: name what stays without an answer, end a write that does not end.
+
+        Raises:
+            ConnectionLost: one write took longer than 20 s.
+        """
+        while True:
+            now = trio.current_time()
+            overdue = self._awaiting.overdue(now)
+            for item in overdue:
+                self._end(item, Outcome("unconfirmed", "no answer within 20 s"))
+            if overdue:
+                log.warning("frames stay unconfirmed", frames=len(overdue), mode=self._mode)
+                self._wake_writer()
+            began = self._writing_since
+            if began is not None and now >= began + WRITE_SECONDS:
+                raise ConnectionLost(None, f"a write did not end within {WRITE_SECONDS:g} s")
+            due = [now + WRITE_SECONDS, self._awaiting.next_overdue(now)]
+            due += [began + WRITE_SECONDS] if began is not None else []
+            await sleep_until_settled(min(due))
+
+    def on_copy(self, copy: Copy) -> Literal["settled", "refused", "unknown"]:
+        """A receipt of the platform came.
+
+        ``settled``: it was the end of a frame. ``refused``: the frame is set aside for a second
+        try, which ``resume`` starts; a second refusal is its end. ``unknown``: no frame waits
+        for it.
+        """
+        item = self._awaiting.find(copy.request_id)
+        if item is None:
+            return "unknown"
+        if copy.status:
+            self._end(item, CONFIRMED)
+        elif not item.refused:
+            item.refused = True
+            if self._awaiting.set_aside(item):
+                item.receipt.note_queued()
+            return "refused"
+        else:
+            reason = f"refused twice: {dict(copy.context)}"[:200]
+            self._end(item, Outcome("refused", reason))
+            log.warning("the platform refuses a frame", band=item.channel_id, reason=reason)
+        return "settled"
+
+    def pause(self) -> None:
+        """Nothing more is written until ``resume``: the session has to log in again."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Write on, what was refused once first."""
+        self._paused = False
+        self._queue.put_back(self._awaiting.take_aside())
+        self._wake_writer()
+
+    def use_mode(self, mode: Mode) -> None:
+        """How this platform acknowledges frames has been found out."""
+        self._mode = mode
+        self._queue.set_strict(self._strict and mode not in ("foreign", "absent"))
+        self._wake_writer()
+
+    def connection_lost(self, reason: str) -> None:
+        """The connection is gone: what it had not confirmed is queued again, or is unconfirmed.
+
+        Queued again in mode ``proven`` only: there a copy tells which frames got through. In
+        any other mode a second copy of a message might reach people who have the first.
+        """
+        self._writing_since = None
+        self._paused = False
+        again = self._awaiting.take_aside()  # refused ones: they did not get through
+        if self._mode == "proven":
+            unanswered = self._awaiting.take_all()
+            for item in unanswered:
+                item.receipt.note_queued()
+            self._written_again += len(unanswered)
+            again += unanswered
+        self._queue.put_back(again)
+        lost = self._awaiting.items()
+        for item in lost:
+            self._end(item, Outcome("unconfirmed", f"the connection ended first: {reason}"))
+        if lost:
+            log.warning("frames stay unconfirmed", frames=len(lost), mode=self._mode)
+
+    def close(self, reason: str) -> None:
+        """Nothing will be written any more: every frame ends now, and later ones are dropped."""
+        self._closed = self._closed or reason
+        unconfirmed, unsent = self._awaiting.items(), self._queue.items()
+        for item in unconfirmed:
+            self._end(item, Outcome("unconfirmed", reason))
+        for item in [*self._awaiting.take_aside(), *unsent]:
+            self._end(item, Outcome("dropped", reason))
+        self._transactions.clear()
+        self._line.note_change()
+        if unconfirmed or unsent:
+            log.warning("frames left", unconfirmed=len(unconfirmed), unsent=len(unsent))
+
+    def _add(self, item: Item, holds: Sequence[Hold]) -> None:
+        pending = [hold for hold in holds if not hold.done]
+        failed = next((hold.error for hold in holds if hold.done and hold.error), None)
+        if failed is not None:
+            self._end(item, Outcome("dropped", str(failed), failed))
+            return
+        item.waits += len(pending)
+        self._queue.add(item)
+        for hold in pending:
+            self._wait_for(hold, item)
+
+    def _wait_for(self, hold: Hold, item: Item) -> None:
+        def over() -> None:
+            if item.ended:
+                return
+            if hold.error is not None:
+                self._end(item, Outcome("dropped", str(hold.error), hold.error))
+                log.error("a frame is dropped", band=item.channel_id, reason=str(hold.error))
+            else:
+                self._queue.wait_over(item)
+            self._wake_writer()
+
+        hold.on_done(over)
+
+    def _never_sent(self, reason: str) -> Receipt:
+        receipt = Receipt(self._new_request_id())
+        receipt.end(Outcome("dropped", reason))
+        self._counts["dropped"] += 1
+        return receipt
+
+    def _has_room(self, items: Sequence[Item]) -> bool:
+        """Whether they fit, counting what the states among them would replace."""
+        count, size = self._queue.count, self._queue.size
+        for item in items:
+            replaced = self._queue.replaced_by(item.frame.state_key)
+            count += replaced is None
+            size += item.frame.size - (replaced.frame.size if replaced is not None else 0)
+        fits = count <= self._limit_items and size <= self._limit_bytes
+        return fits or not self._queue.count or bool(self._closed)
+
+    def _take(self) -> Item | None:
+        if self._paused or not self._queue:
+            return None
+        if self._awaiting.count >= self._limit_items or self._awaiting.size >= self._limit_bytes:
+            if self._mode == "proven":
+                return None  # copies will come and make room
+            self._end(self._awaiting.first(), Outcome("unconfirmed", "too many await an answer"))
+        return self._queue.take()
+
+    def _supersede(self, item: Item) -> None:
+        self._end(item, Outcome("superseded", "a newer state replaced it"))
+
+    def _end(self, item: Item, outcome: Outcome) -> None:
+        if item.ended:
+            return
+        item.ended = True
+        if not self._awaiting.remove(item):
+            self._queue.remove(item)
+        self._queue.let_next(item)
+        self._counts[outcome.state] += 1
+        item.receipt.end(outcome)
+        self._unended -= 1
+        if not self._unended and self._idle:
+            self._idle.unpark_all()
+        self._line.note_change()
+        if self._writer:
+            self._wake_writer()
+
+    def _wake_writer(self) -> None:
+        if self._queue and not self._paused:
+            self._writer.unpark()
+
+
+def _written_frame(item: Item) -> WrittenFrame:
+    return WrittenFrame(
+        text=item.frame.text,
+        request_id=item.frame.request_id,
+        channel_id=item.channel_id,
+        unit=item.unit,
+    )

@@ -1,0 +1,26 @@
+"""Waiting for silence, fairly: a loop that was held up must not take its own delay for it.
+
+Nothing here knows what is waited for.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import trio
+
+__all__ = ("sleep_until_settled",)
+
+HELD_UP: Final = 1.0
+"""Seconds of lateness from which on the loop itself must have been busy."""
+
+
+async def sleep_until_settled(deadline: float) -> None:
+    """Sleep until ``deadline``, on trio's clock.
+
+    If the loop was held up meanwhile, the other tasks get a second to read what has come in
+    that time, so that it counts before anybody is called silent.
+    """
+    await trio.sleep_until(deadline)
+    if trio.current_time() > deadline + HELD_UP:
+        await trio.sleep(HELD_UP)

@@ -1,0 +1,316 @@
+"""The connection of texts that everything above speaks through, and trio-websocket behind it.
+
+The only module that imports trio-websocket, and only its public API. No frame format, no login
+and no reconnecting here. Facts: docs/protocol/generation-0.md section 3.1.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import Final, NoReturn, Protocol, TypeAlias, cast
+
+import attrs
+import trio
+from trio_websocket import (
+    ConnectionClosed,
+    ConnectionRejected,
+    WebSocketConnection,
+    wrap_client_stream,
+)
+from wsproto.utilities import ProtocolError
+
+from moobius_trio.errors import ConnectionLost, MoobiusError
+from moobius_trio.network.address import WebSocketAddress, parse_websocket_address
+from moobius_trio.network.groups import unwrapped
+
+__all__ = ("Connector", "CouldNotConnect", "FrameStream", "websocket_connector")
+
+CONNECT_SECONDS: Final = 15.0
+"""From the look-up of the name to the end of the WebSocket handshake."""
+
+CLOSE_SECONDS: Final = 1.0
+"""How long a peer has to answer a close frame before its connection is dropped."""
+
+RECEIVE_BYTES: Final = 65_536
+"""One read of the socket. At the library's 4 KiB a message of 8 KiB takes two turns."""
+
+
+class FrameStream(Protocol):
+    """A connection on which one text is one frame.
+
+    ``send_text`` and ``ping`` may be called by several tasks: frames come out whole, each after
+    the other. ``receive_text`` is for one task at a time.
+    """
+
+    @property
+    def heard(self) -> int:
+        """A number that rises with every sign of life of the peer; only its change counts."""
+        ...
+
+    async def send_text(self, text: str) -> None:
+        """Write one text; returns when the transport took it, which is no receipt.
+
+        Cancelled, the connection has ended: the frame may be half written, and nothing can be
+        written behind half a frame.
+
+        Raises:
+            ConnectionLost: the connection is closed.
+        """
+        ...
+
+    async def receive_text(self) -> str:
+        """The next text. Cancelled, no text is lost.
+
+        Raises:
+            ConnectionLost: the connection is closed and what came before is taken.
+        """
+        ...
+
+    async def ping(self) -> None:
+        """Send a WebSocket ping; returns when the peer has answered it, which may be never.
+
+        Raises:
+            ConnectionLost: the connection is closed.
+        """
+        ...
+
+    async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        """Say goodbye, wait at most a second for the answer, and close. Twice does no harm."""
+        ...
+
+
+Connector: TypeAlias = Callable[[], AbstractAsyncContextManager[FrameStream]]
+"""Opens a connection for the length of a block. When the block ends it says goodbye with 1000,
+bounded, unless the block ended with ``ConnectionLost``: then it only closes. Entering it raises
+``CouldNotConnect``."""
+
+
+class CouldNotConnect(MoobiusError):
+    """No connection came about.
+
+    Attributes:
+        reason: what happened, in words.
+        fatal: True when trying again will not help: the address or the certificate is wrong.
+        retry_after: seconds the platform asks to wait; None when it asks nothing.
+    """
+
+    exit_code = 69
+
+    def __init__(
+        self, reason: str, *, fatal: bool = False, retry_after: float | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.fatal = fatal
+        self.retry_after = retry_after
+
+
+def websocket_connector(url: str, *, max_message_bytes: int = 2**20) -> Connector:
+    """Connections to ``url`` through trio-websocket.
+
+    A message of the platform that is larger than ``max_message_bytes`` closes the connection
+    with 1009. Certificates are always checked; there is no switch for it.
+
+    Raises:
+        ConfigError: ``url`` is no WebSocket address, or is ``ws://`` to another machine: the
+            access token would cross the network in clear.
+    """
+    address = parse_websocket_address(url)
+    tls = ssl.create_default_context() if address.secure else None
+    return partial(_open, address, tls, max_message_bytes)
+
+
+@asynccontextmanager
+async def _open(
+    address: WebSocketAddress, tls: ssl.SSLContext | None, max_message_bytes: int
+) -> AsyncIterator[FrameStream]:
+    try:
+        with trio.fail_after(CONNECT_SECONDS):
+            transport = await _reach(address, tls)
+    except trio.TooSlowError:
+        raise CouldNotConnect(f"no connection within {CONNECT_SECONDS:g} s") from None
+    try:
+        with unwrapped(CouldNotConnect, ConnectionLost):
+            async with trio.open_nursery() as nursery:  # the library's reader runs in it
+                stream = await _shake_hands(nursery, transport, address, max_message_bytes)
+                try:
+                    yield stream
+                except ConnectionLost:
+                    raise  # nobody is there to say goodbye to
+                except BaseException:
+                    await stream.say_goodbye()
+                    raise
+                else:
+                    await stream.say_goodbye()
+                nursery.cancel_scope.cancel()
+    except ConnectionRejected as rejected:
+        raise _refusal(rejected) from None
+    except ProtocolError as error:
+        raise ConnectionLost(None, f"broken WebSocket frames: {error}") from None
+    finally:
+        await trio.aclose_forcefully(transport)
+
+
+async def _reach(address: WebSocketAddress, tls: ssl.SSLContext | None) -> _Transport:
+    """A TCP connection, with TLS where the address asks for it."""
+    try:
+        if tls is None:
+            return _Transport(await trio.open_tcp_stream(address.host, address.port))
+        secured = await trio.open_ssl_over_tcp_stream(
+            address.host, address.port, ssl_context=tls, https_compatible=True
+        )
+        await secured.do_handshake()
+        return _Transport(secured)
+    except OSError as error:
+        raise CouldNotConnect(_words(error)) from None
+    except trio.BrokenResourceError as error:
+        cause = error.__cause__
+        fatal = isinstance(cause, ssl.SSLCertVerificationError)
+        raise CouldNotConnect(f"TLS handshake failed: {cause or error}", fatal=fatal) from None
+
+
+async def _shake_hands(
+    nursery: trio.Nursery, transport: _Transport, address: WebSocketAddress, max_message_bytes: int
+) -> _WebSocketStream:
+    try:
+        with trio.fail_after(CONNECT_SECONDS):
+            connection = await wrap_client_stream(
+                nursery,
+                # any trio stream will do; the library's annotation names the two it makes itself
+                cast(trio.SocketStream, transport),
+                address.host_header,
+                address.resource,
+                max_message_size=max_message_bytes,
+                receive_buffer_size=RECEIVE_BYTES,
+            )
+    except trio.TooSlowError:
+        raise CouldNotConnect(f"no answer to the handshake in {CONNECT_SECONDS:g} s") from None
+    transport.shaken = True
+    return _WebSocketStream(connection, transport)
+
+
+def _refusal(rejected: ConnectionRejected) -> CouldNotConnect:
+    """Which answers are worth another try: those that speak of now, not of the address."""
+    status = rejected.status_code
+    wait = dict(rejected.headers).get(b"retry-after", b"").decode("latin-1")
+    return CouldNotConnect(
+        f"the address answered HTTP {status} instead of a WebSocket",
+        fatal=status not in (408, 425, 429) and status < 500,
+        retry_after=float(wait) if wait.isdecimal() and len(wait) < 6 else None,
+    )
+
+
+def _words(error: OSError) -> str:
+    """What went wrong; trio's own text names the address only, the cause says the rest."""
+    cause = error.__cause__
+    if isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    return str(cause or error) or type(error).__name__
+
+
+class _Transport(trio.abc.Stream):
+    """The byte stream below: counts signs of life and ends a handshake that was cut.
+
+    (The library would wait for the rest of that handshake until a time-out.)
+    """
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self.shaken = False
+        self.heard = 0
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        try:
+            await self._stream.send_all(data)
+        except trio.BrokenResourceError:
+            self._check_shaken()
+            raise
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        try:
+            data = await self._stream.receive_some(max_bytes)
+        except trio.BrokenResourceError:
+            self._check_shaken()
+            raise
+        self.heard += 1
+        if not data:
+            self._check_shaken()
+        return data
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    def _check_shaken(self) -> None:
+        if not self.shaken:
+            raise CouldNotConnect("the connection was closed during the handshake") from None
+
+
+@attrs.define(eq=False)
+class _WebSocketStream:
+    """A connection of trio-websocket as a ``FrameStream``."""
+
+    _connection: WebSocketConnection
+    _transport: _Transport
+    _ended: str = ""
+    """Why nothing may be written any more, if that was decided here."""
+
+    @property
+    def heard(self) -> int:
+        return self._transport.heard
+
+    async def send_text(self, text: str) -> None:
+        if self._ended:
+            raise ConnectionLost(None, self._ended)
+        try:
+            await self._connection.send_message(text)
+        except (ConnectionClosed, ProtocolError) as error:
+            self._raise_lost(error)
+        except trio.Cancelled:
+            await self._abort("a write was cancelled")
+            raise
+
+    async def receive_text(self) -> str:
+        try:
+            message = await self._connection.get_message()
+        except ConnectionClosed as error:
+            self._raise_lost(error)
+        return message if isinstance(message, str) else message.decode("utf-8", "replace")
+
+    async def ping(self) -> None:
+        if self._ended:
+            raise ConnectionLost(None, self._ended)
+        try:
+            await self._connection.ping()
+        except (ConnectionClosed, ProtocolError) as error:
+            self._raise_lost(error)
+
+    async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        try:
+            with trio.move_on_after(CLOSE_SECONDS):
+                await self._connection.aclose(code, reason or None)
+        except ProtocolError:
+            pass  # the frames are broken already; what is left is to close
+        finally:
+            await self._abort("closed")
+
+    async def say_goodbye(self) -> None:
+        with trio.CancelScope(shield=True):  # aclose bounds itself
+            await self.aclose()
+
+    async def _abort(self, why: str) -> None:
+        self._ended = self._ended or why
+        await trio.aclose_forcefully(self._transport)
+
+    def _raise_lost(self, error: ConnectionClosed | ProtocolError) -> NoReturn:
+        reason = error.reason if isinstance(error, ConnectionClosed) else None
+        if self._ended or reason is None:
+            raise ConnectionLost(None, self._ended or "the connection broke") from None
+        # 1006 never travels: it is the library's word for "without a close frame"
+        code = reason.code if reason.code != 1006 else None
+        raise ConnectionLost(code, reason.reason or reason.name.lower()) from None
