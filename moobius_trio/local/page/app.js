@@ -22,7 +22,7 @@ function Notices({ state, link }) {
       ${state.link === "lost" &&
       html`<p class="notice warning" role="status">
         <${Icon} name="warning" />
-        <span>The platform is gone: ${state.linkReason} Trying again…</span>
+        <span>Not connected. ${state.linkReason} Trying again…</span>
         <button type="button" onClick=${() => link.tryNow()}>Try now</button>
       </p>`}
       ${state.problem &&

@@ -46,7 +46,7 @@ function Recipients({ state, link }) {
       )}
     </div>
     <p class="hint" id="goes-to" role="status" aria-label="Goes to">
-      ${noList || reason || label}
+      ${closedReason(state) || noList || reason || label}
     </p>
   </div>`;
 }

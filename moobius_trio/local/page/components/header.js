@@ -27,8 +27,10 @@ function BandChoice({ state, link }) {
   </span>`;
 }
 
-function ServiceState({ band }) {
-  if (!band) return html`<p class="service" role="status" aria-label="Service">local platform</p>`;
+function ServiceState({ state }) {
+  const band = currentBand(state);
+  if (!band || state.link !== "up")
+    return html`<p class="service" role="status" aria-label="Service">local platform</p>`;
   const where = band.serviceName
     ? html`service <span class=${band.online ? "dot online" : "dot"} aria-hidden="true" />${" "}
         <span class="service-name">${band.serviceName}</span>${" "}
@@ -66,7 +68,7 @@ export function Header({ state, link, onNewBand }) {
       <button type="button" class="small quiet" aria-label="New band" title="New band" onClick=${onNewBand}>
         <${Icon} name="plus" />
       </button>
-      <${ServiceState} band=${band} />
+      <${ServiceState} state=${state} />
     </div>
     <div class="who">
       <p class="you">You are <strong>${state.name}</strong></p>

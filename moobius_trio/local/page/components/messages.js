@@ -65,7 +65,7 @@ function Message({ state, message }) {
         <span> · ${subtype}</span>
         ${message.timestamp > 0 && html`<span> · <${Time} timestamp=${message.timestamp} /></span>`}
         ${isUp &&
-        html`<span class="fate"><${Icon} name="up" />${fate}${reason && `: ${reason}`}</span>`}
+        html`<span class="fate"><${Icon} name="up" />${fate}${status === "refused" && reason && `: ${reason}`}</span>`}
       </p>
       <${Content} message=${message} name=${name} />
     </div>
