@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 
 from moobius_trio.errors import MalformedPayload
 
-__all__ = ("MAX_DEPTH", "MAX_MESSAGE_BYTES", "MAX_REPLY_BYTES", "dump", "parse_object")
+__all__ = ("MAX_DEPTH", "MAX_MESSAGE_BYTES", "MAX_REPLY_BYTES", "dump", "parse", "parse_object")
 
 MAX_MESSAGE_BYTES: Final = 131_072
 """The largest frame or request that is parsed (docs/architecture.md section 5)."""
@@ -58,7 +58,21 @@ def parse_object(
     max_bytes: int = MAX_MESSAGE_BYTES,
     max_depth: int = MAX_DEPTH,
 ) -> dict[str, object]:
-    """The JSON object that ``text`` is.
+    """The JSON object that ``text`` is; as ``parse``, and anything but an object is malformed."""
+    value = parse(text, what, max_bytes=max_bytes, max_depth=max_depth)
+    if type(value) is not dict:
+        raise MalformedPayload(what, ["expected an object"])
+    return value
+
+
+def parse(
+    text: str | bytes,
+    what: str,
+    *,
+    max_bytes: int = MAX_MESSAGE_BYTES,
+    max_depth: int = MAX_DEPTH,
+) -> object:
+    """The JSON value that ``text`` is.
 
     Args:
         text: a frame's text, or the UTF-8 bytes of a body.
@@ -67,7 +81,7 @@ def parse_object(
         max_depth: refuse more levels of lists and objects than this.
 
     Raises:
-        MalformedPayload: not JSON, not an object, not UTF-8, too large, too deep, or with a
+        MalformedPayload: not JSON, not UTF-8, too large, too deep, or with a
             number that JSON or Python cannot hold. Nothing else, whatever the text.
     """
     if _size(text, max_bytes) > max_bytes:
@@ -76,7 +90,7 @@ def parse_object(
     try:
         if isinstance(text, bytes):
             text = text.decode()
-        value = _DECODER.decode(text)
+        value: object = _DECODER.decode(text)
     except UnicodeDecodeError:
         raise MalformedPayload(what, ["not UTF-8"]) from None
     except json.JSONDecodeError as exc:
@@ -85,8 +99,6 @@ def parse_object(
         raise MalformedPayload(what, ["a number is out of range"]) from None
     except RecursionError:
         raise MalformedPayload(what, [f"deeper than {max_depth} levels"]) from None
-    if type(value) is not dict:
-        raise MalformedPayload(what, ["expected an object"])
     # Each level has its bracket, so that few brackets prove what many would have to show.
     if text.count("{") + text.count("[") > max_depth and _deeper_than(value, max_depth):
         raise MalformedPayload(what, [f"deeper than {max_depth} levels"])

@@ -12,8 +12,9 @@ import pytest
 
 from moobius_trio.codec import generation0
 from moobius_trio.codec.converter import structure
+from moobius_trio.codec.features import decode_features
 from moobius_trio.errors import MalformedPayload
-from moobius_trio.types import Character, MessageUp, Playground, UserId
+from moobius_trio.types import Character, Feature, MessageUp, Playground, UserId
 
 GOLDEN = Path(__file__).parent / "golden"
 GONE = object()
@@ -291,3 +292,18 @@ def test_objects_of_one_type_are_checked_inside() -> None:
     for wrong in ([], [["a", "b"]], "ab", None, {"a": 1}):
         with pytest.raises(MalformedPayload):
             structure(wrong, dict[str, str], what="fields")
+
+
+def test_a_file_of_keys() -> None:
+    """A features.json is a list of keys as the wire has them; anything else says where."""
+    key = {"feature_id": "key1", "button_text": "Do it"}
+    assert decode_features(json.dumps([key])) == (Feature(feature_id="key1", button_text="Do it"),)
+    for text, fault in (
+        ("{}", "expected a list, got an object @ features"),
+        ('[{"feature_id": "key1"}]', "required field missing @ features[0].button_text"),
+        ("[], []", "not JSON"),
+        ("[" * 9999, "deeper than 64 levels"),
+    ):
+        with pytest.raises(MalformedPayload) as caught:
+            decode_features(text)
+        assert fault in caught.value.faults[0]
