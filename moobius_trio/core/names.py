@@ -139,7 +139,7 @@ def _clause(moved: Moved, ours: str | None = None) -> str:
 
 
 def _parts(moved: Moved, ours: str) -> Iterator[str]:
-    yield f"in {moved.origin}; here "
-    yield f"it is `{ours}`" if ours else "nothing stands for it"
+    yield f"{'an argument' if moved.kind == 'argument' else 'a name'} of {moved.origin}; "
+    yield f"here write `{ours}`" if ours else "nothing stands for it here"
     if moved.note:
         yield f" ({moved.note})"
