@@ -1,1 +1,17 @@
-"""."""
+"""Public test kit: people, a platform in memory, streams, and the storage conformance suite."""
+
+from moobius_trio.network.memory import MemoryFrameStream, memory_stream_pair
+from moobius_trio.testing.actors import SERVICE, Actor
+from moobius_trio.testing.harness import Local, LocalBand, open_local
+from moobius_trio.testing.inline import run_inline
+
+__all__ = (
+    "SERVICE",
+    "Actor",
+    "Local",
+    "LocalBand",
+    "MemoryFrameStream",
+    "memory_stream_pair",
+    "open_local",
+    "run_inline",
+)

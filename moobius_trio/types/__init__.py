@@ -39,6 +39,7 @@ from moobius_trio.types.ids import (
 )
 from moobius_trio.types.messages import Content, MessageDown, MessageUp
 from moobius_trio.types.people import Character, NewCharacter
+from moobius_trio.types.reports import Gap, Overflow
 from moobius_trio.types.running import RunSync
 from moobius_trio.types.values import JsonValue, as_mapping, as_tuple, empty_mapping
 from moobius_trio.types.widgets import Feature, FeatureArgument, Playground, StyleItem
@@ -54,6 +55,7 @@ __all__ = (
     "FeatureArgument",
     "FeatureCall",
     "FeatureCallArgument",
+    "Gap",
     "GenericUpdate",
     "GroupId",
     "JsonValue",
@@ -61,6 +63,7 @@ __all__ = (
     "MessageId",
     "MessageUp",
     "NewCharacter",
+    "Overflow",
     "Ping",
     "PlatformError",
     "Playground",

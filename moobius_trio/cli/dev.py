@@ -1,0 +1,148 @@
+"""``moobius-trio dev``, ``demo`` and ``run``: a service, with or without a platform of its own."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+import attrs
+import structlog
+import trio
+
+from moobius_trio.cli.loading import load_service
+from moobius_trio.cli.output import ready_line, say
+from moobius_trio.cli.platform import open_served_platform
+from moobius_trio.cli.state import Account, open_state, user_state
+from moobius_trio.config import (
+    Settings,
+    find_database_config,
+    find_service_config,
+    load_database_settings,
+    load_run_options,
+)
+from moobius_trio.core.environment import Environment
+from moobius_trio.core.handle import ServiceHandle
+from moobius_trio.core.reading import service_name
+from moobius_trio.core.service import MoobiusService
+from moobius_trio.core.unawaited import watch_unawaited
+from moobius_trio.errors import ConfigError, NeverAwaited, UsageError
+from moobius_trio.local import DEFAULT_BAND
+from moobius_trio.logs import configure_logs
+from moobius_trio.types import ChannelId
+
+__all__ = ("run_demo", "run_dev", "run_service")
+
+log = structlog.get_logger()
+
+Service = MoobiusService[Any]
+
+
+async def run_service(path: str, *, ready_json: bool) -> None:
+    """Run a service on the platform that its own service.json names."""
+    configure_logs()
+    service = load_service(path)
+    async with trio.open_nursery() as nursery:
+        handle: ServiceHandle = await nursery.start(service.serve)
+        say(f"  {handle.name} runs on {len(handle.channels)} band(s). One Ctrl+C ends it.")
+        if ready_json:
+            ready_line(None, [handle])
+
+
+async def run_dev(
+    path: str, *, port: int, state: Path | None, ready_json: bool, browser: bool
+) -> None:
+    """Run a service on a local platform of its own."""
+    configure_logs()
+    service = load_service(path)
+    folder = state if state is not None else service.folder / ".moobius-trio"
+    await _develop(service, folder, port=port, ready_json=ready_json, browser=browser)
+
+
+async def run_demo(*, port: int, state: Path | None, ready_json: bool, browser: bool) -> None:
+    """Run the bundled demo as `run_dev` does, and say where its source lies."""
+    configure_logs()
+    source = demo_folder()
+    service = load_service(str(source))
+    say(f"  Source    {source}")
+    folder = state if state is not None else user_state("demo")
+    await _develop(service, folder, port=port, ready_json=ready_json, browser=browser)
+
+
+def demo_folder() -> Path:
+    """Where the demo's source lies: in the installed package, or beside it in a checkout.
+
+    Raises:
+        UsageError: it is in neither place.
+    """
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "_projects" / "demo", package.parent / "projects" / "demo"):
+        if (folder / "service.py").is_file():
+            return folder
+    raise UsageError("the demo is missing from this installation. Install the package again.")
+
+
+async def _develop(
+    service: Service, folder: Path, *, port: int, ready_json: bool, browser: bool
+) -> None:
+    state = open_state(folder)
+    name = service_name(type(service))
+    account = Account.read(state, name)
+    options, environment = _own_choices(service)
+    with watch_unawaited(_tell_unawaited):
+        async with (
+            open_served_platform(state=state / "platform", port=port) as (_, url),
+            trio.open_nursery() as nursery,
+        ):
+            settings = Settings(
+                http_server_uri=f"{url}/",
+                ws_server_uri=url.replace("http://", "ws://", 1) + "/",
+                email=account.email,
+                password=account.password,
+                service_id=account.service_id,
+                channels=(ChannelId(DEFAULT_BAND),),
+                others="include",
+                **options,
+            )
+            service._environment = attrs.evolve(
+                environment, settings=settings, state=state / "stores"
+            )
+            account.write(state, name)
+            handle: ServiceHandle = await nursery.start(service.serve)
+            attrs.evolve(account, service_id=handle.service_id).write(state, name)
+            page = f"{url}/?as=alice"
+            say(
+                "",
+                f"  Page      {page}   (a second person: {url}/?as=bob)",
+                f"  Service   {handle.name} in band {DEFAULT_BAND}",
+                f"  State     {state}",
+                "",
+                "  One Ctrl+C ends it.",
+            )
+            if ready_json:
+                ready_line(url, [handle])
+            if browser:
+                await trio.to_thread.run_sync(webbrowser.open, page, abandon_on_cancel=True)
+            await handle.wait_stopped()
+
+
+def _own_choices(service: Service) -> tuple[dict[str, Any], Environment]:
+    """What a project may choose for `dev`: run options and containers, and nothing else."""
+    options: dict[str, Any] = {}
+    containers = ()
+    given = service._service_config_path
+    try:
+        config = Path(given) if given is not None else find_service_config(service.folder)
+    except ConfigError:
+        pass  # no service.json: all defaults
+    else:
+        options = load_run_options(config)
+        beside = find_database_config(config)
+        containers = load_database_settings(beside) if beside is not None else ()
+    if service._db_config_path is not None:
+        containers = load_database_settings(Path(service._db_config_path))
+    return options, Environment(containers=containers)
+
+
+def _tell_unawaited(problem: NeverAwaited) -> None:
+    log.error("an async call was not awaited", problem=str(problem))

@@ -1,0 +1,135 @@
+"""From what a user types to a service object: a file, a folder, or ``module:Class``.
+
+Reads and runs the user's own code and nothing else; says in one line why it cannot.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from moobius_trio.core.service import MoobiusService
+from moobius_trio.errors import MoobiusError, UsageError
+
+__all__ = ("load_service",)
+
+Service = MoobiusService[Any]
+FOLDER_FILES = ("service.py", "main.py")
+
+
+def load_service(target: str) -> Service:
+    """The service that a path or ``module:Class`` names, constructed without arguments.
+
+    To be called inside trio, so that a script without a ``__main__`` guard is found out.
+
+    Raises:
+        UsageError: there is no such file, no service in it, several, or it cannot be made.
+    """
+    place, _, wanted = target.rpartition(":") if _names_a_class(target) else (target, "", "")
+    path = Path(place)
+    if path.is_dir():
+        path = _file_of(path)
+    if path.suffix == ".py":
+        if not path.is_file():
+            raise UsageError(f"{path}: there is no such file.")
+        module = _import_file(path)
+    elif wanted:
+        module = _import_module(place)
+    else:
+        raise UsageError(
+            f"{target}: there is no such file or folder. "
+            "Give a Python file, a project folder, or module:Class."
+        )
+    return _make(_choose(module, wanted, target), target)
+
+
+def _names_a_class(target: str) -> bool:
+    return ":" in target and target.rpartition(":")[2].isidentifier()
+
+
+def _file_of(folder: Path) -> Path:
+    for name in FOLDER_FILES:
+        if (folder / name).is_file():
+            return folder / name
+    raise UsageError(f"{folder}: the folder has neither service.py nor main.py.")
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Import a file as a module of its own name, with its folder first on the path as python does."""
+    path = path.resolve()
+    name = path.stem if path.stem.isidentifier() else "service"
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path}: this is no Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    _run_import(lambda: spec.loader.exec_module(module), str(path))  # type: ignore[union-attr]
+    return module
+
+
+def _import_module(name: str) -> ModuleType:
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    found: list[ModuleType] = []
+    _run_import(lambda: found.append(importlib.import_module(name)), name)
+    return found[0]
+
+
+def _run_import(load: Any, where: str) -> None:
+    try:
+        load()
+    except MoobiusError:
+        raise
+    except SyntaxError as exc:
+        raise UsageError(f"{exc.filename}:{exc.lineno}: {exc.msg}") from None
+    except RuntimeError as exc:
+        if "from inside a run()" not in str(exc):
+            raise
+        raise UsageError(
+            f"{where}: it starts the service while it is imported. "
+            'Put that call under `if __name__ == "__main__":`.'
+        ) from None
+    except ModuleNotFoundError as exc:
+        raise UsageError(f"{where}: it imports {exc.name!r}, which is not installed.") from None
+
+
+def _choose(module: ModuleType, wanted: str, target: str) -> type[Service]:
+    if wanted:
+        cls = getattr(module, wanted, None)
+        if not (isinstance(cls, type) and issubclass(cls, MoobiusService)):
+            raise UsageError(f"{target}: {wanted} is no subclass of MoobiusService there.")
+        return cls
+    services = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, MoobiusService)
+        and value is not MoobiusService
+    ]
+    own = [cls for cls in services if cls.__module__ == module.__name__] or services
+    # A class that others are made from is not the one that is meant.
+    leaves = [cls for cls in own if not any(cls in other.__mro__[1:] for other in own)]
+    if not leaves:
+        raise UsageError(f"{target}: no subclass of MoobiusService is defined there.")
+    if len(leaves) > 1:
+        names = ", ".join(cls.__name__ for cls in leaves)
+        raise UsageError(f"{target}: there are several services ({names}). Add :NAME to choose.")
+    return leaves[0]
+
+
+def _make(cls: type[Service], target: str) -> Service:
+    try:
+        return cls()
+    except MoobiusError:
+        raise
+    except TypeError as exc:
+        raise UsageError(
+            f"{target}: {cls.__name__}() could not be made without arguments ({exc})."
+        ) from exc

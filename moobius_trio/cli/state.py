@@ -1,0 +1,95 @@
+"""The folder in which ``dev``, ``demo`` and ``local`` keep what outlives them.
+
+Only made-up accounts of the local platform lie in it, never one of the user's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+import attrs
+import platformdirs
+
+from moobius_trio.errors import UsageError
+from moobius_trio.types import Secret, ServiceId
+
+__all__ = ("Account", "open_state", "user_state")
+
+
+def user_state(name: str) -> Path:
+    """The user's own folder for a command's state."""
+    return platformdirs.user_state_path("moobius-trio", appauthor=False) / name
+
+
+def open_state(folder: Path) -> Path:
+    """Make the folder if need be, so that only its owner can read it.
+
+    Raises:
+        UsageError: it cannot be made or written.
+    """
+    try:
+        if not folder.exists():
+            folder.mkdir(parents=True, mode=0o700)
+            (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(13, "Permission denied")
+    except OSError as exc:
+        raise UsageError(
+            f"{folder}: the state folder cannot be used ({exc.strerror}). "
+            "Name another one with --state."
+        ) from None
+    return folder
+
+
+@attrs.frozen(kw_only=True)
+class Account:
+    """The account under which a service runs on the local platform, and the service it made."""
+
+    email: str
+    password: Secret
+    service_id: ServiceId | None
+
+    @classmethod
+    def read(cls, folder: Path, name: str) -> Account:
+        """The account kept for a service of this name, or a new one.
+
+        Raises:
+            UsageError: the file is there and cannot be read.
+        """
+        path = folder / f"{name}.json"
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                email=str(kept["email"]),
+                password=Secret(str(kept["password"])),
+                service_id=ServiceId(kept["service_id"]) if kept["service_id"] else None,
+            )
+        except FileNotFoundError:
+            return cls(
+                email=f"{name}@service.local",
+                password=Secret(secrets.token_urlsafe(24)),
+                service_id=None,
+            )
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            raise UsageError(
+                f"{path}: what an earlier run kept cannot be read ({type(exc).__name__}). "
+                "Remove the folder to begin afresh."
+            ) from None
+
+    def write(self, folder: Path, name: str) -> None:
+        """Keep the account for the next run; the file is its owner's only, and never half."""
+        path = folder / f"{name}.json"
+        content = {
+            "email": self.email,
+            "password": self.password.reveal(),
+            "service_id": self.service_id or "",
+        }
+        temporary = path.with_suffix(".tmp")
+        with os.fdopen(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
+        ) as file:
+            json.dump(content, file)
+        temporary.replace(path)

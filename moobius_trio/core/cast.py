@@ -1,0 +1,105 @@
+"""Pictures and figures of a service: uploaded and made once, remembered over restarts.
+
+What is remembered lies in two containers of the service's own storage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import attrs
+import trio
+
+from moobius_trio.database import CachedDict
+from moobius_trio.network.http import HttpApi
+from moobius_trio.types import Character, NewCharacter, RunSync, ServiceId
+
+__all__ = ("CHARACTERS", "UPLOADS", "Cast", "side_by_side")
+
+UPLOADS = "sdk-uploads"
+CHARACTERS = "sdk-characters"
+IN_FLIGHT = 16
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+async def side_by_side(
+    fn: Callable[[T], Awaitable[R]], items: Iterable[T], limit: int = IN_FLIGHT
+) -> list[R]:
+    """``fn`` of every item, at most `limit` at once; the results in the order of the items.
+
+    The first failure cancels the others and is raised.
+    """
+    todo = list(items)
+    results: dict[int, R] = {}
+    room = trio.CapacityLimiter(limit)
+
+    async def one(index: int, item: T) -> None:
+        async with room:
+            results[index] = await fn(item)
+
+    async with trio.open_nursery() as nursery:
+        for index, item in enumerate(todo):
+            nursery.start_soon(one, index, item)
+    return [results[index] for index in range(len(todo))]
+
+
+@attrs.define(eq=False)
+class Cast:
+    """Uploads and figures of one service."""
+
+    _http_api: HttpApi
+    _service_id: ServiceId
+    _uploads: CachedDict[str, str]
+    _characters: CachedDict[str, Character]
+    _run_sync: RunSync
+    _uploading: dict[str, trio.Lock] = attrs.field(factory=dict)
+    _making: trio.Lock = attrs.field(factory=trio.Lock)
+
+    async def upload_file(self, path: Path) -> str:
+        """The address of the file's content; uploaded when it is not known yet."""
+        content = await self._run_sync(path.read_bytes)
+        # The same bytes under another kind of name are another file to the platform.
+        key = hashlib.sha256(content).hexdigest() + path.suffix.lower()
+        async with self._uploading.setdefault(key, trio.Lock()):
+            known = self._uploads.get(key)
+            if known is None:
+                known = self._uploads[key] = await self._http_api.upload_file(path)
+        return known
+
+    async def ensure_characters(self, wanted: Iterable[NewCharacter]) -> dict[str, Character]:
+        """The figures by key; those not remembered are found at the platform or made."""
+        wanted = list(wanted)
+        async with self._making:
+            missing = [new for new in wanted if new.key not in self._characters]
+            if missing:
+                unclaimed = await self._unclaimed()
+                for new in missing:
+                    found = unclaimed.pop((new.username, new.nickname, new.description), None)
+                    if found is not None:
+                        self._characters[new.key] = found
+                await side_by_side(
+                    self._make, (new for new in missing if new.key not in self._characters)
+                )
+            return {new.key: self._characters[new.key] for new in wanted}
+
+    async def _unclaimed(self) -> dict[tuple[str, str, str], Character]:
+        """Figures the platform has of this service that no key stands for, by what they say."""
+        claimed = {character.user_id for character in self._characters.values()}
+        return {
+            (one.username, one.nickname, one.description): one
+            for one in await self._http_api.get_service_user_list(self._service_id)
+            if one.user_id not in claimed
+        }
+
+    async def _make(self, new: NewCharacter) -> None:
+        avatar = new.avatar
+        if isinstance(avatar, Path):
+            avatar = await self.upload_file(avatar)
+        self._characters[new.key] = await self._http_api.create_service_user(
+            self._service_id, new.username, new.nickname, avatar, new.description
+        )

@@ -1,0 +1,234 @@
+"""From an event of the socket to the author's handler: which lane, which callback, what first.
+
+Filing happens in the reader and never waits; handling happens in the lane's worker. Sockets,
+tasks and stores are not known here (docs/architecture.md section 4).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import attrs
+import structlog
+
+from moobius_trio.core.boundary import Boundary
+from moobius_trio.core.lanes import SERVICE_LANE, LaneKey, Lanes
+from moobius_trio.core.units import Unit
+from moobius_trio.errors import StorageError
+from moobius_trio.types import (
+    Action,
+    ChannelId,
+    Copy,
+    FeatureCall,
+    Gap,
+    MessageUp,
+    Overflow,
+    PlatformError,
+    ServiceEvent,
+    UnknownPayload,
+    UserId,
+)
+
+if TYPE_CHECKING:
+    import trio
+
+    from moobius_trio.core.band import Band
+    from moobius_trio.core.callbacks import Callbacks
+    from moobius_trio.core.service import MoobiusService
+
+__all__ = ("Dispatcher", "Inner")
+
+log = structlog.get_logger()
+
+JOIN = "join_channel"
+LEAVE = "leave_channel"
+
+
+@attrs.frozen(eq=False)
+class Inner:
+    """Work of the SDK's own that has to wait for its turn in a lane, such as a new member list."""
+
+    name: str
+    channel_id: ChannelId
+    run: Callable[[], Awaitable[None]]
+
+
+@attrs.frozen(eq=False)
+class Problem:
+    """A failure outside any handler."""
+
+    error: StorageError
+
+
+Filed: TypeAlias = (
+    MessageUp | Action | FeatureCall | Copy | UnknownPayload | Gap | Overflow | Inner | Problem
+)
+
+_CALLBACKS: dict[type, str] = {
+    MessageUp: "on_msg_up",
+    Action: "on_action",
+    FeatureCall: "on_feature_call",
+    Copy: "on_copy",
+    UnknownPayload: "on_unknown_payload",
+    Gap: "on_gap",
+    Overflow: "on_overflow",
+}
+
+
+class Dispatcher:
+    """Files events into lanes and runs their handlers.
+
+    Args:
+        service: whose callbacks are called.
+        bands: the bands it holds.
+        boundary: runs handlers.
+        nursery: where lane workers run.
+        lanes: ``channel`` for one lane per band, ``sender`` for one per band and user.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: MoobiusService[Any],
+        bands: Mapping[ChannelId, Band],
+        boundary: Boundary,
+        nursery: trio.Nursery,
+        lanes: Literal["channel", "sender"],
+    ) -> None:
+        self._service = service
+        self._bands = bands
+        self._boundary = boundary
+        self._by_sender = lanes == "sender"
+        self._name = type(service).__name__
+        self._shed: Counter[ChannelId] = Counter()
+        self._strangers: set[ChannelId] = set()
+        self._wants_copies = _overrides(service, "on_copy")
+        self.lanes: Lanes[Filed] = Lanes(
+            nursery=nursery, handle=self._handle, describe=self._describe, on_shed=self._on_shed
+        )
+
+    def receive(self, event: ServiceEvent) -> None:
+        """File one event of the socket; never waits and never raises."""
+        match event:
+            case MessageUp() | FeatureCall():
+                if self._known(event.channel_id):
+                    self.lanes.file(self._lane(event.channel_id, event.sender), event)
+            case Action():
+                if self._known(event.channel_id):
+                    self._receive_action(event)
+            case Copy():
+                if self._wants_copies:
+                    self.lanes.file(SERVICE_LANE, event)
+            case UnknownPayload():
+                self.lanes.file(SERVICE_LANE, event)
+            case PlatformError():
+                log.warning("the platform reports an error", message=event.message)
+
+    def tell(self, report: Gap | Overflow) -> None:
+        """File something the SDK has to say to the service."""
+        self.lanes.file(SERVICE_LANE, report)
+
+    def inner(self, work: Inner) -> None:
+        """File work of the SDK's own into a band's lane."""
+        self.lanes.file(self._lane(work.channel_id, None), work)
+
+    def problem(self, problem: StorageError) -> None:
+        """File a failure that no handler can be told of, for `on_error`."""
+        self.lanes.file(SERVICE_LANE, Problem(problem))
+
+    def lane_of(self, channel_id: ChannelId) -> LaneKey:
+        """The lane that `in_lane` and jobs of a band enter."""
+        return self._lane(channel_id, None)
+
+    def _lane(self, channel_id: ChannelId, user: UserId | None) -> LaneKey:
+        return ("band", channel_id, user if self._by_sender else None)
+
+    def _known(self, channel_id: ChannelId) -> bool:
+        if channel_id in self._bands:
+            return True
+        if channel_id not in self._strangers:
+            self._strangers.add(channel_id)
+            log.warning("events of a band this service does not hold are left out", band=channel_id)
+        return False
+
+    def _receive_action(self, action: Action) -> None:
+        channel_id, user = action.channel_id, action.sender
+        view: LaneKey = ("view", channel_id, user)
+        if action.subtype.startswith("fetch_"):
+            # Beside the band's lane, so that a reload is answered while a handler waits.
+            self.lanes.file(view, action, coalesce=True)
+        elif action.subtype in (JOIN, LEAVE):
+            if action.subtype == JOIN:
+                self._bands[channel_id]._members.expect(user)
+            self.lanes.hold(view)
+            if not self.lanes.file(self._lane(channel_id, user), action):
+                self.lanes.release(view)
+        else:
+            self.lanes.file(self._lane(channel_id, user), action)
+
+    async def _handle(self, event: Filed) -> None:
+        """Run one event's handler to its end; a lane's worker calls this and nobody else."""
+        if isinstance(event, Inner):
+            unit = Unit(handler=event.name, channel_id=event.channel_id, in_lane=True)
+            await self._boundary.run(None, unit, event.run)
+            return
+        if isinstance(event, Problem):
+            await self._boundary.report(None, Unit(handler="storage"), event.error)
+            return
+        if isinstance(event, Overflow):
+            event = attrs.evolve(event, shed=self._shed.pop(event.channel_id, event.shed))
+        callback: Callable[[Filed], Awaitable[object]] = getattr(
+            self._service, _CALLBACKS[type(event)]
+        )
+        unit = Unit(
+            handler=self._describe(event),
+            channel_id=getattr(event, "channel_id", None),
+            user_id=getattr(event, "sender", None),
+            in_lane=True,
+        )
+        if isinstance(event, Action) and event.subtype in (JOIN, LEAVE):
+            await self._keep_members(event)
+            try:
+                await self._boundary.run(event, unit, lambda: callback(event))
+            finally:
+                self.lanes.release(("view", event.channel_id, event.sender))
+        else:
+            await self._boundary.run(event, unit, lambda: callback(event))
+
+    async def _keep_members(self, action: Action) -> None:
+        members = self._bands[action.channel_id]._members
+        if action.subtype == JOIN:
+            await members.join(action.sender)
+        else:
+            members.leave(action.sender)
+
+    def _describe(self, event: Filed) -> str:
+        if isinstance(event, Inner):
+            return event.name
+        if isinstance(event, Problem):
+            return "storage"
+        if isinstance(event, Action) and not _overrides(self._service, "on_action"):
+            return f"{self._name}.on_{event.subtype}"
+        return f"{self._name}.{_CALLBACKS[type(event)]}"
+
+    def _on_shed(self, key: LaneKey, event: Filed, waiting: int) -> None:
+        channel_id = key[1]
+        if channel_id is None:
+            return
+        self._shed[channel_id] += 1
+        if self._shed[channel_id] == 1:
+            log.warning("events are shed: too many wait", band=channel_id, waiting=waiting)
+            self.tell(Overflow(channel_id=channel_id, shed=1, waiting=waiting))
+
+
+def _overrides(service: Callbacks, name: str) -> bool:
+    """True when the author's class defines this callback itself."""
+    from moobius_trio.core.callbacks import Callbacks
+    from moobius_trio.core.service import MoobiusService
+
+    method = getattr(type(service), name)
+    return method is not getattr(MoobiusService, name, None) and method is not getattr(
+        Callbacks, name, None
+    )

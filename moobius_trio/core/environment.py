@@ -1,0 +1,81 @@
+"""Where a service runs: the few things that differ between production, `dev` and the test kit.
+
+Values and function types only; nothing here does anything.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from moobius_trio.config import Settings
+from moobius_trio.core.threads import run_in_thread
+from moobius_trio.database import ContainerSpec
+from moobius_trio.types import RequestId, RunSync
+
+if TYPE_CHECKING:
+    import httpx
+
+    from moobius_trio.network.websocket import Connector
+
+__all__ = ("Environment", "TraceRecord")
+
+
+@attrs.frozen(kw_only=True)
+class TraceRecord:
+    """One frame on its way out, and what caused it (docs/architecture.md section 4)."""
+
+    frame: str
+    """The frame as it was written."""
+    unit: int | None
+    """The unit of work that sent it."""
+    handler: str
+    """Class and method; empty for what the SDK sends by itself."""
+    milliseconds: float
+    """From the start of the unit to the write."""
+    records: int
+    """Records of the unit that the frame waited for."""
+
+
+def _local_time() -> datetime:
+    return datetime.now(UTC).astimezone()
+
+
+def _new_request_id() -> RequestId:
+    return RequestId(str(uuid.uuid4()))
+
+
+@attrs.frozen(kw_only=True)
+class Environment:
+    """What a run of a service is given. The defaults are those of production."""
+
+    settings: Settings | None = None
+    """Instead of the service's own service.json, which is then neither read nor written."""
+    containers: tuple[ContainerSpec, ...] | None = None
+    """Instead of the service's own db.json."""
+    default_engine: str = "sqlite"
+    """The engine of containers that nothing names."""
+    state: Path | None = None
+    """Folder of the stores; None: the service's own folder."""
+    connect: Connector | None = attrs.field(default=None, repr=False)
+    """Instead of a WebSocket to ``ws_server_uri``."""
+    transport: httpx.AsyncBaseTransport | None = attrs.field(default=None, repr=False)
+    """Instead of httpx's own transport."""
+    run_sync: RunSync = run_in_thread
+    now: Callable[[], datetime] = _local_time
+    """The aware time that drives jobs and that ``service.now()`` gives."""
+    wall_clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    new_request_id: Callable[[], RequestId] = _new_request_id
+    random: random.Random = attrs.field(factory=random.SystemRandom, repr=False)
+    trace: Callable[[TraceRecord], None] | None = None
+    on_failure: Callable[[object, BaseException], None] | None = None
+    """Told of each failed event, job run, spell or task, with what failed."""
+    environ: Mapping[str, str] | None = None
+    """Instead of the process's environment variables."""

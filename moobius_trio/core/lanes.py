@@ -1,0 +1,246 @@
+"""Mailboxes: what belongs together is handled one at a time in arrival order, the rest side by side.
+
+Filing never waits, so the reader of the socket never waits for a handler. What an event means
+and which lane it belongs to is not decided here (docs/architecture.md section 4).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Generic, TypeAlias, TypeVar
+
+import attrs
+import structlog
+import trio
+
+from moobius_trio.types import ChannelId, UserId
+
+__all__ = ("SERVICE_LANE", "LaneKey", "LaneStatistics", "Lanes")
+
+log = structlog.get_logger()
+
+LaneKey: TypeAlias = tuple[str, ChannelId | None, UserId | None]
+"""Kind of lane, band, user."""
+
+SERVICE_LANE: LaneKey = ("service", None, None)
+
+LANE_LIMIT = 1_000
+TOTAL_LIMIT = 20_000
+SLOW_SECONDS = 2.0
+
+E = TypeVar("E")
+
+
+@attrs.frozen
+class LaneStatistics:
+    """How busy the lanes are now, and what was shed since the start."""
+
+    lanes: int
+    waiting: int
+    shed: int
+    coalesced: int
+
+
+@attrs.define(eq=False)
+class _Turn:
+    """A place in a lane for code that runs in a task of its own."""
+
+    granted: trio.Event = attrs.field(factory=trio.Event)
+    finished: trio.Event = attrs.field(factory=trio.Event)
+
+
+@attrs.define(eq=False)
+class _Lane(Generic[E]):
+    key: LaneKey
+    waiting: deque[E | _Turn] = attrs.field(factory=deque)
+    running: bool = False
+    held: int = 0
+    watched: bool = False
+    since: float = 0.0
+    now_running: str = ""
+
+
+class Lanes(Generic[E]):
+    """All lanes of one service.
+
+    Args:
+        nursery: where workers run; they start on demand and end when their lane is empty.
+        handle: handles one event; it must not raise.
+        describe: the handler's name for an event, for the log.
+        on_shed: told of each event that was not taken because its lane was full.
+    """
+
+    def __init__(
+        self,
+        *,
+        nursery: trio.Nursery,
+        handle: Callable[[E], Awaitable[None]],
+        describe: Callable[[E], str],
+        on_shed: Callable[[LaneKey, E, int], None],
+        lane_limit: int = LANE_LIMIT,
+        total_limit: int = TOTAL_LIMIT,
+    ) -> None:
+        self._nursery = nursery
+        self._handle = handle
+        self._describe = describe
+        self._on_shed = on_shed
+        self._lane_limit = lane_limit
+        self._total_limit = total_limit
+        self._lanes: dict[LaneKey, _Lane[E]] = {}
+        self._open = False
+        self._closed = False
+        self._waiting = 0
+        self._unfinished = 0
+        self._shed = 0
+        self._coalesced = 0
+        self._idle = trio.Event()
+        self._idle.set()
+
+    def open(self) -> None:
+        """Let the workers begin; until then events wait in their lanes."""
+        self._open = True
+        for lane in list(self._lanes.values()):
+            self._wake(lane)
+
+    def close(self) -> None:
+        """Take no further events; what waits is still handled."""
+        self._closed = True
+
+    @property
+    def idle(self) -> bool:
+        """True when nothing waits and nothing runs."""
+        return self._unfinished == 0
+
+    async def wait_idle(self) -> None:
+        """Wait until nothing waits and nothing runs. Safe to cancel."""
+        while not self.idle:
+            await self._idle.wait()
+
+    def statistics(self) -> LaneStatistics:
+        """A snapshot."""
+        return LaneStatistics(len(self._lanes), self._waiting, self._shed, self._coalesced)
+
+    def running(self) -> list[str]:
+        """The handlers that hold a lane now."""
+        return [lane.now_running for lane in self._lanes.values() if lane.running]
+
+    def waiting(self, key: LaneKey) -> int:
+        """How many events wait in this lane."""
+        lane = self._lanes.get(key)
+        return len(lane.waiting) if lane is not None else 0
+
+    def file(self, key: LaneKey, event: E, *, coalesce: bool = False) -> bool:
+        """Put an event at the end of its lane; never waits.
+
+        Args:
+            coalesce: an equal event that already waits stands for this one too.
+
+        Returns:
+            False when the event was shed, because the lane or the service is full or closed.
+        """
+        lane = self._lane(key)
+        if coalesce and event in lane.waiting:
+            self._coalesced += 1
+            return True
+        full = len(lane.waiting) >= self._lane_limit or self._waiting >= self._total_limit
+        if self._closed or full:
+            self._forget_if_empty(lane)
+            self._shed += 1
+            self._on_shed(key, event, len(lane.waiting))
+            return False
+        self._append(lane, event)
+        return True
+
+    def hold(self, key: LaneKey) -> None:
+        """Let this lane's events wait until `release` was called as often as this."""
+        self._lane(key).held += 1
+
+    def release(self, key: LaneKey) -> None:
+        """Take one `hold` back."""
+        lane = self._lane(key)
+        lane.held -= 1
+        self._wake(lane)
+        self._forget_if_empty(lane)
+
+    @asynccontextmanager
+    async def turn(self, key: LaneKey) -> AsyncIterator[None]:
+        """Wait for this lane's turn and hold the lane for the block.
+
+        The block runs in the caller's own task, so that cancelling the caller cancels it and its
+        errors are the caller's. Cancelled while waiting, the place in the lane is given up.
+        """
+        turn = _Turn()
+        self._append(self._lane(key), turn)
+        try:
+            await turn.granted.wait()
+            yield
+        finally:
+            turn.finished.set()
+
+    def _lane(self, key: LaneKey) -> _Lane[E]:
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane(key)
+        return lane
+
+    def _append(self, lane: _Lane[E], item: E | _Turn) -> None:
+        if self._unfinished == 0:
+            self._idle = trio.Event()
+        lane.waiting.append(item)
+        self._waiting += 1
+        self._unfinished += 1
+        if not lane.running:
+            self._wake(lane)
+        elif not lane.watched:
+            lane.watched = True
+            self._nursery.start_soon(self._watch, lane)
+
+    def _wake(self, lane: _Lane[E]) -> None:
+        if self._open and lane.waiting and not lane.running and not lane.held:
+            lane.running = True
+            self._nursery.start_soon(self._work, lane)
+
+    async def _work(self, lane: _Lane[E]) -> None:
+        """Handle what waits in one lane, one after the other, and end when it is empty."""
+        while lane.waiting and not lane.held:
+            item = lane.waiting.popleft()
+            self._waiting -= 1
+            lane.since = trio.current_time()
+            if isinstance(item, _Turn):
+                lane.now_running = "in_lane"
+                item.granted.set()
+                await item.finished.wait()
+            else:
+                lane.now_running = self._describe(item)
+                await self._handle(item)
+            self._unfinished -= 1
+            if self._unfinished == 0:
+                self._idle.set()
+        lane.running = False
+        self._forget_if_empty(lane)
+
+    def _forget_if_empty(self, lane: _Lane[E]) -> None:
+        """Thousands of users pass through; a lane that is empty leaves nothing behind."""
+        if not (lane.waiting or lane.running or lane.held):
+            self._lanes.pop(lane.key, None)
+
+    async def _watch(self, lane: _Lane[E]) -> None:
+        """Name the handler that holds its lane while others wait; ends when nobody waits."""
+        named = -1.0
+        while lane.running and lane.waiting:
+            since = lane.since
+            await trio.sleep_until(since + SLOW_SECONDS)
+            if lane.running and lane.waiting and lane.since == since != named:
+                named = since
+                log.warning(
+                    "a handler holds its lane while events wait",
+                    handler=lane.now_running,
+                    band=lane.key[1],
+                    waiting=len(lane.waiting),
+                    remedy="long work belongs in self.start_soon(fn, …)",
+                )
+            if lane.since == since:
+                await trio.sleep(SLOW_SECONDS)
+        lane.watched = False

@@ -1,0 +1,107 @@
+"""Who is in a band, kept by the SDK so that it is true before a handler asks.
+
+Lanes decide when a change happens; HTTP calls are given as functions. No sending here.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
+
+import structlog
+import trio
+
+from moobius_trio.errors import MoobiusError
+from moobius_trio.types import Character, UserId
+
+__all__ = ("Members",)
+
+log = structlog.get_logger()
+
+PROFILE_SECONDS = 2.0
+KNOWN_LIMIT = 10_000
+
+
+class Members:
+    """The people of one band and their last known profiles.
+
+    Args:
+        fetch_profile: asks the platform for one profile.
+        start_soon: runs a task for as long as the service runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        fetch_profile: Callable[[UserId], Awaitable[Character]],
+        start_soon: Callable[[Callable[[UserId], Awaitable[None]], UserId], None],
+    ) -> None:
+        self._fetch_profile = fetch_profile
+        self._start_soon = start_soon
+        self._members: dict[UserId, Character] = {}
+        self._known: OrderedDict[UserId, Character] = OrderedDict()
+        self._fetching: dict[UserId, trio.Event] = {}
+        self.view: Mapping[UserId, Character] = MappingProxyType(self._members)
+        """Members in joining order; changes as people come and go."""
+
+    def profile(self, user_id: UserId) -> Character:
+        """The last known profile, also of one who left; else one with the id as nickname."""
+        known = self._members.get(user_id) or self._known.get(user_id)
+        return known or Character(user_id=user_id, nickname=user_id)
+
+    def replace(self, members: Iterable[Character]) -> tuple[list[UserId], list[UserId]]:
+        """Take over a freshly fetched list.
+
+        Returns:
+            Who is new, and who is gone.
+        """
+        fresh = {member.user_id: member for member in members}
+        joined = [user_id for user_id in fresh if user_id not in self._members]
+        left = [user_id for user_id in self._members if user_id not in fresh]
+        for user_id in left:
+            self._remember(self._members[user_id])
+        self._members.clear()
+        self._members.update(fresh)
+        return joined, left
+
+    def expect(self, user_id: UserId) -> None:
+        """A join was read: ask for the profile now, so that the lane need not wait long."""
+        if user_id not in self._fetching:
+            self._fetching[user_id] = trio.Event()
+            self._start_soon(self._fetch, user_id)
+
+    async def join(self, user_id: UserId) -> None:
+        """Add a member, after waiting up to 2 s for the profile; it is added later if it comes."""
+        fetched = self._fetching.get(user_id)
+        if fetched is not None:
+            with trio.move_on_after(PROFILE_SECONDS):
+                await fetched.wait()
+        self._members[user_id] = self._known.pop(user_id, None) or self.profile(user_id)
+
+    def leave(self, user_id: UserId) -> None:
+        """Remove a member; the profile stays known."""
+        gone = self._members.pop(user_id, None)
+        if gone is not None:
+            self._remember(gone)
+
+    async def _fetch(self, user_id: UserId) -> None:
+        fetched = self._fetching[user_id]
+        try:
+            profile = await self._fetch_profile(user_id)
+        except MoobiusError as exc:
+            log.warning("a profile could not be fetched", user=user_id, reason=str(exc))
+        else:
+            if user_id in self._members:
+                self._members[user_id] = profile
+            else:
+                self._remember(profile)
+        finally:
+            self._fetching.pop(user_id, None)
+            fetched.set()
+
+    def _remember(self, profile: Character) -> None:
+        self._known[profile.user_id] = profile
+        self._known.move_to_end(profile.user_id)
+        if len(self._known) > KNOWN_LIMIT:
+            self._known.popitem(last=False)

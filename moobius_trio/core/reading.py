@@ -1,0 +1,65 @@
+"""Which settings a run has: those of the environment, or those of the service's own files."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moobius_trio.config import (
+    Settings,
+    find_database_config,
+    find_service_config,
+    load_database_settings,
+    load_settings,
+)
+from moobius_trio.core.environment import Environment
+from moobius_trio.database import ContainerSpec
+
+if TYPE_CHECKING:
+    from moobius_trio.core.service import MoobiusService
+
+__all__ = ("read_settings", "service_name")
+
+
+async def read_settings(
+    service: MoobiusService[Any], environment: Environment
+) -> tuple[Settings, tuple[ContainerSpec, ...]]:
+    """Settings and containers of a run (docs/architecture.md section 10).
+
+    Raises:
+        ConfigError: a file is missing or says something wrong; nothing was written.
+    """
+    return await environment.run_sync(_read, service, environment)
+
+
+def _read(
+    service: MoobiusService[Any], environment: Environment
+) -> tuple[Settings, tuple[ContainerSpec, ...]]:
+    environ = os.environ if environment.environ is None else environment.environ
+    settings = environment.settings
+    if settings is None:
+        given = service._service_config_path
+        path = Path(given) if given is not None else find_service_config(service.folder)
+        settings = load_settings(path, environ=environ)
+    containers = environment.containers
+    if containers is None:
+        containers = _read_containers(service, settings)
+    return settings, containers
+
+
+def _read_containers(
+    service: MoobiusService[Any], settings: Settings
+) -> tuple[ContainerSpec, ...]:
+    given = service._db_config_path
+    if given is not None:
+        return load_database_settings(Path(given))
+    beside = find_database_config(settings.path) if settings.path is not None else None
+    return load_database_settings(beside) if beside is not None else ()
+
+
+def service_name(cls: type) -> str:
+    """The class name in kebab-case: ``DemoService`` gives ``demo-service``."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", cls.__name__)
+    return "-".join(word.lower() for word in words) or cls.__name__.lower()

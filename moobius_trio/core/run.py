@@ -1,0 +1,59 @@
+"""``moobius_trio.run``: `trio.run` for scripts, with readable ends.
+
+The only place of core that writes to standard error or ends the process.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar, TypeVarTuple
+
+import trio
+
+from moobius_trio.network.groups import leaves
+from moobius_trio.core.signals import EXIT_CODE
+from moobius_trio.errors import MoobiusError
+from moobius_trio.logs import configure_logs, escape, is_unconfigured, redact
+
+__all__ = ("ending", "run")
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+def run(async_fn: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> T:
+    """Run ``async_fn(*args)`` on trio and give its result.
+
+    Logs go to the console if structlog is unconfigured. An error of this package ends the process
+    with one line and the exit code of docs/architecture.md section 10 instead of a traceback; a
+    second Ctrl+C ends it with 130. Any other error is raised as it is.
+    """
+    if is_unconfigured():
+        configure_logs()
+    with ending():
+        return trio.run(async_fn, *args)
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Turn what ends the block into an exit code; see `run`.
+
+    Raises:
+        SystemExit: in place of this package's errors and of a second Ctrl+C.
+    """
+    try:
+        yield
+    except BaseException as exc:
+        causes = leaves(exc)
+        for cause in causes:
+            if isinstance(cause, SystemExit):
+                raise SystemExit(cause.code) from None
+        if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
+            raise SystemExit(EXIT_CODE) from None
+        if not all(isinstance(cause, MoobiusError) for cause in causes):
+            raise
+        for cause in causes:
+            sys.stderr.write(escape(redact(f"{type(cause).__name__}: {cause}")) + "\n")
+        raise SystemExit(max(getattr(cause, "exit_code", 1) for cause in causes)) from None

@@ -1,0 +1,187 @@
+"""The live parts of one run of a service, and the few calls that need several of them.
+
+Made by `core.serving`; parts are built there, tasks are started there.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
+
+import attrs
+import trio
+
+from moobius_trio.core.boundary import Boundary
+from moobius_trio.core.environment import Environment, TraceRecord
+from moobius_trio.core.jobs import takes_band
+from moobius_trio.core.units import Unit, current, unit_of_work
+from moobius_trio.errors import ServiceStopped
+from moobius_trio.types import ChannelId, MessageDown, RawPayload, ServiceId, Update
+
+if TYPE_CHECKING:
+    from moobius_trio.config import Settings
+    from moobius_trio.core.cast import Cast
+    from moobius_trio.core.dispatch import Dispatcher
+    from moobius_trio.core.jobs import Job, Jobs
+    from moobius_trio.core.spells import SpellLoop
+    from moobius_trio.core.statistics import ServiceStatistics
+    from moobius_trio.database import MoobiusStorage, Stores
+    from moobius_trio.network.http import HttpApi
+    from moobius_trio.network.link import Link
+    from moobius_trio.network.outbox import Outbox, WrittenFrame
+    from moobius_trio.network.receipts import Receipt
+
+__all__ = ("Runtime", "Tracing")
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+@attrs.define(eq=False, kw_only=True)
+class Runtime:
+    """Everything one run of a service consists of."""
+
+    environment: Environment
+    settings: Settings
+    name: str
+    service_id: ServiceId
+    http_api: HttpApi
+    outbox: Outbox
+    link: Link
+    stores: Stores
+    boundary: Boundary
+    storage: MoobiusStorage
+    cast: Cast
+    jobs: Jobs
+    spells: SpellLoop
+    dispatcher: Dispatcher
+    bands: Mapping[ChannelId, Any]
+    nursery: trio.Nursery
+    tracing: Tracing | None
+    stopping: trio.Event = attrs.field(factory=trio.Event)
+    """Set when the stop has begun."""
+    stopped: trio.Event = attrs.field(factory=trio.Event)
+    """Set when nothing of the run is left."""
+
+    async def send(self, payload: MessageDown | Update | RawPayload) -> Receipt:
+        """Queue one payload behind what the running unit of work has changed."""
+        unit = current.get()
+        if unit is None:
+            return await self.outbox.put(payload)
+        holds: Sequence[Any] = unit.storage.settle()
+        if self.tracing is not None:
+            self.tracing.note(unit, len(holds))
+        return await self.outbox.put(payload, holds=holds, unit=unit.number)
+
+    def start_soon(
+        self, fn: Callable[[*Ts], Awaitable[object]], *args: *Ts, name: str | None = None
+    ) -> trio.CancelScope:
+        """Run ``fn(*args)`` as a task of the service and give its cancel scope."""
+        if self.stopping.is_set():
+            raise ServiceStopped(self.name)
+        scope = trio.CancelScope()
+        label = name or getattr(fn, "__qualname__", repr(fn))
+
+        async def task() -> None:
+            with scope:
+                await self.boundary.run(
+                    None, Unit(handler=label), lambda: fn(*args), limited=False
+                )
+
+        self.nursery.start_soon(task, name=label)
+        return scope
+
+    async def in_lane(
+        self, channel_id: ChannelId, fn: Callable[[*Ts], Awaitable[T]], *args: *Ts
+    ) -> T:
+        """Run ``fn(*args)`` in a band's lane, in the caller's own task."""
+        unit = current.get()
+        if unit is not None and unit.in_lane:
+            raise RuntimeError(
+                f"in_lane was called inside {unit.handler}, which holds a lane itself and would "
+                "wait for ever; call the function directly, or use self.start_soon"
+            )
+        if channel_id not in self.bands:
+            raise KeyError(channel_id)
+        label = getattr(fn, "__qualname__", repr(fn))
+        async with (
+            self.dispatcher.lanes.turn(self.dispatcher.lane_of(channel_id)),
+            unit_of_work(Unit(handler=label, channel_id=channel_id, in_lane=True)),
+        ):
+            return await fn(*args)
+
+    async def execute(self, job: Job) -> None:
+        """One run of a job to its end; once for each band, in its lane, if the job takes one."""
+        if not takes_band(job.fn):
+            await self._run_job(job, Unit(handler=job.name), job.fn, limited=False)
+            return
+        async with trio.open_nursery() as nursery:
+            for band in self.bands.values():
+                nursery.start_soon(self._run_job_in_lane, job, band)
+
+    async def _run_job_in_lane(self, job: Job, band: Any) -> None:
+        channel_id: ChannelId = band.channel_id
+        async with self.dispatcher.lanes.turn(self.dispatcher.lane_of(channel_id)):
+            unit = Unit(handler=job.name, channel_id=channel_id, in_lane=True)
+            await self._run_job(job, unit, lambda: job.fn(band), limited=True)
+
+    async def _run_job(
+        self, job: Job, unit: Unit, fn: Callable[[], Awaitable[object]], *, limited: bool
+    ) -> None:
+        if not await self.boundary.run(job, unit, fn, limited=limited):
+            job.note_failure()
+
+    @property
+    def idle(self) -> bool:
+        """True when no event, spell or frame is on its way; `start_soon` tasks do not count."""
+        return self.dispatcher.lanes.idle and self.spells.idle and self.outbox.idle
+
+    async def wait_idle(self) -> None:
+        """Wait until `idle`. Safe to cancel."""
+        while not self.idle:
+            await self.dispatcher.lanes.wait_idle()
+            await self.spells.wait_idle()
+            await self.outbox.wait_idle()
+
+    def statistics(self) -> ServiceStatistics:
+        """A snapshot."""
+        from moobius_trio.core.statistics import ServiceStatistics
+
+        return ServiceStatistics(
+            name=self.name,
+            service_id=self.service_id,
+            link=self.link.statistics(),
+            outbox=self.outbox.statistics(),
+            lanes=self.dispatcher.lanes.statistics(),
+            jobs=tuple((job.name, job.statistics) for job in self.jobs.jobs),
+            failures=self.boundary.failures,
+        )
+
+
+class Tracing:
+    """Joins frames with the unit of work that caused them, for the trace sink."""
+
+    def __init__(self, sink: Callable[[TraceRecord], None], clock: Callable[[], float]) -> None:
+        self._sink = sink
+        self._clock = clock
+        self._units: OrderedDict[int, tuple[Unit, int]] = OrderedDict()
+
+    def note(self, unit: Unit, records: int) -> None:
+        """A frame of this unit is about to be queued."""
+        self._units[unit.number] = (unit, records)
+        if len(self._units) > 10_000:
+            self._units.popitem(last=False)
+
+    def written(self, frame: WrittenFrame) -> None:
+        """A frame left; hand its record to the sink."""
+        unit, records = self._units.get(frame.unit or 0, (None, 0))
+        self._sink(
+            TraceRecord(
+                frame=frame.text,
+                unit=frame.unit,
+                handler=unit.handler if unit is not None else "",
+                milliseconds=(self._clock() - unit.started) * 1000 if unit is not None else 0.0,
+                records=records,
+            )
+        )

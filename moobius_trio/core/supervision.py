@@ -1,0 +1,49 @@
+"""Services start first and are cancelled last: what handlers use still works while they end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import trio
+
+__all__ = ("Startable", "open_background")
+
+
+class Startable(Protocol):
+    """An async function for ``nursery.start``."""
+
+    def __call__(self, *, task_status: trio.TaskStatus[None]) -> Awaitable[object]: ...
+
+
+@asynccontextmanager
+async def open_background(
+    *services: Startable, goodbye: Callable[[], Awaitable[None]]
+) -> AsyncIterator[None]:
+    """Run services for as long as the block runs, started in this order.
+
+    A cancellation from outside reaches the block first. When the block has ended, however it
+    did, `goodbye` is awaited (it bounds itself), and only then are the services cancelled. A
+    service that fails cancels the block.
+    """
+
+    async def supervise(*, task_status: trio.TaskStatus[trio.CancelScope]) -> None:
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                for service in services:
+                    await nursery.start(service)
+                scope.shield = True  # not earlier: starting must stay cancellable
+                task_status.started(scope)
+
+    async with trio.open_nursery() as outer:
+        scope = await outer.start(supervise)
+        try:
+            yield
+        finally:
+            try:
+                with trio.CancelScope(shield=True):
+                    await goodbye()
+            finally:
+                scope.shield = False
+                scope.cancel()

@@ -1,0 +1,70 @@
+"""A unit of work: one handler, job run, spell or task, from its first line to its last.
+
+It says which records a frame has to wait for and which handler a log line belongs to. Storage
+decides what is written; nothing here touches a store or a socket.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+
+import attrs
+import structlog
+import trio
+
+from moobius_trio.database import StorageUnit, current_unit
+from moobius_trio.types import ChannelId, UserId
+
+__all__ = ("Unit", "current", "unit_of_work")
+
+FINISH_SECONDS = 10.0
+
+_numbers = itertools.count(1)
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Unit:
+    """One unit of work (docs/architecture.md section 6)."""
+
+    number: int = attrs.field(factory=lambda: next(_numbers))
+    handler: str
+    """Class and method, such as ``Demo.on_msg_up``."""
+    channel_id: ChannelId | None = None
+    user_id: UserId | None = None
+    in_lane: bool = False
+    """True while it holds a band's lane."""
+    started: float = attrs.field(factory=trio.current_time)
+    """trio's clock, in seconds."""
+    storage: StorageUnit = attrs.field(factory=StorageUnit, repr=False)
+
+
+current: ContextVar[Unit | None] = ContextVar("moobius_trio_unit", default=None)
+"""The unit the running code belongs to. Tasks of a handler's own nursery inherit it."""
+
+
+@asynccontextmanager
+async def unit_of_work(unit: Unit) -> AsyncIterator[Unit]:
+    """Run the block as this unit: what it changes is saved when it ends, also by error.
+
+    The last look at what was touched is shielded from cancellation and bounded, so that a
+    handler that ran out of time still leaves memory and disk alike.
+    """
+    token = current.set(unit)
+    storage_token = current_unit.set(unit.storage)
+    bound = {"handler": unit.handler, "band": unit.channel_id, "user": unit.user_id}
+    log_tokens = structlog.contextvars.bind_contextvars(
+        **{name: value for name, value in bound.items() if value is not None}
+    )
+    try:
+        yield unit
+    finally:
+        try:
+            with trio.move_on_after(FINISH_SECONDS, shield=True):
+                await unit.storage.finish()
+        finally:
+            structlog.contextvars.reset_contextvars(**log_tokens)
+            current_unit.reset(storage_token)
+            current.reset(token)

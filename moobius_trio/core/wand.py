@@ -1,0 +1,104 @@
+"""The wand: runs services side by side in one nursery and casts spells into them.
+
+What a spell does is the service's business; sockets to other processes are not opened here.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import trio
+from typing_extensions import Never
+
+from moobius_trio.network.groups import unwrapped
+from moobius_trio.core.handle import ServiceHandle
+from moobius_trio.core.names import refused_argument
+from moobius_trio.core.signals import SignalState, counted_signals
+from moobius_trio.errors import MovedError
+
+if TYPE_CHECKING:
+    from moobius_trio.core.service import MoobiusService
+
+__all__ = ("MoobiusWand",)
+
+STOP_SECONDS = 30.0
+
+
+class MoobiusWand:
+    """One or several services, run for as long as the block.
+
+    ``async with MoobiusWand() as wand:`` waits at its end until its services have stopped. When
+    shutdown begins, by a signal, the body of the block is cancelled; when the body raises, the
+    services are stopped first.
+    """
+
+    def __init__(self) -> None:
+        self._handles: list[ServiceHandle] = []
+        self._stack = AsyncExitStack()
+        self._body = trio.CancelScope()
+        self._nursery: trio.Nursery | None = None
+        self._signals: SignalState | None = None
+
+    async def __aenter__(self) -> Self:
+        everything = trio.CancelScope()
+        self._signals = self._stack.enter_context(
+            # The services hear the signal themselves; the body has nothing left to do.
+            counted_signals(drain=self._body.cancel, cancel=everything.cancel)
+        )
+        self._stack.enter_context(everything)
+        self._nursery = await self._stack.enter_async_context(trio.open_nursery())
+        self._stack.enter_context(self._body)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        if isinstance(exc, Exception):
+            # The error waits until what was said has left; the services bound that themselves.
+            with trio.move_on_after(STOP_SECONDS, shield=True):
+                for handle in self._handles:
+                    handle.request_stop()
+                for handle in self._handles:
+                    await handle.wait_stopped()
+        with unwrapped():
+            suppressed = await self._stack.__aexit__(exc_type, exc, traceback)
+        if self._signals is not None and self._signals.interrupted:
+            raise SystemExit(self._signals.exit_code())
+        return suppressed
+
+    async def run(
+        self, service: MoobiusService[Any], **refused: Never
+    ) -> ServiceHandle:
+        """Run a service; returns its handle when its `on_start` is done.
+
+        Raises:
+            MovedError: a class was given, or an argument that is not ours.
+            Exception: whatever `MoobiusService.serve` raises before it is ready.
+        """
+        for name in refused:
+            raise MovedError(
+                f"wand.run({name}=…): "
+                + (refused_argument(name) or "wand.run takes the service alone")
+            )
+        if isinstance(service, type):
+            raise MovedError(
+                f"wand.run takes a service object: wand.run({service.__name__}())"
+            )
+        if self._nursery is None:
+            raise RuntimeError("use the wand as `async with MoobiusWand() as wand:`")
+        handle: ServiceHandle = await self._nursery.start(service.serve)
+        self._handles.append(handle)
+        return handle
+
+    def spell(self, handle: ServiceHandle, spell: object, timeout: float = 5.0) -> None:
+        """Cast a spell and go on; see `ServiceHandle.spell`."""
+        handle.spell(spell, timeout)
+
+    async def aspell(self, handle: ServiceHandle, spell: object, *, wait: bool = False) -> object:
+        """Cast a spell; see `ServiceHandle.aspell`."""
+        return await handle.aspell(spell, wait=wait)

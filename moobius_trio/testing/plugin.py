@@ -1,0 +1,83 @@
+"""The pytest plug-in: ``async def test_x(local):`` with no setting of the user's own.
+
+Registered by entry point wherever the package is installed, so it must load without the extra
+``[test]`` too; the fixture then says what is missing. Nothing heavy is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trio
+import trio.testing
+
+if TYPE_CHECKING:
+    from moobius_trio.testing.harness import Local
+
+try:
+    from pytest_trio import trio_fixture
+except ImportError:
+    trio_fixture = None
+
+__all__ = ("local", "pytest_collection_modifyitems", "pytest_configure")
+
+FIXTURE = "local"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line(
+        "markers",
+        "local(**options): how the `local` fixture opens the platform, such as sockets=True",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run tests that use the fixture on trio; in memory on a clock that jumps by itself."""
+    for item in items:
+        if trio_fixture is not None and FIXTURE in getattr(item, "fixturenames", ()):
+            sockets = _options(item).get("sockets", False)
+            item.add_marker(pytest.mark.trio(run=trio.run if sockets else _run_simulated))
+
+
+def _run_simulated(
+    async_fn: Callable[[], Any],
+    *,
+    clock: trio.abc.Clock | None = None,
+    instruments: Sequence[trio.abc.Instrument] = (),
+) -> Any:
+    return trio.run(
+        async_fn,
+        clock=clock or trio.testing.MockClock(autojump_threshold=0),
+        instruments=instruments,
+    )
+
+
+def _options(item: pytest.Item) -> dict[str, Any]:
+    marker = item.get_closest_marker("local")
+    return dict(marker.kwargs) if marker is not None else {}
+
+
+async def _local(request: pytest.FixtureRequest) -> AsyncIterator[Local]:
+    """A local platform for one test; see `moobius_trio.testing.open_local`.
+
+    ``@pytest.mark.local(sockets=True)`` gives its options.
+    """
+    from moobius_trio.testing.harness import open_local
+
+    async with open_local(**_options(request.node)) as opened:
+        yield opened
+
+
+if trio_fixture is None:
+
+    @pytest.fixture
+    def local() -> None:
+        """Say what is missing."""
+        pytest.fail("the `local` fixture needs pytest-trio: install moobius_trio[test]")
+
+else:
+    local = trio_fixture(_local)

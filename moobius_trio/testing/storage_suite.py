@@ -1,0 +1,451 @@
+"""What every storage engine must do, as tests: subclass `StorageSuite` in a test module.
+
+    class TestMyEngine(StorageSuite):
+        engine = "mine"
+        engines = {**ENGINES, "mine": open_mine}
+
+The tests are plain functions, so no pytest plugin and no setting is needed; hypothesis is. They
+see an engine only through `open_stores`: no file, table or server is known here.
+"""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, TypeVarTuple
+from zoneinfo import ZoneInfo
+
+import attrs
+import trio
+import trio.testing
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from moobius_trio.database import (
+    ENGINES,
+    CachedDict,
+    ContainerSpec,
+    OpenEngine,
+    StorageUnit,
+    Stores,
+    container,
+    current_unit,
+    open_stores,
+)
+from moobius_trio.errors import StorageError
+from moobius_trio.types import ChannelId, Character, JsonValue, ServiceId, UserId, empty_mapping
+
+__all__ = ("HOSTILE_KEYS", "StorageSuite", "exactly", "run_inline", "storable_values")
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+BAND = ChannelId("band-1")
+SERVICE = ServiceId("service-1")
+ANY = {"box": container(object, key=object)}
+
+HOSTILE_KEYS: tuple[str, ...] = (
+    "",
+    ".",
+    "..",
+    "../x",
+    "../../evil",
+    "/etc/passwd",
+    "C:\\x",
+    "a/b",
+    "a\x00b",
+    "CON",
+    "con",
+    "A",
+    "a",
+    "\u00e9",
+    "e\u0301",
+    "%2e%2e",
+    "%",
+    "%%",
+    "k" * 300,
+    "k" * 299 + "j",
+    "😀",
+    "\ud800",
+    "trailing.",
+    "trailing ",
+    "_type",
+    "_key",
+    "_value",
+    "$type",
+    ".new-1",
+    ".lock",
+    "x.json",
+    "x.json.corrupt-1",
+)
+"""Keys that have led stores astray: each must keep a record of its own."""
+
+
+async def run_inline(fn: Callable[[*Ts], T], /, *args: *Ts) -> T:
+    """Blocking work at once, in the loop: what a simulated clock needs."""
+    await trio.lowlevel.checkpoint()
+    return fn(*args)
+
+
+def exactly(value: object) -> object:
+    """Something equal only for values that are the same down to their types and their order."""
+    kind = type(value)
+    if isinstance(value, dict):
+        return kind, [(exactly(key), exactly(one)) for key, one in value.items()]
+    if isinstance(value, list | tuple):
+        return kind, [exactly(one) for one in value]
+    if isinstance(value, set | frozenset):
+        return kind, sorted(repr(exactly(one)) for one in value)
+    if isinstance(value, datetime):
+        return kind, value.isoformat(), value.fold, getattr(value.tzinfo, "key", None)
+    return kind, repr(value)
+
+
+def _zones() -> st.SearchStrategy[Any]:
+    fixed = timezone(timedelta(hours=5, minutes=30))
+    return st.sampled_from([None, UTC, fixed, ZoneInfo("Europe/Berlin")])
+
+
+_texts = st.text(st.characters(), max_size=8) | st.sampled_from(HOSTILE_KEYS)
+_moments = st.datetimes(min_value=datetime(1900, 1, 1), timezones=_zones())
+_hashables = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | _texts
+    | st.binary(max_size=8)
+    | _moments
+    | st.dates(),
+    lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3),
+    max_leaves=4,
+)
+_leaves = (
+    _hashables
+    | st.floats()
+    | st.times()
+    | st.timedeltas()
+    | st.builds(Character, user_id=_texts, nickname=_texts, avatar=_texts)
+)
+storable_values: st.SearchStrategy[Any] = st.recursive(
+    _leaves,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(_texts, inner, max_size=4)
+        | st.dictionaries(_hashables, inner, max_size=3)
+        | st.sets(_hashables, max_size=3)
+    ),
+    max_leaves=8,
+)
+"""Every kind of value that may be stored, nested."""
+
+_keys = st.sampled_from([*HOSTILE_KEYS, "k1", "k2", "k3", 1, -1, 2.5, True, (1, "a"), b"\xff"])
+_contents = st.dictionaries(_keys, storable_values, max_size=4)
+_operations = st.lists(
+    st.one_of(
+        st.tuples(st.just("set"), _keys, storable_values),
+        st.tuples(st.just("set"), _keys, st.just([])),
+        st.tuples(st.just("set"), _keys, st.just({})),
+        st.tuples(st.just("change inside"), _keys, storable_values),
+        st.tuples(st.sampled_from(["delete", "pop", "get", "save"]), _keys),
+        st.tuples(st.just("setdefault"), _keys, storable_values),
+        st.tuples(st.sampled_from(["update", "|=", "replace"]), _contents),
+        st.tuples(st.sampled_from(["popitem", "clear", "settle", "unit", "flush", "reopen"])),
+    ),
+    max_size=40,
+)
+
+
+@attrs.define
+class _Machine:
+    """A container beside a plain dict; each operation is done to both."""
+
+    box: CachedDict[Any, Any]
+    model: dict[Any, Any]
+
+    def do(self, name: str, args: tuple[Any, ...]) -> None:
+        ours = _outcome(self.box, name, copy.deepcopy(args))
+        theirs = _outcome(self.model, name, copy.deepcopy(args))
+        assert exactly(ours) == exactly(theirs), name  # noqa: S101
+        self.compare()
+
+    def compare(self) -> None:
+        assert exactly(dict(self.box.items())) == exactly(self.model)  # noqa: S101
+        assert list(self.box) == list(self.model)  # noqa: S101
+        assert len(self.box) == len(self.model)  # noqa: S101
+
+
+def _outcome(box: Any, name: str, args: tuple[Any, ...]) -> object:
+    """What an operation gives; the name of the error if it raises one."""
+    try:
+        match name, args:
+            case "set", (key, value):
+                box[key] = value
+            case "change inside", (key, value):
+                _change(box[key], value)
+            case "delete", (key,):
+                del box[key]
+            case "pop", (key,):
+                return box.pop(key), box.pop(key, "default")
+            case "get", (key,):
+                return box.get(key), box.get(key, "default"), key in box, box[key]
+            case "setdefault", (key, value):
+                return box.setdefault(key, value)
+            case "update", (content,):
+                box.update(content)
+            case "|=", (content,):
+                box |= content
+            case "replace", (content,) if isinstance(box, CachedDict):
+                box.replace(content)
+            case "replace", (content,):
+                box.clear()
+                box.update(content)
+            case "popitem", ():
+                return box.popitem()
+            case "clear", ():
+                box.clear()
+            case "save", (key,) if isinstance(box, CachedDict):
+                box.save(key)
+            case "save", (key,):
+                box[key]
+    except KeyError:
+        return "KeyError"
+    return None
+
+
+def _change(target: object, value: object) -> None:
+    """Change a value inside, where it can be."""
+    match target:
+        case list():
+            target.append(value)
+        case dict():
+            target[f"n{len(target)}"] = [value]
+        case set():
+            target.add(len(target))
+        case tuple() if target:
+            _change(target[0], value)
+        case _:
+            pass
+
+
+class StorageSuite:
+    """The tests. Set ``engine``, and what else differs."""
+
+    engine: ClassVar[str]
+    """The engine's name."""
+    engines: ClassVar[Mapping[str, OpenEngine]] = ENGINES
+    """Where it is found, beside the entry points."""
+    settings: ClassVar[Mapping[str, JsonValue]] = empty_mapping()
+    """As in db.json; stores of different examples lie in different folders."""
+    survives: ClassVar[bool] = True
+    """False: the content is gone when the stores are closed."""
+    keeps_order: ClassVar[bool] = True
+    """False: after a restart records come in an order of the engine's own."""
+    simulated: ClassVar[bool] = True
+    """False: real time, for engines that talk to a server."""
+
+    @asynccontextmanager
+    async def open(
+        self, folder: Path, problems: list[StorageError] | None = None, **spec: bool
+    ) -> AsyncIterator[Stores]:
+        """The stores of one service with one container ``box`` of this engine."""
+        found: list[StorageError] = []
+        async with open_stores(
+            [ContainerSpec(name="box", implementation=self.engine, settings=self.settings, **spec)],
+            service_id=SERVICE,
+            folder=folder,
+            run_sync=run_inline,
+            default_engine=self.engine,
+            on_problem=(found if problems is None else problems).append,
+            engines=self.engines,
+        ) as stores:
+            yield stores
+        assert not found, found  # noqa: S101
+
+    def run(self, fn: Callable[[Path], Awaitable[None]]) -> None:
+        """Run a test in a folder of its own."""
+        clock = trio.testing.MockClock(autojump_threshold=0) if self.simulated else None
+        with tempfile.TemporaryDirectory() as folder:
+            trio.run(fn, Path(folder), clock=clock)
+
+    @hypothesis_settings(
+        max_examples=100, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
+    )
+    @given(_operations)
+    def test_behaves_like_a_dict_also_after_reopening(self, operations: list[Any]) -> None:
+        """Any sequence of operations leaves what a plain dict has, in memory and in the store."""
+
+        async def test(folder: Path) -> None:
+            model: dict[Any, Any] = {}
+            rest = list(operations)
+            while True:
+                rest = await self._play(folder, model, rest)
+                if not rest:
+                    break
+            await self._play(folder, model, [])
+
+        self.run(test)
+
+    async def _play(self, folder: Path, model: dict[Any, Any], todo: list[Any]) -> list[Any]:
+        """Do operations until the next reopening; gives those that are left."""
+        async with self.open(folder) as stores:
+            storage = await stores.storage(BAND, ANY)
+            box = storage.container("box")
+            if not self.survives:
+                model.clear()
+            if not self.keeps_order and set(box) == set(model):
+                ordered = {key: model[key] for key in box}
+                model.clear()
+                model.update(ordered)
+            machine = _Machine(box, model)
+            machine.compare()
+            unit = StorageUnit()
+            token = current_unit.set(unit)
+            try:
+                while todo:
+                    (name, *args), *todo = todo
+                    if name == "reopen":
+                        break
+                    if name == "settle":
+                        unit.settle()
+                        await trio.lowlevel.checkpoint()
+                    elif name == "flush":
+                        await storage.flush()
+                    elif name == "unit":
+                        await unit.finish()
+                        current_unit.set(unit := StorageUnit())
+                    else:
+                        machine.do(name, tuple(args))
+            finally:
+                await unit.finish()
+                current_unit.reset(token)
+            assert await stores.sweep() == ()  # noqa: S101  # units cover every change
+        return todo
+
+    @hypothesis_settings(
+        max_examples=200, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
+    )
+    @given(st.lists(st.tuples(_hashables, storable_values), max_size=12))
+    def test_types_come_back_as_they_went_in(self, items: list[tuple[Any, Any]]) -> None:
+        """Keys and values come back equal down to their types."""
+        if not self.survives:
+            return
+        content = dict(items)
+
+        async def test(folder: Path) -> None:
+            async with self.open(folder) as stores:
+                box = (await stores.storage(BAND, ANY)).container("box")
+                box.update(copy.deepcopy(content))
+            async with self.open(folder) as stores:
+                box = (await stores.storage(BAND, ANY)).container("box")
+                found = {repr(exactly(key)): exactly(value) for key, value in box.items()}
+                assert found == {  # noqa: S101
+                    repr(exactly(key)): exactly(value) for key, value in content.items()
+                }
+
+        self.run(test)
+
+    def test_hostile_keys_have_records_of_their_own(self) -> None:
+        """Each hostile key keeps its own value, also when all are there, and all can go."""
+
+        async def test(folder: Path) -> None:
+            model = {key: {"own": key} for key in HOSTILE_KEYS}
+            async with self.open(folder) as stores:
+                box = (await stores.storage(BAND, ANY)).container("box")
+                box.update(copy.deepcopy(model))
+            async with self.open(folder) as stores:
+                box = (await stores.storage(BAND, ANY)).container("box")
+                assert dict(box) == (model if self.survives else {})  # noqa: S101
+                for key in list(box):
+                    del box[key]
+            async with self.open(folder) as stores:
+                assert not (await stores.storage(BAND, ANY)).container("box")  # noqa: S101
+
+        self.run(test)
+
+    def test_bands_and_containers_are_apart(self) -> None:
+        """The same key in another container, another band or the service itself is another one."""
+
+        async def test(folder: Path) -> None:
+            places = [
+                (band, name)
+                for band in (BAND, ChannelId("BAND-1"), ChannelId("../x"), None)
+                for name in ("box", "Box", "other")
+            ]
+            declared = {name: container(object, key=object) for name in ("box", "Box", "other")}
+            async with self.open(folder) as stores:
+                for band, name in places:
+                    (await stores.storage(band, declared)).container(name)["k"] = [band, name]
+            async with self.open(folder) as stores:
+                for band, name in places:
+                    box = (await stores.storage(band, declared)).container(name)
+                    assert dict(box) == ({"k": [band, name]} if self.survives else {})  # noqa: S101
+
+        self.run(test)
+
+    def test_flush_leaves_nothing_waiting(self) -> None:
+        """After flush every change is stored, also one inside a value and outside a unit."""
+
+        async def test(folder: Path) -> None:
+            async with self.open(folder) as stores:
+                storage = await stores.storage(BAND, ANY)
+                storage.box["k"] = {"n": [1]}
+                await storage.flush()
+                storage.box["k"]["n"].append(2)
+                await storage.flush()
+                [statistics] = stores.statistics()
+                assert (statistics.waiting, statistics.records) == (0, 2)  # noqa: S101
+                await storage.flush()
+                assert stores.statistics() == (statistics,)  # noqa: S101
+
+        self.run(test)
+
+    def test_many_records_load_again(self) -> None:
+        """2,000 records, written in one commit, are all there again, in order where it is kept."""
+
+        async def test(folder: Path) -> None:
+            async with self.open(folder) as stores:
+                box = (await stores.storage(BAND, ANY)).container("box")
+                box.replace({f"user {n}": {"n": n} for n in range(2_000)})
+                await stores.flush()
+                assert stores.statistics()[0].commits == 1  # noqa: S101
+            async with self.open(folder) as stores:
+                box = (await stores.storage(BAND, ANY)).container("box")
+                numbers = [one["n"] for one in box.values()]
+                expected = list(range(2_000)) if self.survives else []
+                assert (numbers if self.keeps_order else sorted(numbers)) == expected  # noqa: S101
+
+        self.run(test)
+
+    def test_clear_removes_what_is_stored(self) -> None:
+        """``clear: true`` starts empty and leaves nothing for a later start."""
+
+        async def test(folder: Path) -> None:
+            async with self.open(folder) as stores:
+                (await stores.storage(BAND, ANY)).box["k"] = 1
+            async with self.open(folder, clear=True) as stores:
+                assert not (await stores.storage(BAND, ANY)).box  # noqa: S101
+            async with self.open(folder) as stores:
+                assert not (await stores.storage(BAND, ANY)).box  # noqa: S101
+
+        self.run(test)
+
+    def test_typed_values_come_back_as_their_class(self) -> None:
+        """A declared container gives values of the declared class after a restart."""
+
+        async def test(folder: Path) -> None:
+            declared = {"box": container(Character)}
+            alice = Character(user_id=UserId("alice"), nickname="Alice", avatar="a.png")
+            async with self.open(folder) as stores:
+                (await stores.storage(BAND, declared)).box["alice"] = alice
+            async with self.open(folder) as stores:
+                box = (await stores.storage(BAND, declared)).box
+                assert dict(box) == ({"alice": alice} if self.survives else {})  # noqa: S101
+
+        self.run(test)

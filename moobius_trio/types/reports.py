@@ -1,0 +1,39 @@
+"""What the SDK itself tells a service: time it was away, and events it could not keep."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from moobius_trio.types.ids import ChannelId, UserId, as_user_ids
+
+__all__ = ("Gap", "Overflow")
+
+
+@attrs.frozen(kw_only=True)
+class Gap:
+    """A time in which the service had no connection, as one band saw it.
+
+    The platform does not deliver again what happened meanwhile (docs/architecture.md section 5).
+    """
+
+    channel_id: ChannelId
+    since: datetime
+    until: datetime
+    reason: str
+    joined: tuple[UserId, ...] = attrs.field(default=(), converter=as_user_ids)
+    """Who is a member now and was none before; their join was not seen."""
+    left: tuple[UserId, ...] = attrs.field(default=(), converter=as_user_ids)
+    """Who was a member before and is none now."""
+
+
+@attrs.frozen(kw_only=True)
+class Overflow:
+    """Events of one band that were shed because too many waited."""
+
+    channel_id: ChannelId
+    shed: int
+    """How many since the last report."""
+    waiting: int
+    """How many wait in the band's lane now."""

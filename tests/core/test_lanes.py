@@ -1,0 +1,235 @@
+"""Lanes: order inside, concurrency between, nothing silent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import structlog.testing
+import trio
+import trio.testing
+
+from moobius_trio.core.lanes import LaneKey, Lanes
+from moobius_trio.types import ChannelId, UserId
+
+RED: LaneKey = ("band", ChannelId("red"), None)
+BLUE: LaneKey = ("band", ChannelId("blue"), None)
+VIEW: LaneKey = ("view", ChannelId("red"), UserId("alice"))
+
+
+@asynccontextmanager
+async def lanes_for(
+    handle: Callable[[str], Awaitable[None]], *, limit: int = 100, shed: list[str] | None = None
+) -> AsyncIterator[Lanes[str]]:
+    """Lanes whose events are texts; cancelled when the block ends."""
+    told: list[str] = shed if shed is not None else []
+    async with trio.open_nursery() as nursery:
+        lanes: Lanes[str] = Lanes(
+            nursery=nursery,
+            handle=handle,
+            describe=lambda event: f"Test.{event}",
+            on_shed=lambda _key, event, _waiting: told.append(event),
+            lane_limit=limit,
+        )
+        yield lanes
+        nursery.cancel_scope.cancel()
+
+
+async def test_events_of_one_lane_run_one_at_a_time_in_order(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """However long each handler waits, the next one begins after it has ended."""
+    seen: list[str] = []
+
+    async def handle(event: str) -> None:
+        seen.append(f"+{event}")
+        await trio.sleep(5 - int(event))
+        seen.append(f"-{event}")
+
+    async with lanes_for(handle) as lanes:
+        for number in range(5):
+            lanes.file(RED, str(number))
+        lanes.open()
+        await lanes.wait_idle()
+    assert seen == [sign + str(number) for number in range(5) for sign in "+-"]
+
+
+async def test_a_stuck_lane_does_not_delay_another(autojump_clock: trio.testing.MockClock) -> None:
+    """While one band's handler waits for an hour, another band's events are handled at once."""
+    seen: list[tuple[str, float]] = []
+
+    async def handle(event: str) -> None:
+        if event == "stuck":
+            await trio.sleep(3600)
+        seen.append((event, trio.current_time()))
+
+    async with lanes_for(handle) as lanes:
+        lanes.open()
+        start = trio.current_time()
+        lanes.file(RED, "stuck")
+        lanes.file(BLUE, "quick")
+        await lanes.wait_idle()
+    assert seen == [("quick", start), ("stuck", start + 3600)]
+
+
+async def test_events_wait_until_the_lanes_open() -> None:
+    """Nothing is handled before `open`, and everything filed before it afterwards."""
+    seen: list[str] = []
+
+    async def handle(event: str) -> None:
+        seen.append(event)
+
+    async with lanes_for(handle) as lanes:
+        lanes.file(RED, "early")
+        await trio.testing.wait_all_tasks_blocked()
+        assert seen == []
+        lanes.open()
+        await lanes.wait_idle()
+    assert seen == ["early"]
+
+
+async def test_a_full_lane_sheds_the_newest_and_says_so() -> None:
+    """Beyond its room a lane keeps the oldest, counts the rest, and tells of each."""
+    seen: list[str] = []
+    shed: list[str] = []
+
+    async def handle(event: str) -> None:
+        seen.append(event)
+
+    async with lanes_for(handle, limit=2, shed=shed) as lanes:
+        taken = [lanes.file(RED, event) for event in "abcd"]
+        lanes.open()
+        await lanes.wait_idle()
+        assert lanes.statistics().shed == 2
+    assert taken == [True, True, False, False]
+    assert (seen, shed) == (["a", "b"], ["c", "d"])
+
+
+async def test_equal_requests_that_wait_coalesce() -> None:
+    """A request filed twice while it waits is handled once; another one is not affected."""
+    seen: list[str] = []
+
+    async def handle(event: str) -> None:
+        seen.append(event)
+
+    async with lanes_for(handle) as lanes:
+        for event in ("list", "keys", "list", "list"):
+            assert lanes.file(VIEW, event, coalesce=True)
+        lanes.open()
+        await lanes.wait_idle()
+        assert lanes.statistics().coalesced == 2
+    assert seen == ["list", "keys"]
+
+
+async def test_a_held_lane_waits_for_its_release() -> None:
+    """A view lane held by a join is handled once the join has been."""
+    seen: list[str] = []
+
+    async def handle(event: str) -> None:
+        seen.append(event)
+
+    async with lanes_for(handle) as lanes:
+        lanes.open()
+        lanes.hold(VIEW)
+        lanes.file(VIEW, "view")
+        lanes.file(RED, "join")
+        await trio.testing.wait_all_tasks_blocked()
+        assert seen == ["join"]
+        lanes.release(VIEW)
+        await lanes.wait_idle()
+    assert seen == ["join", "view"]
+
+
+async def test_a_turn_holds_the_lane_in_the_callers_task(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Code that takes a turn runs between the events around it and keeps others out meanwhile."""
+    seen: list[str] = []
+
+    async def handle(event: str) -> None:
+        seen.append(event)
+
+    async with lanes_for(handle) as lanes:
+        lanes.file(RED, "before")
+        lanes.open()
+        async with lanes.turn(RED):
+            lanes.file(RED, "after")
+            await trio.sleep(10)
+            seen.append("turn")
+        await lanes.wait_idle()
+    assert seen == ["before", "turn", "after"]
+
+
+async def test_a_cancelled_turn_gives_up_its_place() -> None:
+    """Whoever stops waiting for a turn does not block the lane."""
+    seen: list[str] = []
+    proceed = trio.Event()
+
+    async def handle(event: str) -> None:
+        await proceed.wait()
+        seen.append(event)
+
+    async with lanes_for(handle) as lanes:
+        lanes.open()
+        lanes.file(RED, "first")
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            async with lanes.turn(RED):
+                pytest.fail("the turn came although nobody waits for it")
+        lanes.file(RED, "second")
+        proceed.set()
+        await lanes.wait_idle()
+    assert seen == ["first", "second"]
+
+
+async def test_a_slow_handler_is_named_once_while_events_wait(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """After two seconds the log names the handler, how many wait, and what to do."""
+
+    async def handle(event: str) -> None:
+        if event == "slow":
+            await trio.sleep(30)
+
+    with structlog.testing.capture_logs() as logs:
+        async with lanes_for(handle) as lanes:
+            lanes.open()
+            lanes.file(RED, "slow")
+            await trio.testing.wait_all_tasks_blocked()
+            lanes.file(RED, "waits")
+            await lanes.wait_idle()
+    named = [entry for entry in logs if "holds its lane" in entry["event"]]
+    assert [(entry["handler"], entry["waiting"]) for entry in named] == [("Test.slow", 1)]
+    assert "start_soon" in named[0]["remedy"]
+
+
+async def test_empty_lanes_leave_nothing_behind() -> None:
+    """A thousand users passing through do not leave a thousand lanes."""
+
+    async def handle(event: str) -> None:
+        pass
+
+    async with lanes_for(handle) as lanes:
+        lanes.open()
+        for number in range(1000):
+            lanes.file(("view", ChannelId("red"), UserId(str(number))), "list")
+        await lanes.wait_idle()
+        assert lanes.statistics().lanes == 0
+
+
+async def test_a_closed_lane_takes_nothing_more_but_finishes() -> None:
+    """After `close` what waits is handled and what comes is shed."""
+    seen: list[str] = []
+    shed: list[str] = []
+
+    async def handle(event: str) -> None:
+        seen.append(event)
+
+    async with lanes_for(handle, shed=shed) as lanes:
+        lanes.file(RED, "kept")
+        lanes.close()
+        assert not lanes.file(RED, "late")
+        lanes.open()
+        await lanes.wait_idle()
+    assert (seen, shed) == (["kept"], ["late"])
