@@ -6,7 +6,7 @@ docs/architecture.md section 10 has the rules.
 """
 
 from moobius_trio.config.files import find_database_config, find_service_config
-from moobius_trio.config.load import load_database_settings, load_settings
+from moobius_trio.config.load import load_database_settings, load_run_options, load_settings
 from moobius_trio.config.settings import SETTINGS_TABLE, Setting, Settings, is_loopback
 from moobius_trio.config.writeback import (
     check_service_id_writable,
@@ -27,6 +27,7 @@ __all__ = (
     "find_service_config",
     "is_loopback",
     "load_database_settings",
+    "load_run_options",
     "load_settings",
     "pending_path",
     "read_pending",

@@ -16,6 +16,7 @@ import structlog
 from moobius_trio.config.files import decode_config, kind_of, parse_config, read_config, suggest
 from moobius_trio.config.settings import (
     SETTINGS_TABLE,
+    Setting,
     Settings,
     WrongValue,
     is_loopback,
@@ -26,12 +27,14 @@ from moobius_trio.database import ContainerSpec
 from moobius_trio.errors import ConfigError
 from moobius_trio.types import JsonValue
 
-__all__ = ("load_database_settings", "load_settings")
+__all__ = ("load_database_settings", "load_run_options", "load_settings")
 
 log = structlog.get_logger()
 
 LOCAL = "local-"
 """How every id begins that the local platform gives."""
+
+RUN_OPTIONS = ("name", "max_message_bytes", "lanes", "handler_seconds", "log_level")
 
 _VARIABLES = {"email": "MOOBIUS_EMAIL", "password": "MOOBIUS_PASSWORD"}
 _PASSWORD_FILE = "MOOBIUS_PASSWORD_FILE"  # noqa: S105 - the name of a variable
@@ -53,25 +56,15 @@ def load_settings(path: Path, *, environ: Mapping[str, str]) -> Settings:
         ConfigError: the file cannot be read, is not JSON, or a key is unknown, missing or wrong;
             or a ``local-`` id stands beside an address that is not this machine.
     """
-    content, shared = read_config(path)
-    found = parse_config(decode_config(content, path), path)
-    if not isinstance(found, dict):
-        raise ConfigError(str(path), f"must be an object {{…}}, not {kind_of(found)}")
+    found, shared = _read_object(path)
     if shared and found.get("password"):
         _warn_of_shared_password(path)
     found, origin = _with_environment(found, environ)
-    known = [setting.key for setting in SETTINGS_TABLE]
-    for key in found:
-        if key not in known:
-            raise ConfigError(f"{path}, key {key!r}", "is not a setting", suggest(key, known))
     values: dict[str, Any] = {"path": path}
     for setting in SETTINGS_TABLE:
         where = origin.get(setting.key, f"{path}, key {setting.key}")
         if setting.key in found:
-            try:
-                values[setting.key] = setting.read(found[setting.key])
-            except WrongValue as exc:
-                raise ConfigError(where, exc.problem, exc.remedy) from None
+            values[setting.key] = _read(setting, found[setting.key], where)
         elif setting.required:
             variable = _VARIABLES.get(setting.key)
             raise ConfigError(
@@ -80,6 +73,44 @@ def load_settings(path: Path, *, environ: Mapping[str, str]) -> Settings:
     settings = Settings(**values)
     _refuse_local_ids_elsewhere(settings, path)
     return settings
+
+
+def load_run_options(path: Path) -> dict[str, Any]:
+    """The settings of a service.json that are neither an address, an account nor an id.
+
+    For ``moobius-trio dev``, which gives the rest itself: a template that is not filled in yet
+    does, and no secret is taken (docs/architecture.md section 10).
+
+    Raises:
+        ConfigError: the file cannot be read or is not JSON, a key is unknown, or one of these
+            keys is wrong.
+    """
+    found, _ = _read_object(path)
+    return {
+        setting.key: _read(setting, found[setting.key], f"{path}, key {setting.key}")
+        for setting in SETTINGS_TABLE
+        if setting.key in RUN_OPTIONS and setting.key in found
+    }
+
+
+def _read_object(path: Path) -> tuple[dict[str, object], bool]:
+    """What a service.json holds, every key a known one, and whether others may read the file."""
+    content, shared = read_config(path)
+    found = parse_config(decode_config(content, path), path)
+    if not isinstance(found, dict):
+        raise ConfigError(str(path), f"must be an object {{…}}, not {kind_of(found)}")
+    known = [setting.key for setting in SETTINGS_TABLE]
+    for key in found:
+        if key not in known:
+            raise ConfigError(f"{path}, key {key!r}", "is not a setting", suggest(key, known))
+    return found, shared
+
+
+def _read(setting: Setting, value: object, where: str) -> object:
+    try:
+        return setting.read(value)
+    except WrongValue as exc:
+        raise ConfigError(where, exc.problem, exc.remedy) from None
 
 
 def load_database_settings(path: Path) -> tuple[ContainerSpec, ...]:

@@ -16,6 +16,7 @@ from moobius_trio.config import (
     find_service_config,
     is_loopback,
     load_database_settings,
+    load_run_options,
     load_settings,
 )
 from moobius_trio.database import ContainerSpec
@@ -282,6 +283,21 @@ def test_the_template_says_what_is_left_to_fill_in(tmp_path: Path) -> None:
         assert "still has the text of the template" in error.problem
         content[key] = GOOD[key]
     load_settings(write(tmp_path, content), environ={})
+
+
+def test_run_options_need_no_account_and_take_none(tmp_path: Path) -> None:
+    """The template does; what is there of account, addresses and ids stays where it is."""
+    assert load_run_options(TEMPLATE) == {}
+    options = load_run_options(write(tmp_path, with_(lanes="sender", handler_seconds=None)))
+    assert options == {"lanes": "sender", "handler_seconds": None}
+    for content, where in [
+        (with_(lanes="user"), "key lanes"),
+        (with_(lane="sender"), "key 'lane'"),
+        ([], "service.json"),
+    ]:
+        with pytest.raises(ConfigError) as caught:
+            load_run_options(write(tmp_path, content))
+        assert caught.value.where.endswith(where)
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
