@@ -18,11 +18,12 @@ from moobius_trio.database.engine import (
 from moobius_trio.database.storage import MoobiusStorage
 from moobius_trio.database.store import StoreStatistics
 from moobius_trio.database.stored import stored
-from moobius_trio.database.stores import ContainerSpec, Stores, StrayChange, open_stores
+from moobius_trio.database.stores import ENGINES, ContainerSpec, Stores, StrayChange, open_stores
 from moobius_trio.database.tickets import Ticket
 from moobius_trio.database.unit import StorageUnit, current_unit
 
 __all__ = (
+    "ENGINES",
     "CachedDict",
     "Change",
     "Container",

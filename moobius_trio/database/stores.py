@@ -30,7 +30,7 @@ from moobius_trio.database.store import Store, StoreStatistics
 from moobius_trio.errors import ConfigError, StorageError
 from moobius_trio.types import ChannelId, JsonValue, RunSync, ServiceId, as_mapping, empty_mapping
 
-__all__ = ("ContainerSpec", "Stores", "StrayChange", "open_stores")
+__all__ = ("ENGINES", "ContainerSpec", "Stores", "StrayChange", "open_stores")
 
 log = structlog.get_logger()
 
@@ -75,11 +75,13 @@ class Stores:
         nursery: trio.Nursery,
         specs: Sequence[ContainerSpec],
         site: EngineSite,
+        engines: Mapping[str, OpenEngine],
         default_engine: str,
         on_problem: Callable[[StorageError], None],
     ) -> None:
         self._nursery = nursery
         self._site = site
+        self._engines = engines
         self._default_engine = default_engine
         self._on_problem = on_problem
         self._specs = {spec.name: spec for spec in specs}
@@ -224,7 +226,7 @@ class Stores:
             known = self._stores.get((spec.implementation, settings))
             if known is not None:
                 return known
-            opener = find_engine(spec.implementation, ENGINES, f"container {spec.name}")
+            opener = find_engine(spec.implementation, self._engines, f"container {spec.name}")
             store: Store = await self._nursery.start(self._host, opener, spec.settings)
             self._stores[spec.implementation, settings] = store
             return store
@@ -262,6 +264,7 @@ async def open_stores(
     run_sync: RunSync,
     default_engine: str = "sqlite",
     on_problem: Callable[[StorageError], None],
+    engines: Mapping[str, OpenEngine] = ENGINES,
 ) -> AsyncIterator[Stores]:
     """Open the stores of a service for the block, with their writers and the sweep.
 
@@ -274,6 +277,7 @@ async def open_stores(
         default_engine: of containers that ``specs`` does not name.
         on_problem: told of each change that could not be stored and of each record that could
             not be read; must neither wait nor raise.
+        engines: those of this package unless given; others are found by their entry point.
 
     Raises:
         ConfigError: a container is named twice, or an engine or setting is not known.
@@ -287,7 +291,7 @@ async def open_stores(
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:
         site = EngineSite(service_id=service_id, folder=folder, run_sync=run_sync)
-        stores = Stores(nursery, specs, site, default_engine, on_problem)
+        stores = Stores(nursery, specs, site, engines, default_engine, on_problem)
         try:
             await stores.open_named()
             nursery.start_soon(stores.sweep_for_ever)

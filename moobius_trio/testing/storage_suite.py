@@ -275,7 +275,7 @@ class StorageSuite:
             trio.run(fn, Path(folder), clock=clock)
 
     @hypothesis_settings(
-        max_examples=100, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
+        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
     )
     @given(_operations)
     def test_behaves_like_a_dict_also_after_reopening(self, operations: list[Any]) -> None:
@@ -329,7 +329,7 @@ class StorageSuite:
         return todo
 
     @hypothesis_settings(
-        max_examples=200, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
+        max_examples=100, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
     )
     @given(st.lists(st.tuples(_hashables, storable_values), max_size=12))
     def test_types_come_back_as_they_went_in(self, items: list[tuple[Any, Any]]) -> None:
