@@ -23,6 +23,7 @@ __all__ = (
     "MessageTooLarge",
     "MoobiusError",
     "MovedError",
+    "NeverAwaited",
     "NotLoaded",
     "OutboxFull",
     "ServiceStopped",
@@ -252,6 +253,26 @@ class HandlerTimedOut(MoobiusError):
         )
         self.handler = handler
         self.seconds = seconds
+
+
+class NeverAwaited(MoobiusError):
+    """An async function was called without ``await``, so it did nothing.
+
+    Attributes:
+        call: the function's name.
+        handler: class and method that called it; empty when that is not known.
+        where: file and line of the call.
+    """
+
+    def __init__(self, call: str, handler: str, where: str) -> None:
+        super().__init__(
+            f"{call} was called without await"
+            + (f" in {handler}" if handler else "")
+            + f", at {where}; it did nothing. Write `await` before the call."
+        )
+        self.call = call
+        self.handler = handler
+        self.where = where
 
 
 class ServiceStopped(MoobiusError):

@@ -10,15 +10,15 @@ ending for ever. Here its socket is closed instead.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias
 
 import structlog
 import trio
 from hypercorn.config import Config
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ASGIFramework, ConnectionState
+from hypercorn.typing import ConnectionState
 from hypercorn.utils import wrap_app
 
 from moobius_trio.errors import UsageError
@@ -34,11 +34,14 @@ GRACE_SECONDS: Final = 1.7
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
+Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+"""An ASGI 3 application, whatever its framework calls the types of the three."""
+
 _log = structlog.get_logger()
 
 
 async def serve_app(
-    app: ASGIFramework,
+    app: Application,
     *,
     host: str = "127.0.0.1",
     port: int = 0,
@@ -101,7 +104,7 @@ def _quiet_config() -> Config:
 class _Connections:
     """The open connections of one server."""
 
-    def __init__(self, app: ASGIFramework) -> None:
+    def __init__(self, app: Application) -> None:
         self._app = app
         self._config = _quiet_config()
         self._context = WorkerContext(None)
@@ -138,7 +141,7 @@ class _Connections:
                 stream.socket.close()
 
 
-def _with_abort(app: ASGIFramework, abort: Callable[[], None]) -> ASGIFramework:
+def _with_abort(app: Application, abort: Callable[[], None]) -> Application:
     """The application, with the way to drop this very connection in its scope."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -26,6 +26,7 @@ from moobius_trio.core.handle import ServiceHandle
 from moobius_trio.core.reading import service_name
 from moobius_trio.core.service import MoobiusService
 from moobius_trio.core.unawaited import watch_unawaited
+from moobius_trio.database import ContainerSpec
 from moobius_trio.errors import ConfigError, NeverAwaited, UsageError
 from moobius_trio.local import DEFAULT_BAND
 from moobius_trio.logs import configure_logs
@@ -129,7 +130,7 @@ async def _develop(
 def _own_choices(service: Service) -> tuple[dict[str, Any], Environment]:
     """What a project may choose for `dev`: run options and containers, and nothing else."""
     options: dict[str, Any] = {}
-    containers = ()
+    containers: tuple[ContainerSpec, ...] = ()
     given = service._service_config_path
     try:
         config = Path(given) if given is not None else find_service_config(service.folder)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -70,7 +71,8 @@ def _import_file(path: Path) -> ModuleType:
         raise UsageError(f"{path}: this is no Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    _run_import(lambda: spec.loader.exec_module(module), str(path))  # type: ignore[union-attr]
+    loader = spec.loader
+    _run_import(lambda: loader.exec_module(module), str(path))
     return module
 
 
@@ -82,7 +84,7 @@ def _import_module(name: str) -> ModuleType:
     return found[0]
 
 
-def _run_import(load: Any, where: str) -> None:
+def _run_import(load: Callable[[], object], where: str) -> None:
     try:
         load()
     except MoobiusError:

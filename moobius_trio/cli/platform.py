@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -39,12 +40,8 @@ async def open_served_platform(
         ) as platform,
         trio.open_nursery() as nursery,
     ):
-        yield platform, await nursery.start(_serve, platform, port)
+        yield platform, await nursery.start(partial(serve_app, platform.app, port=port))
         nursery.cancel_scope.cancel()
-
-
-async def _serve(platform: Platform, port: int, *, task_status: trio.TaskStatus[str]) -> None:
-    await serve_app(platform.app, port=port, task_status=task_status)
 
 
 async def run_platform(

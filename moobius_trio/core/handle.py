@@ -28,7 +28,11 @@ class ServiceHandle:
     """
 
     def __init__(
-        self, runtime: Runtime, *, spells: trio.MemorySendChannel[object], token: trio.lowlevel.TrioToken
+        self,
+        runtime: Runtime,
+        *,
+        spells: trio.MemorySendChannel[object],
+        token: trio.lowlevel.TrioToken,
     ) -> None:
         self._runtime = runtime
         self._spells = spells

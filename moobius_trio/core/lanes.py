@@ -94,6 +94,8 @@ class Lanes(Generic[E]):
         self._waiting = 0
         self._unfinished = 0
         self._shed = 0
+        self.handled = 0
+        """Events and turns that have ended, since the start."""
         self._coalesced = 0
         self._idle = trio.Event()
         self._idle.set()
@@ -215,6 +217,7 @@ class Lanes(Generic[E]):
             else:
                 lane.now_running = self._describe(item)
                 await self._handle(item)
+            self.handled += 1
             self._unfinished -= 1
             if self._unfinished == 0:
                 self._idle.set()

@@ -77,7 +77,8 @@ class Members:
         if fetched is not None:
             with trio.move_on_after(PROFILE_SECONDS):
                 await fetched.wait()
-        self._members[user_id] = self._known.pop(user_id, None) or self.profile(user_id)
+        self._members[user_id] = self.profile(user_id)
+        self._known.pop(user_id, None)
 
     def leave(self, user_id: UserId) -> None:
         """Remove a member; the profile stays known."""

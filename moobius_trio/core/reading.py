@@ -49,9 +49,7 @@ def _read(
     return settings, containers
 
 
-def _read_containers(
-    service: MoobiusService[Any], settings: Settings
-) -> tuple[ContainerSpec, ...]:
+def _read_containers(service: MoobiusService[Any], settings: Settings) -> tuple[ContainerSpec, ...]:
     given = service._db_config_path
     if given is not None:
         return load_database_settings(Path(given))

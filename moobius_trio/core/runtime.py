@@ -81,13 +81,11 @@ class Runtime:
         if self.stopping.is_set():
             raise ServiceStopped(self.name)
         scope = trio.CancelScope()
-        label = name or getattr(fn, "__qualname__", repr(fn))
+        label = name if name is not None else str(getattr(fn, "__qualname__", fn))
 
         async def task() -> None:
             with scope:
-                await self.boundary.run(
-                    None, Unit(handler=label), lambda: fn(*args), limited=False
-                )
+                await self.boundary.run(None, Unit(handler=label), lambda: fn(*args), limited=False)
 
         self.nursery.start_soon(task, name=label)
         return scope

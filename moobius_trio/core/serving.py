@@ -160,9 +160,7 @@ class _Run:
                 outbox = self._make_outbox(settings, service_id, tracing)
                 link = self._make_link(settings, service_id, http_api, outbox)
                 async with (
-                    open_background(
-                        link.serve, http_api.keep_tokens_fresh, goodbye=self._goodbye
-                    ),
+                    open_background(link.serve, http_api.keep_tokens_fresh, goodbye=self._goodbye),
                     trio.open_nursery() as nursery,
                 ):
                     boundary = Boundary(
@@ -215,9 +213,7 @@ class _Run:
                     await self._end(runtime)
                     nursery.cancel_scope.cancel()
 
-    async def _begin(
-        self, runtime: Runtime, task_status: trio.TaskStatus[ServiceHandle]
-    ) -> None:
+    async def _begin(self, runtime: Runtime, task_status: trio.TaskStatus[ServiceHandle]) -> None:
         """Let the author prepare, then open the lanes, start jobs and spells, and say ready."""
         service, name = self._service, type(self._service).__name__
         self._inlet.open(runtime.dispatcher.receive)
@@ -239,9 +235,7 @@ class _Run:
         self._ready = True
         log.info("ready", service=runtime.name, service_id=runtime.service_id)
         task_status.started(
-            ServiceHandle(
-                runtime, spells=service.spells, token=trio.lowlevel.current_trio_token()
-            )
+            ServiceHandle(runtime, spells=service.spells, token=trio.lowlevel.current_trio_token())
         )
 
     async def _end(self, runtime: Runtime) -> None:
@@ -353,4 +347,3 @@ class _Run:
         log.error("storage", problem=str(problem))
         if self._runtime is not None:
             self._runtime.dispatcher.problem(problem)
-

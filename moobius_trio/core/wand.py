@@ -71,9 +71,7 @@ class MoobiusWand:
             raise SystemExit(self._signals.exit_code())
         return suppressed
 
-    async def run(
-        self, service: MoobiusService[Any], **refused: Never
-    ) -> ServiceHandle:
+    async def run(self, service: MoobiusService[Any], **refused: Never) -> ServiceHandle:
         """Run a service; returns its handle when its `on_start` is done.
 
         Raises:
@@ -86,9 +84,7 @@ class MoobiusWand:
                 + (refused_argument(name) or "wand.run takes the service alone")
             )
         if isinstance(service, type):
-            raise MovedError(
-                f"wand.run takes a service object: wand.run({service.__name__}())"
-            )
+            raise MovedError(f"wand.run takes a service object: wand.run({service.__name__}())")
         if self._nursery is None:
             raise RuntimeError("use the wand as `async with MoobiusWand() as wand:`")
         handle: ServiceHandle = await self._nursery.start(service.serve)

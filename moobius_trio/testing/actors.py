@@ -80,8 +80,8 @@ class Actor:
         self.style: tuple[StyleItem, ...] = ()
         self.refusals: list[str] = []
         """What the platform refused of this person's frames, in its words."""
-        self.received = 0
-        """How many frames this person's connection has brought."""
+        self.seen = 0
+        """How many messages and updates this person was sent."""
         self._token = token
         self._settle = settle
         self._wall_clock_ms = wall_clock_ms
@@ -229,8 +229,9 @@ class Actor:
             log.debug("an actor's connection ended", actor=self.name)
 
     def _see(self, text: str) -> None:
-        self.received += 1
         event = generation0.decode_for_user(text)
+        if not isinstance(event, Copy):
+            self.seen += 1
         match event:
             case Copy():
                 if not event.status:

@@ -6,12 +6,13 @@ simulated and nothing enters a thread, or over real loopback sockets.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import trio
@@ -30,12 +31,14 @@ from moobius_trio.network.websocket import Connector, websocket_connector
 from moobius_trio.serving import serve_app
 from moobius_trio.testing.actors import Actor
 from moobius_trio.testing.inline import run_inline
-from moobius_trio.types import ChannelId, Secret
+from moobius_trio.types import ChannelId, GenericUpdate, Secret
 
 __all__ = ("Local", "LocalBand", "open_local")
 
 START = datetime(2024, 1, 1, 12, 0, tzinfo=UTC)
 UNTIL_SECONDS = 60.0
+PROBE = {"subtype": "probe"}
+"""An update without a band, which the platform answers and shows to nobody."""
 IN_MEMORY = "127.0.0.1:8765"
 """Where the platform says it is when nothing listens anywhere."""
 
@@ -122,7 +125,7 @@ class Local:
         )
         environment = self._environment(own, engine or self._engine, state)
         service._environment = environment
-        handle: ServiceHandle = await self._nursery.start(service.serve)
+        handle = cast("ServiceHandle", await self._nursery.start(service.serve))
         self._services.append((service, handle))
         await self.settle()
         return LocalBand(self, channels[0])
@@ -133,10 +136,10 @@ class Local:
 
     def handle(self, service: MoobiusService[Any] | None = None) -> ServiceHandle:
         """The handle of a service; without an argument that of the one started last."""
-        for known, handle in reversed(self._services):
-            if service is None or known is service:
-                return handle
-        raise AssertionError("no such service was started")
+        handles = [handle for known, handle in self._services if service in (None, known)]
+        if not handles:
+            raise AssertionError("no such service was started")
+        return handles[-1]
 
     async def join(self, channel_id: ChannelId, name: str) -> Actor:
         """Let one person join a band; see `LocalBand.join`."""
@@ -205,10 +208,18 @@ class Local:
     # Faults
 
     async def drop_socket(self) -> None:
-        """Cut the services' connections, as the platform does now and then, and wait for them."""
+        """Cut the services' connections, as the platform does now and then.
+
+        Returns when every service is connected again.
+        """
+        before = [self._connections(service) for service, _ in self._services]
         self.platform.cut()
-        await trio.testing.wait_all_tasks_blocked()
-        await self.settle()
+        await self.until(
+            lambda: all(
+                self._connections(service) > count
+                for (service, _), count in zip(self._services, before, strict=True)
+            )
+        )
 
     async def close(self) -> None:
         """Stop the services, last started first.
@@ -222,6 +233,14 @@ class Local:
 
     # Inner matters
 
+    def _connections(self, service: MoobiusService[Any]) -> float:
+        """How often a service was connected so far; one that does not run needs no connection."""
+        runtime = service._runtime
+        if runtime is None:
+            return math.inf
+        statistics = runtime.link.statistics()
+        return statistics.connections if statistics.state == "connected" else -1
+
     def _raise_failure(self) -> None:
         if self.failures and not self.keep_failures:
             _, exc = self.failures.pop(0)
@@ -234,8 +253,11 @@ class Local:
             return self._idle()
         before = self._progress()
         for service, handle in self._services:
-            if handle.running and service._runtime is not None:
-                await service._runtime.wait_idle()
+            runtime = service._runtime
+            if handle.running and runtime is not None:
+                # Its receipt comes behind every event that is on its way to the service.
+                await (await runtime.outbox.put(GenericUpdate(data=PROBE))).outcome()
+                await runtime.wait_idle()
         for actor in self._actors:
             await actor.catch_up()
         return self._idle() and before == self._progress()
@@ -249,8 +271,10 @@ class Local:
     def _progress(self) -> tuple[object, ...]:
         """Changes whenever a frame went anywhere."""
         runtimes = [service._runtime for service, _ in self._services]
-        links = [runtime.link.statistics().received for runtime in runtimes if runtime is not None]
-        return (*links, self.platform.handed_over, *(actor.received for actor in self._actors))
+        return (
+            *(runtime.dispatcher.lanes.handled for runtime in runtimes if runtime is not None),
+            *(actor.seen for actor in self._actors),
+        )
 
     def _connector(self) -> Connector:
         if self._address is not None:

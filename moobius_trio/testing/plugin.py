@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from moobius_trio.testing.harness import Local
 
 try:
-    from pytest_trio import trio_fixture
+    from pytest_trio import trio_fixture  # type: ignore[import-untyped]
 except ImportError:
     trio_fixture = None
 

@@ -145,7 +145,8 @@ storable_values: st.SearchStrategy[Any] = st.recursive(
 )
 """Every kind of value that may be stored, nested."""
 
-_keys = st.sampled_from([*HOSTILE_KEYS, "k1", "k2", "k3", 1, -1, 2.5, True, (1, "a"), b"\xff"])
+# Few, so that operations meet at the same key.
+_keys = st.sampled_from(["k", "K", "../x", 1, True, (1, "a")])
 _contents = st.dictionaries(_keys, storable_values, max_size=4)
 _operations = st.lists(
     st.one_of(
