@@ -60,7 +60,7 @@ def _file_of(folder: Path) -> Path:
 
 
 def _import_file(path: Path) -> ModuleType:
-    """Import a file as a module of its own name, with its folder first on the path as python does."""
+    """Import a file as a module of its own name, with its folder on the path, as python does."""
     path = path.resolve()
     name = path.stem if path.stem.isidentifier() else "service"
     folder = str(path.parent)

@@ -51,27 +51,29 @@ async def run_platform(
     configure_logs()
     folder = open_state(state if state is not None else user_state("local"))
     done = trio.Event()
-    with trio.CancelScope() as scope:
-        with counted_signals(drain=done.set, cancel=scope.cancel) as signals:
-            async with open_served_platform(
-                state=folder, port=port, bands=bands, message_limit=message_limit
-            ) as (platform, url):
-                channels = [band.channel_id for band in platform.bands()]
-                say(
-                    "",
-                    f"  Page      {url}/?as=alice",
-                    f"  Bands     {', '.join(channels)}",
-                    f"  State     {folder}",
-                    "",
-                    "  A service.json that works here as it stands:",
-                    "",
-                    json.dumps(_service_json(url, channels), indent=4),
-                    "",
-                    "  One Ctrl+C ends it.",
-                )
-                if ready_json:
-                    ready_line(url, ())
-                await done.wait()
+    with (
+        trio.CancelScope() as scope,
+        counted_signals(drain=done.set, cancel=scope.cancel) as signals,
+    ):
+        async with open_served_platform(
+            state=folder, port=port, bands=bands, message_limit=message_limit
+        ) as (platform, url):
+            channels = [band.channel_id for band in platform.bands()]
+            say(
+                "",
+                f"  Page      {url}/?as=alice",
+                f"  Bands     {', '.join(channels)}",
+                f"  State     {folder}",
+                "",
+                "  A service.json that works here as it stands:",
+                "",
+                json.dumps(_service_json(url, channels), indent=4),
+                "",
+                "  One Ctrl+C ends it.",
+            )
+            if ready_json:
+                ready_line(url, ())
+            await done.wait()
     if signals.interrupted:
         raise SystemExit(signals.exit_code())
 

@@ -12,8 +12,8 @@ from moobius_trio.errors import ServiceStopped
 from moobius_trio.types import ChannelId, ServiceId
 
 if TYPE_CHECKING:
-    from moobius_trio.core.statistics import ServiceStatistics
     from moobius_trio.core.runtime import Runtime
+    from moobius_trio.core.statistics import ServiceStatistics
 
 __all__ = ("ServiceHandle",)
 

@@ -1,4 +1,4 @@
-"""Mailboxes: what belongs together is handled one at a time in arrival order, the rest side by side.
+"""Mailboxes: what belongs together is handled one by one in arrival order, the rest side by side.
 
 Filing never waits, so the reader of the socket never waits for a handler. What an event means
 and which lane it belongs to is not decided here (docs/architecture.md section 4).

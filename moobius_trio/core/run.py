@@ -12,10 +12,10 @@ from typing import TypeVar, TypeVarTuple
 
 import trio
 
-from moobius_trio.network.groups import leaves
 from moobius_trio.core.signals import EXIT_CODE
 from moobius_trio.errors import MoobiusError
 from moobius_trio.logs import configure_logs, escape, is_unconfigured, redact
+from moobius_trio.network.groups import leaves
 
 __all__ = ("ending", "run")
 

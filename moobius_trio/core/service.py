@@ -9,10 +9,10 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVarTuple, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Generic, Never, TypeVarTuple, get_args, get_origin
 
 import trio
-from typing_extensions import Never, TypeVar
+from typing_extensions import TypeVar
 
 from moobius_trio.core.band import Band
 from moobius_trio.core.callbacks import Callbacks

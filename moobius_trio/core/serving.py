@@ -19,7 +19,6 @@ from moobius_trio.core.boundary import Boundary
 from moobius_trio.core.cast import CHARACTERS, UPLOADS, Cast, side_by_side
 from moobius_trio.core.dispatch import Dispatcher, Inner
 from moobius_trio.core.environment import Environment
-from moobius_trio.network.groups import unwrapped
 from moobius_trio.core.handle import ServiceHandle
 from moobius_trio.core.members import Members
 from moobius_trio.core.reading import read_settings, service_name
@@ -31,13 +30,14 @@ from moobius_trio.core.supervision import open_background
 from moobius_trio.core.units import Unit
 from moobius_trio.database import Stores, declared_containers, open_stores
 from moobius_trio.errors import StorageError
-from moobius_trio.logs import quiet_unless_configured
+from moobius_trio.logs import quiet_unless_configured, register_secrets, set_level
+from moobius_trio.network.groups import unwrapped
 from moobius_trio.network.http import HttpApi, open_http_api
 from moobius_trio.network.link import Gap as LinkGap
 from moobius_trio.network.link import Link
 from moobius_trio.network.outbox import Outbox
 from moobius_trio.network.websocket import websocket_connector
-from moobius_trio.types import ChannelId, Gap, ServiceEvent, ServiceId, ServiceLogin
+from moobius_trio.types import ChannelId, Gap, ServiceEvent, ServiceId, ServiceLogin, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +83,10 @@ async def serve_in(
         service._runtime = None
         service._serving = False
         run.ended()
+
+
+def _keep_out_of_logs(tokens: Tokens) -> None:
+    register_secrets(*(token for token in (tokens.access, tokens.refresh) if token is not None))
 
 
 class _Inlet:
@@ -134,6 +138,8 @@ class _Run:
         service, env = self._service, self._environment
         settings, containers = await read_settings(service, env)
         name = settings.name or service_name(type(service))
+        register_secrets(settings.password)
+        set_level(settings.log_level)
         async with open_http_api(
             settings.http_server_uri,
             email=settings.email,
@@ -141,6 +147,7 @@ class _Run:
             run_sync=env.run_sync,
             transport=env.transport,
             random=env.random,
+            on_tokens=_keep_out_of_logs,
         ) as http_api:
             await http_api.authenticate()
             services = await http_api.get_service_list()

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Never, Self
 
 import trio
-from typing_extensions import Never
 
-from moobius_trio.network.groups import unwrapped
 from moobius_trio.core.handle import ServiceHandle
 from moobius_trio.core.names import refused_argument
 from moobius_trio.core.signals import SignalState, counted_signals
 from moobius_trio.errors import MovedError
+from moobius_trio.network.groups import unwrapped
 
 if TYPE_CHECKING:
     from moobius_trio.core.service import MoobiusService

@@ -7,7 +7,7 @@ opening it and naming the account's own methods belongs here.
 from __future__ import annotations
 
 import random as random_module
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from moobius_trio.network.http.channels import ChannelCalls
 from moobius_trio.network.http.files import FileCalls
 from moobius_trio.network.http.services import ServiceCalls
 from moobius_trio.network.http.users import UserCalls
-from moobius_trio.types import RunSync, Secret
+from moobius_trio.types import RunSync, Secret, Tokens
 
 if TYPE_CHECKING:
     import httpx
@@ -93,12 +93,13 @@ async def open_http_api(
     run_sync: RunSync,
     transport: httpx.AsyncBaseTransport | None = None,
     random: random_module.Random | None = None,
+    on_tokens: Callable[[Tokens], None] = lambda tokens: None,
 ) -> AsyncIterator[HttpApi]:
     """The API of the platform at ``base_url``, for one account; nothing is sent yet.
 
     Connections are opened as needed and closed at the end of the block. ``run_sync`` reads files;
     ``transport`` stands in for the network in tests; ``random`` spreads the pauses between
-    attempts.
+    attempts; ``on_tokens`` is told of new tokens, so that they can be kept out of the log.
 
     Raises:
         ConfigError: ``base_url`` (``http_server_uri``) is no address, or plain http to another
@@ -109,5 +110,7 @@ async def open_http_api(
 
     source = random if random is not None else random_module.Random()  # noqa: S311 (no secret)
     async with open_client(address, transport=transport, random=source) as client:
-        account = Account(client, email=email, password=password, random=source)
+        account = Account(
+            client, email=email, password=password, random=source, on_tokens=on_tokens
+        )
         yield HttpApi(account, run_sync)

@@ -49,9 +49,16 @@ class Account:
     """
 
     def __init__(
-        self, client: Client, *, email: str, password: Secret, random: random.Random
+        self,
+        client: Client,
+        *,
+        email: str,
+        password: Secret,
+        random: random.Random,
+        on_tokens: Callable[[Tokens], None],
     ) -> None:
         self.client = client
+        self._on_tokens = on_tokens
         self._email = email
         self._password = password
         self._random = random
@@ -219,6 +226,7 @@ class Account:
             # It would break out of the header, or be shown in the error that says it cannot.
             raise ApiError(path, "the platform gave a token that no header can hold", status=200)
         self._tokens = tokens
+        self._on_tokens(tokens)
         self._renewed += 1
         self._failure = None
 
