@@ -73,8 +73,11 @@ class LinkStatistics:
     refused_logins: int
     gaps: int
     heartbeats: int
+    """Heartbeats sent."""
+    received: int
+    """Frames that came in."""
     malformed: int
-    """Frames that could not be read."""
+    """Those of them that could not be read."""
     platform_errors: int
     foreign_copies: int
     """Copies with an id that no frame of ours has, or not any more."""
@@ -181,6 +184,7 @@ class Link:
             refused_logins=self._refused_logins,
             gaps=self._gaps,
             heartbeats=self._counters.heartbeats,
+            received=self._counters.received,
             malformed=self._counters.malformed,
             platform_errors=self._counters.platform_errors,
             foreign_copies=self._ack.foreign_copies,

@@ -209,6 +209,8 @@ class Outbox:
         """
         send_text = stream.send_text
         while True:
+            if stream.closed:  # what is not taken stays queued; how it closed the reader will say
+                await trio.sleep_forever()
             item = self._take()
             if item is None:
                 await self._writer.park()
@@ -231,19 +233,12 @@ class Outbox:
             ConnectionLost: one write took longer than 20 s.
         """
         while True:
-            now = trio.current_time()
-            overdue = self._awaiting.overdue(now)
-            for item in overdue:
-                self._end(item, Outcome("unconfirmed", "no answer within 20 s"))
-            if overdue:
-                log.warning("frames stay unconfirmed", frames=len(overdue), mode=self._mode)
-                self._wake_writer()
-            began = self._writing_since
+            now, began = trio.current_time(), self._writing_since
             if began is not None and now >= began + WRITE_SECONDS:
                 raise ConnectionLost(None, f"a write did not end within {WRITE_SECONDS:g} s")
-            due = [now + WRITE_SECONDS, self._awaiting.next_overdue(now)]
-            due += [began + WRITE_SECONDS] if began is not None else []
-            await sleep_until_settled(min(due))
+            self._give_up_overdue(now)
+            due = min(now + WRITE_SECONDS, self._awaiting.next_overdue(now))
+            await sleep_until_settled(due if began is None else min(due, began + WRITE_SECONDS))
 
     def on_copy(self, copy: Copy) -> Literal["settled", "refused", "unknown"]:
         """A receipt of the platform came.
@@ -342,6 +337,13 @@ class Outbox:
             self._wake_writer()
 
         hold.on_done(over)
+
+    def _give_up_overdue(self, now: float) -> None:
+        overdue = self._awaiting.overdue(now)
+        for item in overdue:
+            self._end(item, Outcome("unconfirmed", "no answer within 20 s"))
+        if overdue:
+            log.warning("frames stay unconfirmed", frames=len(overdue), mode=self._mode)
 
     def _never_sent(self, reason: str) -> Receipt:
         receipt = Receipt(self._new_request_id())

@@ -55,6 +55,7 @@ class Counters:
     connections: int = 0
     logins: int = 0
     heartbeats: int = 0
+    received: int = 0
     malformed: int = 0
     platform_errors: int = 0
 
@@ -168,6 +169,7 @@ class Session:
         receive_text, decode = self._stream.receive_text, self._wire.decode_for_service
         while True:
             text = await receive_text()
+            self._counters.received += 1
             try:
                 event = decode(text)
             except MalformedPayload as fault:

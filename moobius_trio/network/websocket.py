@@ -50,6 +50,11 @@ class FrameStream(Protocol):
         """A number that rises with every sign of life of the peer; only its change counts."""
         ...
 
+    @property
+    def closed(self) -> bool:
+        """True once it is known that nothing can be written any more."""
+        ...
+
     async def send_text(self, text: str) -> None:
         """Write one text; returns when the transport took it, which is no receipt.
 
@@ -263,6 +268,10 @@ class _WebSocketStream:
     @property
     def heard(self) -> int:
         return self._transport.heard
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._ended) or self._connection.closed is not None
 
     async def send_text(self, text: str) -> None:
         if self._ended:

@@ -69,6 +69,16 @@ class LinkRig:
     renewals: list[float] = attrs.field(factory=list)
     """When new tokens were asked for, by trio's clock."""
     link: Link = attrs.field(init=False)
+    _gap_came: trio.Event = attrs.field(factory=trio.Event)
+
+    def take_gap(self, gap: Gap) -> None:
+        self.gaps.append(gap)
+        self._gap_came.set()
+        self._gap_came = trio.Event()
+
+    async def gap_reported(self) -> None:
+        """Wait for the next gap."""
+        await self._gap_came.wait()
 
 
 def make_link(
@@ -95,7 +105,7 @@ def make_link(
         login=lambda: ServiceLogin(service_id=SERVICE_ID, access_token=TOKEN),
         renew=count_renewal,
         on_event=rig.events.append,
-        on_gap=rig.gaps.append,
+        on_gap=rig.take_gap,
         random=random.Random(seed),  # noqa: S311  # a test has to come out the same each time
     )
     return rig

@@ -1,0 +1,260 @@
+"""One suite over both kinds of connection: in memory, and trio-websocket over loopback."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import TypeAlias
+
+import pytest
+import trio
+import trio.testing
+from trio_websocket import ConnectionClosed, WebSocketConnection, serve_websocket
+from trio_websocket import WebSocketRequest as Request
+
+from moobius_trio.errors import ConnectionLost
+from moobius_trio.network.memory import MemoryFrameStream, memory_connector, memory_stream_pair
+from moobius_trio.network.websocket import FrameStream, websocket_connector
+
+
+class ServerEnd:
+    """The server's end of a real connection, with the methods that the suite uses."""
+
+    def __init__(self, connection: WebSocketConnection) -> None:
+        self._connection = connection
+
+    async def send_text(self, text: str) -> None:
+        await self._connection.send_message(text)
+
+    async def receive_text(self) -> str:
+        try:
+            message = await self._connection.get_message()
+        except ConnectionClosed as closed:
+            code = closed.reason.code if closed.reason is not None else None
+            raise ConnectionLost(code, "") from None
+        return str(message)
+
+    async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        await self._connection.aclose(code, reason)
+
+
+FarEnd: TypeAlias = ServerEnd | MemoryFrameStream
+Pair: TypeAlias = tuple[FrameStream, FarEnd]
+OpenPair: TypeAlias = Callable[[], AbstractAsyncContextManager[Pair]]
+
+
+@asynccontextmanager
+async def open_memory_pair() -> AsyncIterator[Pair]:
+    ends: list[MemoryFrameStream] = []
+    accepted = trio.Event()
+
+    async def serve(end: MemoryFrameStream) -> None:
+        ends.append(end)
+        accepted.set()
+
+    async with trio.open_nursery() as nursery, memory_connector(nursery, serve)() as stream:
+        await accepted.wait()
+        yield stream, ends[0]
+
+
+@asynccontextmanager
+async def open_loopback_pair() -> AsyncIterator[Pair]:
+    ends: list[ServerEnd] = []
+    accepted, done = trio.Event(), trio.Event()
+
+    async def handle(request: Request) -> None:
+        ends.append(ServerEnd(await request.accept()))
+        accepted.set()
+        await done.wait()
+
+    async with trio.open_nursery() as nursery:
+        server = await nursery.start(
+            partial(serve_websocket, handle, "127.0.0.1", 0, None, disconnect_timeout=1)
+        )
+        try:
+            async with websocket_connector(f"ws://127.0.0.1:{server.port}/")() as stream:
+                await accepted.wait()
+                yield stream, ends[0]
+        finally:
+            done.set()
+            nursery.cancel_scope.cancel()
+
+
+@pytest.fixture(params=["memory", "loopback"])
+def open_pair(request: pytest.FixtureRequest) -> OpenPair:
+    return open_memory_pair if request.param == "memory" else open_loopback_pair
+
+
+async def test_texts_arrive_whole_and_in_order(open_pair: OpenPair) -> None:
+    """Both ways, of any size and any letters."""
+    texts = ["", "hello", "∞ é 😀", "x" * 100_000, '{"a": 1}']
+    async with open_pair() as (near, far), trio.open_nursery() as nursery:
+        for sender, receiver in ((near, far), (far, near)):
+
+            async def send(sender: FrameStream | FarEnd = sender) -> None:
+                for text in texts:
+                    await sender.send_text(text)
+
+            async def receive(receiver: FrameStream | FarEnd = receiver) -> None:
+                assert [await receiver.receive_text() for _ in texts] == texts
+
+            nursery.start_soon(send)
+            nursery.start_soon(receive)
+
+
+async def test_several_tasks_may_send(open_pair: OpenPair) -> None:
+    """Frames of one task keep their order, and none is mixed with another."""
+    async with open_pair() as (near, far):
+        got: list[str] = []
+        async with trio.open_nursery() as nursery:
+
+            async def send(name: str) -> None:
+                for number in range(50):
+                    await near.send_text(f"{name}{number}")
+
+            for name in "abcd":
+                nursery.start_soon(send, name)
+            for _ in range(200):
+                got.append(await far.receive_text())
+        for name in "abcd":
+            assert [one for one in got if one[0] == name] == [f"{name}{n}" for n in range(50)]
+
+
+async def test_a_close_of_the_peer_comes_after_its_last_text(open_pair: OpenPair) -> None:
+    """What was sent before the close is received; then code and reason are told, each time."""
+    async with open_pair() as (near, far):
+        await far.send_text("last")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(far.aclose, 1001, "going away")
+            assert await near.receive_text() == "last"
+            for _ in range(2):
+                with pytest.raises(ConnectionLost) as caught:
+                    await near.receive_text()
+                assert (caught.value.code, caught.value.reason) == (1001, "going away")
+        with pytest.raises(ConnectionLost):
+            await near.send_text("too late")
+        with pytest.raises(ConnectionLost):
+            await near.ping()
+
+
+async def test_a_close_from_here_reaches_the_peer(open_pair: OpenPair) -> None:
+    """It gets what was sent before, then the code; here nothing more can be done, twice is fine."""
+    async with open_pair() as (near, far):
+        await near.send_text("last")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(near.aclose, 1000)
+            assert await far.receive_text() == "last"
+            with pytest.raises(ConnectionLost) as caught:
+                await far.receive_text()
+            assert caught.value.code == 1000
+        await near.aclose()
+        with pytest.raises(ConnectionLost):
+            await near.receive_text()
+        with pytest.raises(ConnectionLost):
+            await near.send_text("too late")
+
+
+async def test_the_end_of_the_block_says_goodbye(open_pair: OpenPair) -> None:
+    """The peer sees 1000."""
+    async with open_pair() as (_, far):
+        pass
+    with pytest.raises(ConnectionLost) as caught:
+        await far.receive_text()
+    assert caught.value.code == 1000
+
+
+async def test_a_ping_returns_with_its_pong_and_is_a_sign_of_life(open_pair: OpenPair) -> None:
+    """Texts and pongs both count."""
+    async with open_pair() as (near, far):
+        heard = near.heard
+        await near.ping()
+        assert near.heard > heard
+        heard = near.heard
+        await far.send_text("x")
+        await near.receive_text()
+        assert near.heard > heard
+
+
+async def test_a_cancelled_receive_loses_no_text(open_pair: OpenPair) -> None:
+    """Whatever the moment of the cancellation."""
+    source = random.Random(3)
+    async with open_pair() as (near, far), trio.open_nursery() as nursery:
+
+        async def send() -> None:
+            for number in range(100):
+                await far.send_text(str(number))
+
+        nursery.start_soon(send)
+        got: list[str] = []
+        while len(got) < 100:
+            scope = trio.CancelScope()
+            nursery.start_soon(cancel_soon, scope, source.randrange(3))
+            with scope:
+                got.append(await near.receive_text())
+    assert got == [str(number) for number in range(100)]
+
+
+async def cancel_soon(scope: trio.CancelScope, turns: int) -> None:
+    for _ in range(turns):
+        await trio.lowlevel.checkpoint()
+    scope.cancel()
+
+
+async def test_after_a_cancelled_write_the_connection_has_ended(open_pair: OpenPair) -> None:
+    """Nothing can be written behind what may be half a frame; the peer sees an end, no garbage."""
+    async with open_pair() as (near, far):
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await near.send_text("x")
+        if isinstance(near, MemoryFrameStream):
+            return  # cancelled before it began: in memory that is certain, on a socket it is not
+        with pytest.raises(ConnectionLost):
+            await near.send_text("y")
+        with pytest.raises(ConnectionLost):
+            await far.receive_text()
+
+
+async def test_an_error_in_the_block_comes_out_as_itself(open_pair: OpenPair) -> None:
+    """Never as a group, also if the connection ended with it."""
+    for error in (ValueError("mine"), ConnectionLost(None, "mine")):
+        with pytest.raises(ExceptionGroup) as caught:  # that of the pair's own nursery
+            async with open_pair():
+                raise error
+        assert caught.value.exceptions == (error,)
+
+
+async def test_in_memory_a_cut_ends_both_ends_and_loses_what_was_on_the_way() -> None:
+    """As a reset does."""
+    near, far = memory_stream_pair()
+    await near.send_text("on the way")
+    near.cut()
+    for end in (near, far):
+        with pytest.raises(ConnectionLost) as caught:
+            await end.receive_text()
+        assert caught.value.code is None
+
+
+async def test_in_memory_a_full_peer_makes_send_wait() -> None:
+    """And a write cancelled while it waits has ended the connection."""
+    near, far = memory_stream_pair(room=1)
+    await near.send_text("1")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(near.send_text, "2")
+        await trio.testing.wait_all_tasks_blocked()
+        assert far.pending == 1
+        assert await far.receive_text() == "1"
+    with trio.move_on_after(0.01) as scope:
+        await near.send_text("3")
+    assert scope.cancelled_caught
+    with pytest.raises(ConnectionLost):
+        await near.send_text("4")
+
+
+async def test_in_memory_a_silent_end_is_not_heard() -> None:
+    """A black hole: texts vanish, nothing raises."""
+    near, far = memory_stream_pair()
+    near.silent = True
+    await near.send_text("gone")
+    assert (far.pending, far.heard) == (0, 0)
