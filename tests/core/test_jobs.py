@@ -126,6 +126,30 @@ async def test_steps_that_no_float_can_hold_do_not_drift(
     assert diary.offsets == [round(n / 10, 6) for n in range(1, 6_001)]
 
 
+@pytest.mark.parametrize(
+    ("missed", "runs", "passed"),
+    [("skip", [210.0, 240.0], 2), ("once", [210.0, 240.0], 2), ("all", [210.0] * 3 + [240.0], 0)],
+)
+async def test_loop_that_was_held_over_due_times(
+    autojump_clock: trio.testing.MockClock, missed: str, runs: list[float], passed: int
+) -> None:
+    """An interval job that waits when its time comes runs, however late the loop notices."""
+    wall = Wall()
+    jobs, diary = Jobs(now=wall, execute=execute), Diary(wall)
+    job = jobs.add(diary, every=60, missed=missed)  # type: ignore[arg-type]  # parametrized
+    async with trio.open_nursery() as nursery:
+        await nursery.start(jobs.serve)
+        await trio.sleep(10)
+        autojump_clock.jump(200)  # to 210: due were 60, 120 and 180
+        await trio.lowlevel.checkpoint()
+        await trio.sleep(1)
+        assert job.statistics.lateness == 30
+        await trio.sleep(30)
+        assert diary.offsets == runs
+        assert job.statistics.missed == passed
+        nursery.cancel_scope.cancel()
+
+
 async def test_failing_job_is_counted_and_goes_on(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

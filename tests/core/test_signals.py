@@ -90,6 +90,28 @@ async def work(draining, state):
 trio.run(serve, "A", work)
 """
 
+PROTECTED = """
+@trio.lowlevel.enable_ki_protection
+def bookkeeping(state):
+    while not state.draining:
+        pass
+    say("counted")
+    while not state.interrupted:
+        pass
+    end = time.monotonic() + 0.8  # the loop is found held in the middle of this
+    while time.monotonic() < end:
+        pass
+    say("kept whole")
+
+async def work(draining, state):
+    say("ready")
+    bookkeeping(state)
+    while True:
+        pass
+
+trio.run(serve, "A", work)
+"""
+
 BLOCKING = """
 async def work(draining, state):
     say("ready")
@@ -219,6 +241,17 @@ def test_second_signal_ends_a_handler_that_spins(script: str) -> None:
         assert code == 130
         assert "Error" not in rest
         assert "Traceback" not in rest
+
+
+def test_second_signal_breaks_no_protected_code() -> None:
+    """Code that trio marks as protected is left to finish; what holds the loop after it is not."""
+    with started(PROTECTED) as program:
+        program.hear("ready")
+        program.signal(signal.SIGINT)
+        program.hear("counted")
+        program.signal(signal.SIGINT)
+        program.hear("kept whole")
+        assert program.end()[0] == 130
 
 
 def test_second_signal_ends_a_handler_that_blocks() -> None:
