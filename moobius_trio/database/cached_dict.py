@@ -186,23 +186,22 @@ class CachedDict(MutableMapping[K, V], Reversible[K]):
             StorageTypeError: a key or value cannot be stored; nothing is changed then.
         """
         records = self._need()
-        new: dict[K, tuple[V, bytes]] = {}
+        new: dict[K, tuple[V, bytes, bytes]] = {}
         seen: dict[int, K] = {}
         for key, value in content.items():
             if self._format.changing(value) and seen.setdefault(id(value), key) is not key:
                 raise self._shared(key, self.name, seen[id(value)])
             self._check_owner(key, value, lambda owner: owner.home is self)
-            self._raw_key(key)
-            new[key] = (value, self._encode(key, value))
+            new[key] = (value, self._encode(key, value), self._raw_key(key))
         # As long as the order is the same, records stay; from there on they are added anew.
         same = 0
-        for old, key in zip(records, new, strict=False):
-            if old != key:
+        for record, (_, _, raw_key) in zip(records.values(), new.values(), strict=False):
+            if record.raw_key != raw_key:
                 break
             same += 1
         for record in list(records.values())[same:]:
             self._remove(record)
-        for key, (value, encoded) in new.items():
+        for key, (value, encoded, _) in new.items():
             self._assign(key, value, encoded)
 
     def save(self, key: K) -> None:

@@ -74,7 +74,9 @@ def make_private_folder(folder: Path) -> None:
         if folder == folder.parent:
             break
     for one in reversed(missing):
-        one.mkdir(mode=0o700, exist_ok=True)
+        if one.exists():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(one))
+        one.mkdir(mode=0o700)
         sync_folder(one.parent)
 
 

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, TypeVarTuple
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -38,12 +38,10 @@ from moobius_trio.database import (
     open_stores,
 )
 from moobius_trio.errors import StorageError
+from moobius_trio.testing.inline import run_inline
 from moobius_trio.types import ChannelId, Character, JsonValue, ServiceId, UserId, empty_mapping
 
-__all__ = ("HOSTILE_KEYS", "StorageSuite", "exactly", "run_inline", "storable_values")
-
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
+__all__ = ("HOSTILE_KEYS", "StorageSuite", "exactly", "storable_values")
 
 BAND = ChannelId("band-1")
 SERVICE = ServiceId("service-1")
@@ -84,12 +82,6 @@ HOSTILE_KEYS: tuple[str, ...] = (
     "x.json.corrupt-1",
 )
 """Keys that have led stores astray: each must keep a record of its own."""
-
-
-async def run_inline(fn: Callable[[*Ts], T], /, *args: *Ts) -> T:
-    """Blocking work at once, in the loop: what a simulated clock needs."""
-    await trio.lowlevel.checkpoint()
-    return fn(*args)
 
 
 def exactly(value: object) -> object:
@@ -421,6 +413,28 @@ class StorageSuite:
                 numbers = [one["n"] for one in box.values()]
                 expected = list(range(2_000)) if self.survives else []
                 assert (numbers if self.keeps_order else sorted(numbers)) == expected  # noqa: S101
+
+        self.run(test)
+
+    def test_a_key_added_again_comes_last(self) -> None:
+        """Removed and added again, within one commit or over two, a key is the newest one."""
+
+        async def test(folder: Path) -> None:
+            async with self.open(folder) as stores:
+                storage = await stores.storage(BAND, ANY)
+                storage.box.update(a=1, b=2, c=3, d=4)
+                await storage.flush()
+                storage.box["a"] = storage.box.pop("a")
+                del storage.box["b"]
+                await storage.flush()
+                storage.box["b"] = 2
+                storage.box["c"] = 5
+            async with self.open(folder) as stores:
+                found = list((await stores.storage(BAND, ANY)).box)
+                expected = ["c", "d", "a", "b"] if self.survives else []
+                assert (found if self.keeps_order else sorted(found)) == (  # noqa: S101
+                    expected if self.keeps_order else sorted(expected)
+                )
 
         self.run(test)
 
