@@ -14,20 +14,13 @@ from moobius_trio.cli.loading import load_service
 from moobius_trio.cli.output import ready_line, say
 from moobius_trio.cli.platform import open_served_platform
 from moobius_trio.cli.state import Account, open_state, user_state
-from moobius_trio.config import (
-    Settings,
-    find_database_config,
-    find_service_config,
-    load_database_settings,
-    load_run_options,
-)
+from moobius_trio.config import Settings
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.handle import ServiceHandle
-from moobius_trio.core.reading import service_name
+from moobius_trio.core.reading import own_choices, service_name
 from moobius_trio.core.service import MoobiusService
 from moobius_trio.core.unawaited import watch_unawaited
-from moobius_trio.database import ContainerSpec
-from moobius_trio.errors import ConfigError, NeverAwaited, UsageError
+from moobius_trio.errors import NeverAwaited, UsageError
 from moobius_trio.local import DEFAULT_BAND
 from moobius_trio.logs import configure_logs
 from moobius_trio.types import ChannelId
@@ -89,7 +82,7 @@ async def _develop(
     state = open_state(folder)
     name = service_name(type(service))
     account = Account.read(state, name)
-    options, environment = _own_choices(service)
+    options, containers = own_choices(service)
     with watch_unawaited(_tell_unawaited):
         async with (
             open_served_platform(state=state / "platform", port=port) as (_, url),
@@ -105,8 +98,8 @@ async def _develop(
                 others="include",
                 **options,
             )
-            service._environment = attrs.evolve(
-                environment, settings=settings, state=state / "stores"
+            service._environment = Environment(
+                settings=settings, containers=containers, state=state / "stores"
             )
             account.write(state, name)
             handle: ServiceHandle = await nursery.start(service.serve)
@@ -125,24 +118,6 @@ async def _develop(
             if browser:
                 await trio.to_thread.run_sync(webbrowser.open, page, abandon_on_cancel=True)
             await handle.wait_stopped()
-
-
-def _own_choices(service: Service) -> tuple[dict[str, Any], Environment]:
-    """What a project may choose for `dev`: run options and containers, and nothing else."""
-    options: dict[str, Any] = {}
-    containers: tuple[ContainerSpec, ...] = ()
-    given = service._service_config_path
-    try:
-        config = Path(given) if given is not None else find_service_config(service.folder)
-    except ConfigError:
-        pass  # no service.json: all defaults
-    else:
-        options = load_run_options(config)
-        beside = find_database_config(config)
-        containers = load_database_settings(beside) if beside is not None else ()
-    if service._db_config_path is not None:
-        containers = load_database_settings(Path(service._db_config_path))
-    return options, Environment(containers=containers)
 
 
 def _tell_unawaited(problem: NeverAwaited) -> None:

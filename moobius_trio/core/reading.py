@@ -12,15 +12,17 @@ from moobius_trio.config import (
     find_database_config,
     find_service_config,
     load_database_settings,
+    load_run_options,
     load_settings,
 )
 from moobius_trio.core.environment import Environment
 from moobius_trio.database import ContainerSpec
+from moobius_trio.errors import ConfigError
 
 if TYPE_CHECKING:
     from moobius_trio.core.service import MoobiusService
 
-__all__ = ("read_settings", "service_name")
+__all__ = ("own_choices", "read_settings", "service_name")
 
 
 async def read_settings(
@@ -55,6 +57,32 @@ def _read_containers(service: MoobiusService[Any], settings: Settings) -> tuple[
         return load_database_settings(Path(given))
     beside = find_database_config(settings.path) if settings.path is not None else None
     return load_database_settings(beside) if beside is not None else ()
+
+
+def own_choices(service: MoobiusService[Any]) -> tuple[dict[str, Any], tuple[ContainerSpec, ...]]:
+    """What a project may choose for a run on a local platform, and nothing else of its files.
+
+    Returns:
+        Settings that are neither an address, an account nor an id, and the containers of db.json;
+        empty without these files.
+
+    Raises:
+        ConfigError: a file says something wrong.
+    """
+    options: dict[str, Any] = {}
+    containers: tuple[ContainerSpec, ...] = ()
+    given = service._service_config_path
+    try:
+        config = Path(given) if given is not None else find_service_config(service.folder)
+    except ConfigError:
+        pass  # no service.json: all defaults
+    else:
+        options = load_run_options(config)
+        beside = find_database_config(config)
+        containers = load_database_settings(beside) if beside is not None else ()
+    if service._db_config_path is not None:
+        containers = load_database_settings(Path(service._db_config_path))
+    return options, containers
 
 
 def service_name(cls: type) -> str:
