@@ -17,7 +17,7 @@ import attrs
 
 from moobius_trio.config import Settings
 from moobius_trio.core.threads import run_in_thread
-from moobius_trio.database import ContainerSpec
+from moobius_trio.database import ContainerSpec, StrayChange
 from moobius_trio.types import RequestId, RunSync
 
 if TYPE_CHECKING:
@@ -77,5 +77,7 @@ class Environment:
     trace: Callable[[TraceRecord], None] | None = None
     on_failure: Callable[[object, BaseException], None] | None = None
     """Told of each failed event, job run, spell or task, with what failed."""
+    on_stray: Callable[[StrayChange], None] | None = None
+    """Told of each record that was changed outside any unit of work."""
     environ: Mapping[str, str] | None = None
     """Instead of the process's environment variables."""

@@ -162,6 +162,7 @@ class _Run:
                 run_sync=env.run_sync,
                 default_engine=env.default_engine,
                 on_problem=self._storage_problem,
+                on_stray=env.on_stray,
             ) as stores:
                 tracing = Tracing(env.trace, trio.current_time) if env.trace else None
                 outbox = self._make_outbox(settings, service_id, tracing)

@@ -78,12 +78,14 @@ class Stores:
         engines: Mapping[str, OpenEngine],
         default_engine: str,
         on_problem: Callable[[StorageError], None],
+        on_stray: Callable[[StrayChange], None] | None,
     ) -> None:
         self._nursery = nursery
         self._site = site
         self._engines = engines
         self._default_engine = default_engine
         self._on_problem = on_problem
+        self._on_stray = on_stray
         self._specs = {spec.name: spec for spec in specs}
         self._owners = Owners()
         self._opening = trio.Lock()
@@ -152,6 +154,8 @@ class Stores:
                 place = Place(band, container.name)
                 for key in await container.save_changed(held=held):
                     found.append(StrayChange(place, key))
+                    if self._on_stray is not None:
+                        self._on_stray(found[-1])
                     log.warning(
                         "a stored value was changed outside its unit of work",
                         container=str(place),
@@ -264,6 +268,7 @@ async def open_stores(
     run_sync: RunSync,
     default_engine: str = "sqlite",
     on_problem: Callable[[StorageError], None],
+    on_stray: Callable[[StrayChange], None] | None = None,
     engines: Mapping[str, OpenEngine] = ENGINES,
 ) -> AsyncIterator[Stores]:
     """Open the stores of a service for the block, with their writers and the sweep.
@@ -277,6 +282,7 @@ async def open_stores(
         default_engine: of containers that ``specs`` does not name.
         on_problem: told of each change that could not be stored and of each record that could
             not be read; must neither wait nor raise.
+        on_stray: told of each change that a sweep finds; must neither wait nor raise.
         engines: those of this package unless given; others are found by their entry point.
 
     Raises:
@@ -291,7 +297,7 @@ async def open_stores(
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:
         site = EngineSite(service_id=service_id, folder=folder, run_sync=run_sync)
-        stores = Stores(nursery, specs, site, engines, default_engine, on_problem)
+        stores = Stores(nursery, specs, site, engines, default_engine, on_problem, on_stray)
         try:
             await stores.open_named()
             nursery.start_soon(stores.sweep_for_ever)
