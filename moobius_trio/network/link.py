@@ -29,7 +29,7 @@ from moobius_trio.network.groups import unwrapped
 from moobius_trio.network.items import ServiceWire
 from moobius_trio.network.outbox import Outbox
 from moobius_trio.network.session import Counters, LoginRefused, Session
-from moobius_trio.network.websocket import Connector, CouldNotConnect
+from moobius_trio.network.streams import Connector, CouldNotConnect
 from moobius_trio.types import ServiceEvent, ServiceId, ServiceLogin
 
 __all__ = ("Gap", "Link", "LinkState", "LinkStatistics", "ServiceWire")
@@ -212,7 +212,7 @@ class Link:
             log.warning(
                 "not connected, trying again",
                 reason=reason,
-                attempt=self._attempt,
+                attempt=self._attempt + 1,
                 delay=round(delay, 2),
             )
             await self._wait(delay)

@@ -21,5 +21,5 @@ _SECRET: Final = re.compile(
 
 def masked(frame: str) -> str:
     """The frame with every secret replaced by ``***``, cut after 2,000 characters."""
-    text = _SECRET.sub(r"\1***\2", frame)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
+    text = _SECRET.sub(r"\1***\2", frame[:LONGEST])  # a secret cut in two is masked as well
+    return text if len(frame) <= LONGEST else f"{text}… ({len(frame):,} characters)"

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import trio
 
 from moobius_trio.errors import ConnectionLost
-from moobius_trio.network.websocket import Connector, FrameStream
+from moobius_trio.network.streams import Connector, FrameStream
 
 __all__ = ("MemoryFrameStream", "memory_connector", "memory_stream_pair")
 
@@ -24,6 +23,7 @@ class MemoryFrameStream:
 
     Attributes:
         silent: True makes what this end sends vanish on the way, pongs and goodbye as well.
+        deaf: True makes what the other end sends vanish on the way, likewise.
         answers_pings: False leaves the other end's pings without a pong.
     """
 
@@ -36,6 +36,7 @@ class MemoryFrameStream:
         self._other: MemoryFrameStream = self
         self.heard = 0
         self.silent = False
+        self.deaf = False
         self.answers_pings = True
 
     @property
@@ -58,7 +59,7 @@ class MemoryFrameStream:
         except trio.Cancelled:
             self.cut("a write was cancelled")
             raise
-        if not self.silent:
+        if self._reaches_other:
             self._other._inbox.append(text)
             self._other._note_life()
         await trio.lowlevel.cancel_shielded_checkpoint()
@@ -74,9 +75,9 @@ class MemoryFrameStream:
     async def ping(self) -> None:
         await trio.lowlevel.checkpoint()
         self._check_open()
-        if not self.silent:
+        if self._reaches_other:
             self._other._note_life()
-            if self._other.answers_pings and not self._other.silent:
+            if self._other.answers_pings and self._other._reaches_other:
                 self._note_life()
                 return
         await trio.sleep_forever()
@@ -85,7 +86,7 @@ class MemoryFrameStream:
         """Close both ends; the other one can still receive what was sent to it."""
         self._end(ConnectionLost(code, reason or "closed here"))
         self._inbox.clear()
-        if not self.silent:
+        if self._reaches_other:
             self._other._end(ConnectionLost(code, reason))
         await trio.lowlevel.cancel_shielded_checkpoint()
 
@@ -94,6 +95,10 @@ class MemoryFrameStream:
         for end in (self, self._other):
             end._inbox.clear()
             end._end(ConnectionLost(None, reason))
+
+    @property
+    def _reaches_other(self) -> bool:
+        return not (self.silent or self._other.deaf)
 
     @property
     def _full(self) -> bool:
@@ -134,19 +139,20 @@ def memory_connector(
     room: int | None = None,
 ) -> Connector:
     """Connections to ``serve``, which runs with the far end of each as a task of ``nursery``."""
-    return partial(_open, nursery, serve, room)
+
+    def connect() -> AbstractAsyncContextManager[FrameStream]:
+        near, far = memory_stream_pair(room=room)
+        nursery.start_soon(serve, far)
+        return _closing(near)
+
+    return connect
 
 
 @asynccontextmanager
-async def _open(
-    nursery: trio.Nursery,
-    serve: Callable[[MemoryFrameStream], Awaitable[object]],
-    room: int | None,
-) -> AsyncIterator[FrameStream]:
-    near, far = memory_stream_pair(room=room)
-    nursery.start_soon(serve, far)
+async def _closing(stream: MemoryFrameStream) -> AsyncIterator[FrameStream]:
     await trio.lowlevel.checkpoint()
     try:
-        yield near
+        yield stream
     finally:
-        await near.aclose()
+        with trio.CancelScope(shield=True):  # in memory it does not wait for anybody
+            await stream.aclose()

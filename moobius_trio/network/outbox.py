@@ -17,13 +17,14 @@ import trio
 from moobius_trio.errors import ConnectionLost
 from moobius_trio.network.acknowledgement import Mode
 from moobius_trio.network.awaiting import Awaiting
+from moobius_trio.network.holding import Holding
 from moobius_trio.network.items import Item, ServiceWire, frames_of
 from moobius_trio.network.ordering import SendQueue
 from moobius_trio.network.patience import sleep_until_settled
 from moobius_trio.network.receipts import CONFIRMED, EndState, Outcome, Receipt
 from moobius_trio.network.reports import FlushReport, Hold, OutboxStatistics, WrittenFrame
 from moobius_trio.network.room import WaitingLine
-from moobius_trio.network.websocket import FrameStream
+from moobius_trio.network.streams import FrameStream
 from moobius_trio.types import ChannelId, Copy, MessageDown, RequestId, ServiceCommand, ServiceId
 
 __all__ = ("FlushReport", "Hold", "Outbox", "OutboxStatistics", "WrittenFrame")
@@ -73,7 +74,7 @@ class Outbox:
         self._on_written = on_written
         self._queue = SendQueue(strict=self._strict, supersede=self._supersede)
         self._awaiting = Awaiting()
-        self._transactions: dict[int, list[Item]] = {}
+        self._holding = Holding(over=self._wait_over, drop=self._end)
         self._mode: Mode = "undecided"
         self._paused = False
         self._closed = ""
@@ -100,7 +101,7 @@ class Outbox:
         The frame is made now: its ``request_id`` stays the same however often it is written. It
         leaves in the order of ``put``, but not before every hold is done; until then frames of
         the same channel wait behind it. A hold that fails drops it. With ``held`` it also waits
-        for ``release`` or ``discard`` of ``unit``.
+        for ``release`` or ``discard`` of ``unit``, which must be given then.
 
         An update that is a state (user list, features, playground, style) replaces an older one
         with the same channel, recipients and kind that still waits. A ``MessageDown`` without
@@ -113,6 +114,8 @@ class Outbox:
             OutboxFull: there was no room within ``send_timeout``; nothing was queued.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
+        if held and unit is None:
+            raise ValueError("a held frame needs the unit whose transaction holds it")
         if isinstance(command, MessageDown) and not command.recipients:
             return self._never_sent("no recipients")
         frames = frames_of(command, self.encode, self._max_message_bytes)
@@ -123,15 +126,16 @@ class Outbox:
             await self._line.wait(lambda: self._has_room(items))
         if self._closed:
             return self._never_sent(self._closed)
-        if held:
-            if unit is None:
-                raise ValueError("a held frame needs the unit whose transaction holds it")
-            receipt.held = True
-            self._transactions.setdefault(unit, []).extend(items)
+        self._unended += len(items)
+        failure = self._holding.failed(holds) if holds else None
+        if failure is not None:
+            for item in items:
+                self._end(item, failure)
+            return receipt
+        if holds or held:
+            self._holding.keep_back(items, holds, unit if held else None)
         for item in items:
-            item.waits = int(held)
-            self._unended += 1
-            self._add(item, holds)
+            self._queue.add(item)
         if self._writer:
             self._wake_writer()
         return receipt
@@ -139,17 +143,11 @@ class Outbox:
     def release(self, unit: int) -> None:
         """The transaction of ``unit`` is committed: its frames leave as soon as nothing else
         holds them."""
-        for item in self._transactions.pop(unit, ()):
-            item.receipt.held = False
-            if not item.ended:
-                self._queue.wait_over(item)
-        self._wake_writer()
+        self._holding.release(unit)
 
     def discard(self, unit: int, error: Exception | None) -> None:
         """The transaction of ``unit`` has failed: its frames are dropped."""
-        for item in self._transactions.pop(unit, ()):
-            self._end(item, Outcome("dropped", "its transaction failed", error))
-        self._wake_writer()
+        self._holding.discard(unit, error)
 
     @property
     def idle(self) -> bool:
@@ -309,34 +307,14 @@ class Outbox:
             self._end(item, Outcome("unconfirmed", reason))
         for item in [*self._awaiting.take_aside(), *unsent]:
             self._end(item, Outcome("dropped", reason))
-        self._transactions.clear()
+        self._holding.clear()
         self._line.note_change()
         if unconfirmed or unsent:
             log.warning("frames left", unconfirmed=len(unconfirmed), unsent=len(unsent))
 
-    def _add(self, item: Item, holds: Sequence[Hold]) -> None:
-        pending = [hold for hold in holds if not hold.done]
-        failed = next((hold.error for hold in holds if hold.done and hold.error), None)
-        if failed is not None:
-            self._end(item, Outcome("dropped", str(failed), failed))
-            return
-        item.waits += len(pending)
-        self._queue.add(item)
-        for hold in pending:
-            self._wait_for(hold, item)
-
-    def _wait_for(self, hold: Hold, item: Item) -> None:
-        def over() -> None:
-            if item.ended:
-                return
-            if hold.error is not None:
-                self._end(item, Outcome("dropped", str(hold.error), hold.error))
-                log.error("a frame is dropped", band=item.channel_id, reason=str(hold.error))
-            else:
-                self._queue.wait_over(item)
-            self._wake_writer()
-
-        hold.on_done(over)
+    def _wait_over(self, item: Item) -> None:
+        self._queue.wait_over(item)
+        self._wake_writer()
 
     def _give_up_overdue(self, now: float) -> None:
         overdue = self._awaiting.overdue(now)

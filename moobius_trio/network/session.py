@@ -20,7 +20,7 @@ from moobius_trio.network.items import ServiceWire
 from moobius_trio.network.masking import masked
 from moobius_trio.network.outbox import WRITE_SECONDS, Outbox
 from moobius_trio.network.patience import sleep_until_settled
-from moobius_trio.network.websocket import FrameStream
+from moobius_trio.network.streams import FrameStream
 from moobius_trio.types import (
     Copy,
     Ping,

@@ -1,4 +1,4 @@
-"""The connection of texts that everything above speaks through, and trio-websocket behind it.
+"""WebSocket connections through trio-websocket, as frame streams.
 
 The only module that imports trio-websocket, and only its public API. No frame format, no login
 and no reconnecting here. Facts: docs/protocol/generation-0.md section 3.1.
@@ -7,10 +7,10 @@ and no reconnecting here. Facts: docs/protocol/generation-0.md section 3.1.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final, NoReturn, Protocol, TypeAlias, cast
+from typing import Final, NoReturn, cast
 
 import attrs
 import trio
@@ -22,9 +22,10 @@ from trio_websocket import (
 )
 from wsproto.utilities import ProtocolError
 
-from moobius_trio.errors import ConnectionLost, MoobiusError
+from moobius_trio.errors import ConnectionLost
 from moobius_trio.network.address import WebSocketAddress, parse_websocket_address
 from moobius_trio.network.groups import unwrapped
+from moobius_trio.network.streams import Connector, CouldNotConnect, FrameStream
 
 __all__ = ("Connector", "CouldNotConnect", "FrameStream", "websocket_connector")
 
@@ -36,81 +37,6 @@ CLOSE_SECONDS: Final = 1.0
 
 RECEIVE_BYTES: Final = 65_536
 """One read of the socket. At the library's 4 KiB a message of 8 KiB takes two turns."""
-
-
-class FrameStream(Protocol):
-    """A connection on which one text is one frame.
-
-    ``send_text`` and ``ping`` may be called by several tasks: frames come out whole, each after
-    the other. ``receive_text`` is for one task at a time.
-    """
-
-    @property
-    def heard(self) -> int:
-        """A number that rises with every sign of life of the peer; only its change counts."""
-        ...
-
-    @property
-    def closed(self) -> bool:
-        """True once it is known that nothing can be written any more."""
-        ...
-
-    async def send_text(self, text: str) -> None:
-        """Write one text; returns when the transport took it, which is no receipt.
-
-        Cancelled, the connection has ended: the frame may be half written, and nothing can be
-        written behind half a frame.
-
-        Raises:
-            ConnectionLost: the connection is closed.
-        """
-        ...
-
-    async def receive_text(self) -> str:
-        """The next text. Cancelled, no text is lost.
-
-        Raises:
-            ConnectionLost: the connection is closed and what came before is taken.
-        """
-        ...
-
-    async def ping(self) -> None:
-        """Send a WebSocket ping; returns when the peer has answered it, which may be never.
-
-        Raises:
-            ConnectionLost: the connection is closed.
-        """
-        ...
-
-    async def aclose(self, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye, wait at most a second for the answer, and close. Twice does no harm."""
-        ...
-
-
-Connector: TypeAlias = Callable[[], AbstractAsyncContextManager[FrameStream]]
-"""Opens a connection for the length of a block. When the block ends it says goodbye with 1000,
-bounded, unless the block ended with ``ConnectionLost``: then it only closes. Entering it raises
-``CouldNotConnect``."""
-
-
-class CouldNotConnect(MoobiusError):
-    """No connection came about.
-
-    Attributes:
-        reason: what happened, in words.
-        fatal: True when trying again will not help: the address or the certificate is wrong.
-        retry_after: seconds the platform asks to wait; None when it asks nothing.
-    """
-
-    exit_code = 69
-
-    def __init__(
-        self, reason: str, *, fatal: bool = False, retry_after: float | None = None
-    ) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.fatal = fatal
-        self.retry_after = retry_after
 
 
 def websocket_connector(url: str, *, max_message_bytes: int = 2**20) -> Connector:
@@ -137,44 +63,70 @@ async def _open(
             transport = await _reach(address, tls)
     except trio.TooSlowError:
         raise CouldNotConnect(f"no connection within {CONNECT_SECONDS:g} s") from None
+    shaken = block_failed = False
     try:
         with unwrapped(CouldNotConnect, ConnectionLost):
-            async with trio.open_nursery() as nursery:  # the library's reader runs in it
-                stream = await _shake_hands(nursery, transport, address, max_message_bytes)
+            async with trio.open_nursery() as nursery:
+                library = await nursery.start(_shielded_nursery)
                 try:
-                    yield stream
-                except ConnectionLost:
-                    raise  # nobody is there to say goodbye to
-                except BaseException:
-                    await stream.say_goodbye()
-                    raise
-                else:
-                    await stream.say_goodbye()
-                nursery.cancel_scope.cancel()
+                    stream = await _shake_hands(library, transport, address, max_message_bytes)
+                    shaken = True
+                    gone = False
+                    try:
+                        yield stream
+                    except ConnectionLost:
+                        gone = True  # nobody is there to say goodbye to
+                        raise
+                    except BaseException as error:
+                        block_failed = not isinstance(error, trio.Cancelled)
+                        raise
+                    finally:
+                        if not gone:
+                            with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                                await stream.aclose()
+                finally:
+                    library.cancel_scope.cancel()
     except ConnectionRejected as rejected:
         raise _refusal(rejected) from None
-    except ProtocolError as error:
-        raise ConnectionLost(None, f"broken WebSocket frames: {error}") from None
+    except Exception as error:
+        # boundary: what a peer can make the library's reader raise is not documented, and seen
+        # were errors of wsproto and of h11; whatever it is, the connection has ended with it
+        if block_failed or isinstance(error, CouldNotConnect | ConnectionLost):
+            raise
+        reason = f"what came was no WebSocket: {type(error).__name__}: {error}"
+        raise (ConnectionLost(None, reason) if shaken else CouldNotConnect(reason)) from error
     finally:
         await trio.aclose_forcefully(transport)
+
+
+async def _shielded_nursery(*, task_status: trio.TaskStatus[trio.Nursery]) -> None:
+    """Where the library's reader runs: a goodbye needs it also when everything is cancelled."""
+    async with trio.open_nursery() as nursery:
+        nursery.cancel_scope.shield = True
+        task_status.started(nursery)
+        await trio.sleep_forever()
 
 
 async def _reach(address: WebSocketAddress, tls: ssl.SSLContext | None) -> _Transport:
     """A TCP connection, with TLS where the address asks for it."""
     try:
-        if tls is None:
-            return _Transport(await trio.open_tcp_stream(address.host, address.port))
-        secured = await trio.open_ssl_over_tcp_stream(
-            address.host, address.port, ssl_context=tls, https_compatible=True
-        )
-        await secured.do_handshake()
-        return _Transport(secured)
+        stream = await trio.open_tcp_stream(address.host, address.port)
     except OSError as error:
         raise CouldNotConnect(_words(error)) from None
+    if tls is None:
+        return _Transport(stream)
+    secured = trio.SSLStream(stream, tls, server_hostname=address.host, https_compatible=True)
+    try:
+        await secured.do_handshake()
     except trio.BrokenResourceError as error:
+        await trio.aclose_forcefully(stream)
         cause = error.__cause__
         fatal = isinstance(cause, ssl.SSLCertVerificationError)
         raise CouldNotConnect(f"TLS handshake failed: {cause or error}", fatal=fatal) from None
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return _Transport(secured)
 
 
 async def _shake_hands(
@@ -281,7 +233,8 @@ class _WebSocketStream:
         except (ConnectionClosed, ProtocolError) as error:
             self._raise_lost(error)
         except trio.Cancelled:
-            await self._abort("a write was cancelled")
+            with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                await self._abort("a write was cancelled")
             raise
 
     async def receive_text(self) -> str:
@@ -306,11 +259,8 @@ class _WebSocketStream:
         except ProtocolError:
             pass  # the frames are broken already; what is left is to close
         finally:
-            await self._abort("closed")
-
-    async def say_goodbye(self) -> None:
-        with trio.CancelScope(shield=True):  # aclose bounds itself
-            await self.aclose()
+            with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                await self._abort("closed")
 
     async def _abort(self, why: str) -> None:
         self._ended = self._ended or why

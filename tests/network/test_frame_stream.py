@@ -219,7 +219,7 @@ async def test_after_a_cancelled_write_the_connection_has_ended(open_pair: OpenP
 async def test_an_error_in_the_block_comes_out_as_itself(open_pair: OpenPair) -> None:
     """Never as a group, also if the connection ended with it."""
     for error in (ValueError("mine"), ConnectionLost(None, "mine")):
-        with pytest.raises(ExceptionGroup) as caught:  # that of the pair's own nursery
+        with pytest.RaisesGroup(type(error)) as caught:  # that of the pair's own nursery
             async with open_pair():
                 raise error
         assert caught.value.exceptions == (error,)

@@ -170,7 +170,7 @@ async def test_a_newer_state_replaces_a_queued_one_at_the_newest_place() -> None
 async def test_states_of_other_things_do_not_replace_each_other() -> None:
     """Channel, recipients, their order, kind and the widgets of a style all count."""
     outbox = make_outbox()
-    commands = [
+    commands: list[ServiceCommand] = [
         stage("1", "alice", "bob"),
         stage("2", "bob", "alice"),
         stage("3", "alice"),

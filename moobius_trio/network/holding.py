@@ -1,0 +1,79 @@
+"""What keeps a queued frame back: records that are not stored yet, and open transactions.
+
+State before speech (docs/architecture.md section 4): nobody is told of a change that a crash
+can take back. Nothing here queues or writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import structlog
+
+from moobius_trio.network.items import Item
+from moobius_trio.network.receipts import Outcome
+from moobius_trio.network.reports import Hold
+
+__all__ = ("Holding",)
+
+log = structlog.get_logger()
+
+
+class Holding:
+    """Counts down what each frame waits for."""
+
+    def __init__(
+        self, *, over: Callable[[Item], None], drop: Callable[[Item, Outcome], None]
+    ) -> None:
+        """``over``: one of an item's waits is over. ``drop``: it is never to leave."""
+        self._over = over
+        self._drop = drop
+        self._transactions: dict[int, list[Item]] = {}
+
+    def failed(self, holds: Sequence[Hold]) -> Outcome | None:
+        """The end of a frame whose records could not be stored; None if none has failed yet."""
+        for hold in holds:
+            if hold.done and hold.error is not None:
+                return Outcome("dropped", str(hold.error), hold.error)
+        return None
+
+    def keep_back(self, items: Iterable[Item], holds: Sequence[Hold], unit: int | None) -> None:
+        """Before the items are queued: count their waits. ``unit``: whose transaction is open."""
+        pending = [hold for hold in holds if not hold.done]
+        for item in items:
+            item.waits = len(pending)
+            for hold in pending:
+                self._attach(hold, item)
+            if unit is not None:
+                item.waits += 1
+                item.receipt.held = True
+                self._transactions.setdefault(unit, []).append(item)
+
+    def release(self, unit: int) -> None:
+        """The transaction of this unit is committed."""
+        for item in self._transactions.pop(unit, ()):
+            item.receipt.held = False
+            if not item.ended:
+                self._over(item)
+
+    def discard(self, unit: int, error: Exception | None) -> None:
+        """The transaction of this unit has failed."""
+        for item in self._transactions.pop(unit, ()):
+            self._drop(item, Outcome("dropped", "its transaction failed", error))
+
+    def clear(self) -> None:
+        """Nothing will leave any more."""
+        self._transactions.clear()
+
+    def _attach(self, hold: Hold, item: Item) -> None:
+        def done() -> None:
+            failure = self.failed([hold])
+            if item.ended:
+                return
+            if failure is None:
+                self._over(item)
+            else:
+                log.error("a frame is dropped", band=item.channel_id, reason=failure.reason)
+                self._drop(item, failure)
+
+        hold.on_done(done)
