@@ -82,7 +82,7 @@ class Loaded:
 class Engine(Protocol):
     """An open store. Each call stands alone; several may be made at once.
 
-    Keys and values are opaque bytes; keys are never empty of meaning, but may be empty.
+    Keys and values are opaque bytes; both may be empty, and keys may hold any byte.
     """
 
     @property

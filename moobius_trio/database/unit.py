@@ -60,7 +60,7 @@ class StorageUnit:
 
     def hold(self, ticket: Ticket) -> None:
         """Let the unit's next frames wait for a change."""
-        if not self._finished and (not ticket.done or ticket.error is not None):
+        if not self._finished and not ticket.done:
             self._tickets[ticket] = None
 
     def settle(self) -> tuple[Ticket, ...]:

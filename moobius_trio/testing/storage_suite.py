@@ -165,13 +165,13 @@ class _Machine:
     def do(self, name: str, args: tuple[Any, ...]) -> None:
         ours = _outcome(self.box, name, copy.deepcopy(args))
         theirs = _outcome(self.model, name, copy.deepcopy(args))
-        assert exactly(ours) == exactly(theirs), name  # noqa: S101
+        assert exactly(ours) == exactly(theirs), name
         self.compare()
 
     def compare(self) -> None:
-        assert exactly(dict(self.box.items())) == exactly(self.model)  # noqa: S101
-        assert list(self.box) == list(self.model)  # noqa: S101
-        assert len(self.box) == len(self.model)  # noqa: S101
+        assert exactly(dict(self.box.items())) == exactly(self.model)
+        assert list(self.box) == list(self.model)
+        assert len(self.box) == len(self.model)
 
 
 def _outcome(box: Any, name: str, args: tuple[Any, ...]) -> object:
@@ -259,7 +259,7 @@ class StorageSuite:
             engines=self.engines,
         ) as stores:
             yield stores
-        assert not found, found  # noqa: S101
+        assert not found, found
 
     def run(self, fn: Callable[[Path], Awaitable[None]]) -> None:
         """Run a test in a folder of its own."""
@@ -300,25 +300,23 @@ class StorageSuite:
             machine.compare()
             unit = StorageUnit()
             token = current_unit.set(unit)
-            try:
-                while todo:
-                    (name, *args), *todo = todo
-                    if name == "reopen":
-                        break
-                    if name == "settle":
-                        unit.settle()
-                        await trio.lowlevel.checkpoint()
-                    elif name == "flush":
-                        await storage.flush()
-                    elif name == "unit":
-                        await unit.finish()
-                        current_unit.set(unit := StorageUnit())
-                    else:
-                        machine.do(name, tuple(args))
-            finally:
-                await unit.finish()
-                current_unit.reset(token)
-            assert await stores.sweep() == ()  # noqa: S101  # units cover every change
+            while todo:
+                (name, *args), *todo = todo
+                if name == "reopen":
+                    break
+                if name == "settle":
+                    unit.settle()
+                    await trio.lowlevel.checkpoint()
+                elif name == "flush":
+                    await storage.flush()
+                elif name == "unit":
+                    await unit.finish()
+                    current_unit.set(unit := StorageUnit())
+                else:
+                    machine.do(name, tuple(args))
+            await unit.finish()
+            current_unit.reset(token)
+            assert await stores.sweep() == ()  # units cover every change
         return todo
 
     @hypothesis_settings(
@@ -338,7 +336,7 @@ class StorageSuite:
             async with self.open(folder) as stores:
                 box = (await stores.storage(BAND, ANY)).container("box")
                 found = {repr(exactly(key)): exactly(value) for key, value in box.items()}
-                assert found == {  # noqa: S101
+                assert found == {
                     repr(exactly(key)): exactly(value) for key, value in content.items()
                 }
 
@@ -354,11 +352,11 @@ class StorageSuite:
                 box.update(copy.deepcopy(model))
             async with self.open(folder) as stores:
                 box = (await stores.storage(BAND, ANY)).container("box")
-                assert dict(box) == (model if self.survives else {})  # noqa: S101
+                assert dict(box) == (model if self.survives else {})
                 for key in list(box):
                     del box[key]
             async with self.open(folder) as stores:
-                assert not (await stores.storage(BAND, ANY)).container("box")  # noqa: S101
+                assert not (await stores.storage(BAND, ANY)).container("box")
 
         self.run(test)
 
@@ -378,7 +376,7 @@ class StorageSuite:
             async with self.open(folder) as stores:
                 for band, name in places:
                     box = (await stores.storage(band, declared)).container(name)
-                    assert dict(box) == ({"k": [band, name]} if self.survives else {})  # noqa: S101
+                    assert dict(box) == ({"k": [band, name]} if self.survives else {})
 
         self.run(test)
 
@@ -393,9 +391,9 @@ class StorageSuite:
                 storage.box["k"]["n"].append(2)
                 await storage.flush()
                 [statistics] = stores.statistics()
-                assert (statistics.waiting, statistics.records) == (0, 2)  # noqa: S101
+                assert (statistics.waiting, statistics.records) == (0, 2)
                 await storage.flush()
-                assert stores.statistics() == (statistics,)  # noqa: S101
+                assert stores.statistics() == (statistics,)
 
         self.run(test)
 
@@ -407,12 +405,12 @@ class StorageSuite:
                 box = (await stores.storage(BAND, ANY)).container("box")
                 box.replace({f"user {n}": {"n": n} for n in range(2_000)})
                 await stores.flush()
-                assert stores.statistics()[0].commits == 1  # noqa: S101
+                assert stores.statistics()[0].commits == 1
             async with self.open(folder) as stores:
                 box = (await stores.storage(BAND, ANY)).container("box")
                 numbers = [one["n"] for one in box.values()]
                 expected = list(range(2_000)) if self.survives else []
-                assert (numbers if self.keeps_order else sorted(numbers)) == expected  # noqa: S101
+                assert (numbers if self.keeps_order else sorted(numbers)) == expected
 
         self.run(test)
 
@@ -432,7 +430,7 @@ class StorageSuite:
             async with self.open(folder) as stores:
                 found = list((await stores.storage(BAND, ANY)).box)
                 expected = ["c", "d", "a", "b"] if self.survives else []
-                assert (found if self.keeps_order else sorted(found)) == (  # noqa: S101
+                assert (found if self.keeps_order else sorted(found)) == (
                     expected if self.keeps_order else sorted(expected)
                 )
 
@@ -445,9 +443,9 @@ class StorageSuite:
             async with self.open(folder) as stores:
                 (await stores.storage(BAND, ANY)).box["k"] = 1
             async with self.open(folder, clear=True) as stores:
-                assert not (await stores.storage(BAND, ANY)).box  # noqa: S101
+                assert not (await stores.storage(BAND, ANY)).box
             async with self.open(folder) as stores:
-                assert not (await stores.storage(BAND, ANY)).box  # noqa: S101
+                assert not (await stores.storage(BAND, ANY)).box
 
         self.run(test)
 
@@ -461,6 +459,6 @@ class StorageSuite:
                 (await stores.storage(BAND, declared)).box["alice"] = alice
             async with self.open(folder) as stores:
                 box = (await stores.storage(BAND, declared)).box
-                assert dict(box) == ({"alice": alice} if self.survives else {})  # noqa: S101
+                assert dict(box) == ({"alice": alice} if self.survives else {})
 
         self.run(test)

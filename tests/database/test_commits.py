@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import trio
 import trio.testing
@@ -19,8 +21,8 @@ async def test_one_commit_serves_many_bands() -> None:
     """What is changed while a commit runs goes together into the next one."""
     disk = FaultyDisk()
     async with disk.open() as stores:
-        first = (await stores.storage(BAND, DECLARED)).box
-        second = (await stores.storage(OTHER, DECLARED)).box
+        first = (await stores.storage(BAND, DECLARED)).container("box")
+        second = (await stores.storage(OTHER, DECLARED)).container("box")
         disk.hang()
         first["k"] = 1
         await trio.testing.wait_all_tasks_blocked()
@@ -146,12 +148,13 @@ async def test_a_disk_that_cannot_sync_takes_nothing_until_it_is_opened_again() 
         with pytest.raises(StoreBroken, match="Input/output error"):
             await stores.flush()
         disk.fails_to_sync = False
-        for change in (
+        changes: list[Callable[[], object]] = [
             lambda: box.__setitem__("k", [3]),
             lambda: box.__setitem__("new", 1),
             lambda: box.__delitem__("k"),
             lambda: box.replace({}),
-        ):
+        ]
+        for change in changes:
             with pytest.raises(StoreBroken):
                 change()
         box["k"].append(3)

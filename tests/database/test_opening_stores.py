@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +187,20 @@ async def test_a_container_can_be_added_at_run_time(tmp_path: Path) -> None:
         assert not await storage.put("late", "sqlite", clear=True)
         with pytest.raises(ConfigError, match="Did you mean 'sqlite'"):
             await storage.put("other", "sqlit")
+
+
+async def test_an_engine_of_another_package_is_found_by_its_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Group ``moobius_trio.engines``; its name is among those an error suggests."""
+    own = EntryPoint("mine", "moobius_trio.database.memory_engine:open_memory", "")
+
+    def found(*, group: str) -> list[EntryPoint]:
+        return [own] if group == "moobius_trio.engines" else []
+
+    monkeypatch.setattr("moobius_trio.database.engine.entry_points", found)
+    async with opened(tmp_path, spec("mine")) as stores:
+        (await stores.storage(BAND, {})).box["k"] = 1
+    with pytest.raises(ConfigError, match="Did you mean 'mine'"):
+        async with opened(tmp_path, spec("mime")):
+            pytest.fail("opened")

@@ -7,6 +7,7 @@ import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,11 +57,11 @@ async def test_every_commit_is_synced(tmp_path: Path, monkeypatch: pytest.Monkey
     connections: list[sqlite3.Connection] = []
     connect = sqlite3.connect
 
-    def noted(path: Path, **options: bool) -> sqlite3.Connection:
+    def noted(path: Path, **options: Any) -> sqlite3.Connection:
         connections.append(connect(path, **options))
         return connections[-1]
 
-    monkeypatch.setattr(module.sqlite3, "connect", noted)
+    monkeypatch.setattr(sqlite3, "connect", noted)
     async with opened(tmp_path) as stores:
         await stores.storage(BAND, DECLARED)
         [connection] = connections

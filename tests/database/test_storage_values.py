@@ -57,8 +57,10 @@ class Text(str):
 
 
 class Zone(tzinfo):
-    def utcoffset(self, dt: datetime | None) -> None:
+    def utcoffset(self, dt: datetime | None, /) -> None:
         return None
+
+    tzname = dst = utcoffset
 
 
 def nested(depth: int) -> list[Any]:

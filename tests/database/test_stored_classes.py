@@ -17,6 +17,7 @@ from moobius_trio.database import (
     StorageUnit,
     container,
     current_unit,
+    declared_containers,
     stored,
 )
 from moobius_trio.errors import StorageTypeError
@@ -71,7 +72,7 @@ async def opened(
         yield await stores.storage(ChannelId("b"), declared)
 
 
-ROOM = {"states": Room.states, "numbers": Room.numbers}
+ROOM = declared_containers(Room)
 ALICE = UserId("alice")
 
 
@@ -212,7 +213,11 @@ async def test_classes_of_one_name_are_told_apart_by_the_declaration() -> None:
     class Two:
         x: int = 2
 
-    declared = {"one": container(One), "two": container(Two), "any": container(object)}
+    declared: dict[str, Container[Any, Any]] = {
+        "one": container(One),
+        "two": container(Two),
+        "any": container(object),
+    }
     async with opened(disk, declared) as storage:
         storage.one["k"], storage.two["k"] = One(), Two()
         with pytest.raises(StorageTypeError, match="2 classes are stored under the name 'Twin'"):
