@@ -14,10 +14,8 @@ import copy
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
 
 import attrs
 import trio
@@ -39,103 +37,19 @@ from moobius_trio.database import (
 )
 from moobius_trio.errors import StorageError
 from moobius_trio.testing.inline import run_inline
+from moobius_trio.testing.storage_data import (
+    HOSTILE_KEYS,
+    exactly,
+    hashable_values,
+    storable_values,
+)
 from moobius_trio.types import ChannelId, Character, JsonValue, ServiceId, UserId, empty_mapping
 
-__all__ = ("HOSTILE_KEYS", "StorageSuite", "exactly", "storable_values")
+__all__ = ("StorageSuite",)
 
 BAND = ChannelId("band-1")
 SERVICE = ServiceId("service-1")
 ANY = {"box": container(object, key=object)}
-
-HOSTILE_KEYS: tuple[str, ...] = (
-    "",
-    ".",
-    "..",
-    "../x",
-    "../../evil",
-    "/etc/passwd",
-    "C:\\x",
-    "a/b",
-    "a\x00b",
-    "CON",
-    "con",
-    "A",
-    "a",
-    "\u00e9",
-    "e\u0301",
-    "%2e%2e",
-    "%",
-    "%%",
-    "k" * 300,
-    "k" * 299 + "j",
-    "😀",
-    "\ud800",
-    "trailing.",
-    "trailing ",
-    "_type",
-    "_key",
-    "_value",
-    "$type",
-    ".new-1",
-    ".lock",
-    "x.json",
-    "x.json.corrupt-1",
-)
-"""Keys that have led stores astray: each must keep a record of its own."""
-
-
-def exactly(value: object) -> object:
-    """Something equal only for values that are the same down to their types and their order."""
-    kind = type(value)
-    if isinstance(value, dict):
-        return kind, [(exactly(key), exactly(one)) for key, one in value.items()]
-    if isinstance(value, list | tuple):
-        return kind, [exactly(one) for one in value]
-    if isinstance(value, set | frozenset):
-        return kind, sorted(repr(exactly(one)) for one in value)
-    if isinstance(value, datetime):
-        return kind, value.isoformat(), value.fold, getattr(value.tzinfo, "key", None)
-    return kind, repr(value)
-
-
-def _zones() -> st.SearchStrategy[Any]:
-    fixed = timezone(timedelta(hours=5, minutes=30))
-    return st.sampled_from([None, UTC, fixed, ZoneInfo("Europe/Berlin")])
-
-
-_texts = st.text(st.characters(), max_size=8) | st.sampled_from(HOSTILE_KEYS)
-_moments = st.datetimes(min_value=datetime(1900, 1, 1), timezones=_zones())
-_hashables = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False)
-    | _texts
-    | st.binary(max_size=8)
-    | _moments
-    | st.dates(),
-    lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3),
-    max_leaves=4,
-)
-_leaves = (
-    _hashables
-    | st.floats()
-    | st.times()
-    | st.timedeltas()
-    | st.builds(Character, user_id=_texts, nickname=_texts, avatar=_texts)
-)
-storable_values: st.SearchStrategy[Any] = st.recursive(
-    _leaves,
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.tuples(inner, inner)
-        | st.dictionaries(_texts, inner, max_size=4)
-        | st.dictionaries(_hashables, inner, max_size=3)
-        | st.sets(_hashables, max_size=3)
-    ),
-    max_leaves=8,
-)
-"""Every kind of value that may be stored, nested."""
 
 # Few, so that operations meet at the same key.
 _keys = st.sampled_from(["k", "K", "../x", 1, True, (1, "a")])
@@ -322,7 +236,7 @@ class StorageSuite:
     @hypothesis_settings(
         max_examples=100, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
     )
-    @given(st.lists(st.tuples(_hashables, storable_values), max_size=12))
+    @given(st.lists(st.tuples(hashable_values, storable_values), max_size=12))
     def test_types_come_back_as_they_went_in(self, items: list[tuple[Any, Any]]) -> None:
         """Keys and values come back equal down to their types."""
         if not self.survives:

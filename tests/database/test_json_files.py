@@ -16,7 +16,7 @@ from moobius_trio.database import ContainerSpec, Stores, container, open_stores,
 from moobius_trio.database.files import safe_name
 from moobius_trio.errors import StorageError
 from moobius_trio.testing.inline import run_inline
-from moobius_trio.testing.storage_suite import HOSTILE_KEYS
+from moobius_trio.testing.storage_data import HOSTILE_KEYS
 from moobius_trio.types import ChannelId, Character, Feature, FeatureArgument, ServiceId, UserId
 
 SERVICE = ServiceId("11111111-2222-3333-4444-555555555555")
