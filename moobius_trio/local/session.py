@@ -91,12 +91,14 @@ class Session:
 
         Cancelled, it closes the connection with 1001 first (bounded).
         """
+        lost: ConnectionLost | None = None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write)
             nursery.start_soon(self._close_when_asked, nursery.cancel_scope)
             lost = await self._read(on_text)
             self.close(lost.code or GOING_AWAY, lost.reason)
-        return lost
+        # Closed from this side, the reader may be cancelled before it has seen the end.
+        return lost or ConnectionLost(self._code, self._reason)
 
     async def _read(self, on_text: Callable[[str], None]) -> ConnectionLost:
         try:
