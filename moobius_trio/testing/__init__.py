@@ -2,8 +2,9 @@
 
 from moobius_trio.network.memory import MemoryFrameStream, memory_stream_pair
 from moobius_trio.testing.actors import SERVICE, Actor
-from moobius_trio.testing.harness import Local, LocalBand, open_local
+from moobius_trio.testing.harness import Local, LocalBand, RunOptions
 from moobius_trio.testing.inline import run_inline
+from moobius_trio.testing.opening import open_local
 
 __all__ = (
     "SERVICE",
@@ -11,6 +12,7 @@ __all__ = (
     "Local",
     "LocalBand",
     "MemoryFrameStream",
+    "RunOptions",
     "memory_stream_pair",
     "open_local",
     "run_inline",

@@ -6,10 +6,11 @@ An actor is a real client of the platform: it speaks the users' side of the prot
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TypeAlias
 
+import attrs
 import structlog
 import trio
 
@@ -25,7 +26,6 @@ from moobius_trio.types import (
     FeatureCall,
     FeatureCallArgument,
     MessageDown,
-    Ping,
     Playground,
     RequestId,
     Secret,
@@ -36,6 +36,7 @@ from moobius_trio.types import (
     UpdateUserList,
     UserAction,
     UserCommand,
+    UserEvent,
     UserId,
     UserLogin,
     UserMessage,
@@ -51,11 +52,30 @@ SERVICE: tuple[UserId, ...] = ()
 FETCHES = ("fetch_user_list", "fetch_features", "fetch_playground")
 
 
+@attrs.define(eq=False)
+class _Answer:
+    """What the platform will say to one frame."""
+
+    come: trio.Event = attrs.field(factory=trio.Event)
+    refusal: str = ""
+
+
 class Actor:
     """One person in one band.
 
     Every call returns when the platform has taken it and the service is idle again, so a test
-    needs no waiting of its own. What is seen stays until something replaces it.
+    needs no waiting of its own. What is seen stays until something replaces it. A call raises
+    AssertionError when the page would not let a person do this, and when the platform refuses it.
+
+    Attributes:
+        name: as the others see it.
+        user_id: this person's id.
+        channel_id: the band. The same name in another band is the same person.
+        messages: what this person was sent, oldest first.
+        characters: the character list as this person was sent it.
+        keys: the keys on the screen.
+        stage: the stage on the screen; None until one came.
+        style: how the parts of the screen are shown.
     """
 
     def __init__(
@@ -67,27 +87,33 @@ class Actor:
         channel_id: ChannelId,
         settle: Callable[[], Awaitable[None]],
         wall_clock_ms: Callable[[], int],
+        answered: Callable[[], bool] = lambda: True,
     ) -> None:
+        """Made by `LocalBand.join`.
+
+        Args:
+            settle: awaited at the end of each call.
+            answered: False while the platform answers no frames.
+        """
         self.name = name
         self.user_id = user_id
         self.channel_id = channel_id
         self.messages: list[MessageDown] = []
-        """What this person was sent, oldest first."""
         self.characters: tuple[Character, ...] = ()
-        """The character list as this person was sent it."""
         self.keys: tuple[Feature, ...] = ()
         self.stage: Playground | None = None
         self.style: tuple[StyleItem, ...] = ()
-        self.refusals: list[str] = []
-        """What the platform refused of this person's frames, in its words."""
         self.seen = 0
         """How many messages and updates this person was sent."""
         self._token = token
         self._settle = settle
         self._wall_clock_ms = wall_clock_ms
+        self._answered = answered
         self._stream: FrameStream | None = None
-        self._numbers = itertools.count(1)
-        self._awaited: dict[RequestId, trio.Event] = {}
+        self._sending = trio.Lock()
+        self._sent = 0
+        self._awaited: deque[_Answer] = deque()
+        self._lost = ""
 
     # What this person sees
 
@@ -137,30 +163,41 @@ class Actor:
 
     # What this person does
 
-    async def say(self, text: str, to: Target | None = None) -> None:
+    async def say(self, text: str, to: Target | None = None, *, settle: bool = True) -> None:
         """Send a text.
 
         Args:
             to: actors, characters or ids; `SERVICE` for the Service; None: All, that is everybody
                 on this person's list, in order, this person included.
+            settle: False returns as soon as the platform has taken it, for people who talk at
+                the same time.
+
+        Raises:
+            AssertionError: to All, while nobody is on the list.
         """
-        await self.send(Content(text=text), to=to)
+        await self.send(Content(text=text), to=to, settle=settle)
 
     async def send(
-        self, content: Content, *, subtype: str = "text", to: Target | None = None
+        self,
+        content: Content,
+        *,
+        subtype: str = "text",
+        to: Target | None = None,
+        settle: bool = True,
     ) -> None:
-        """Send a message of any kind, such as an image with ``Content(path=…)``."""
-        recipients = (
-            tuple(character.user_id for character in self.characters) if to is None else _ids(to)
-        )
-        await self._do(
-            UserMessage(
-                channel_id=self.channel_id,
-                content=content,
-                recipients=recipients,
-                subtype=subtype,
+        """Send a message of any kind, such as an image with ``Content(path=…)``; as `say`."""
+        if to is None and not self.characters:
+            raise AssertionError(
+                f"{self.name} sees nobody on the character list, so there is no All to speak to; "
+                "name the recipients with to=[…], or to=SERVICE for the Service"
             )
+        recipients = _ids(self.characters if to is None else to)
+        message = UserMessage(
+            channel_id=self.channel_id, content=content, recipients=recipients, subtype=subtype
         )
+        await self._command(message)
+        if settle:
+            await self._settle()
 
     async def click(
         self, feature_id: str, arguments: Mapping[str, str | int] | None = None
@@ -168,13 +205,18 @@ class Actor:
         """Press a key that is on the screen, with its form filled in.
 
         Raises:
-            AssertionError: there is no such key, or the form has no such field or lacks one.
+            AssertionError: there is no such key, or its form does not allow these arguments.
         """
         key, given = self.key(feature_id), dict(arguments or {})
         fields = {argument.name: argument for argument in key.arguments}
-        for name in given:
+        for name, value in given.items():
             if name not in fields:
                 raise AssertionError(f"key {feature_id!r} has no field {name!r}: {list(fields)}")
+            choices = fields[name].values
+            if fields[name].type == "enum" and str(value) not in choices:
+                raise AssertionError(
+                    f"key {feature_id!r} offers {list(choices)} as {name!r}, not {value!r}"
+                )
         missing = [name for name, field in fields.items() if not (field.optional or name in given)]
         if missing:
             raise AssertionError(f"key {feature_id!r} needs {missing}")
@@ -192,7 +234,11 @@ class Actor:
         )
 
     async def fetch(self, *subtypes: str) -> None:
-        """Ask the service for the screen again, as a reload of the page does."""
+        """Ask the service for the screen again, as a reload of the page does.
+
+        Args:
+            subtypes: only these, such as ``"fetch_features"``.
+        """
         for subtype in subtypes or FETCHES:
             await self._command(UserAction(subtype=subtype, channel_id=self.channel_id))
         await self._settle()
@@ -210,45 +256,51 @@ class Actor:
 
     async def serve(self, connect: Connector, *, task_status: trio.TaskStatus[None]) -> None:
         """Hold this person's connection until cancelled; ``started()`` when logged in."""
-        async with connect() as stream:
+        async with connect() as stream, trio.open_nursery() as nursery:
             self._stream = stream
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._read, stream)
-                await self._command(UserLogin(access_token=self._token.reveal()))
-                task_status.started()
+            nursery.start_soon(self._read, stream)
+            await self.catch_up()
+            task_status.started()
 
     async def catch_up(self) -> None:
         """Wait until everything the platform has handed over for this person has been seen."""
-        await self._command(Ping())
+        # A login is answered in any case, and a second one changes nothing.
+        await self._command(UserLogin(access_token=self._token.reveal()))
 
     async def _read(self, stream: FrameStream) -> None:
         try:
             while True:
-                self._see(await stream.receive_text())
-        except ConnectionLost:
-            log.debug("an actor's connection ended", actor=self.name)
+                self._see(generation0.decode_for_user(await stream.receive_text()))
+        except ConnectionLost as exc:
+            self._lost = str(exc)
+            log.debug("an actor's connection ended", actor=self.name, reason=self._lost)
+            while self._awaited:
+                self._awaited.popleft().come.set()
 
-    def _see(self, text: str) -> None:
-        event = generation0.decode_for_user(text)
-        if not isinstance(event, Copy):
+    def _see(self, event: UserEvent) -> None:
+        if isinstance(event, Copy):
+            self._take_answer(event)
+        elif getattr(event, "channel_id", self.channel_id) == self.channel_id:
             self.seen += 1
-        match event:
-            case Copy():
-                if not event.status:
-                    self.refusals.append(str(dict(event.context)))
-                awaited = self._awaited.pop(event.request_id, None)
-                if awaited is not None:
-                    awaited.set()
-            case MessageDown():
-                self.messages.append(event)
-            case UpdateUserList():
-                self.characters = event.user_list
-            case UpdateFeatures():
-                self.keys = event.features
-            case UpdatePlayground():
-                self.stage = event.content
-            case UpdateStyle():
-                self.style = event.style
+            match event:
+                case MessageDown():
+                    self.messages.append(event)
+                case UpdateUserList():
+                    self.characters = event.user_list
+                case UpdateFeatures():
+                    self.keys = event.features
+                case UpdatePlayground():
+                    self.stage = event.content
+                case UpdateStyle():
+                    self.style = event.style
+
+    def _take_answer(self, copy: Copy) -> None:
+        # By order, since a platform may answer with ids of its own.
+        if self._awaited:
+            answer = self._awaited.popleft()
+            if not copy.status:
+                answer.refusal = str(copy.context.get("message") or dict(copy.context))
+            answer.come.set()
 
     async def _do(self, command: UserCommand) -> None:
         await self._command(command)
@@ -257,25 +309,37 @@ class Actor:
     async def _command(self, command: UserCommand) -> None:
         """Send one frame and wait for the platform's receipt."""
         assert self._stream is not None  # noqa: S101  # serve() sets it before it says ready
-        request_id = RequestId(f"{self.user_id}-{next(self._numbers)}")
-        receipt = self._awaited[request_id] = trio.Event()
-        await self._stream.send_text(
-            generation0.encode_from_user(
+        answer = _Answer()
+        async with self._sending:
+            self._check_connected()
+            self._sent += 1
+            text = generation0.encode_from_user(
                 command,
-                request_id=request_id,
+                request_id=RequestId(f"{self.user_id}-{self._sent}"),
                 client_id=self.user_id,
                 timestamp=self._wall_clock_ms(),
             )
-        )
-        await receipt.wait()
+            if self._answered():
+                self._awaited.append(answer)
+            else:
+                answer.come.set()
+            await self._stream.send_text(text)
+        await answer.come.wait()
+        if answer.refusal:
+            raise AssertionError(
+                f"the platform refused what {self.name} did: {answer.refusal}\n  {command!r}"
+            )
+        self._check_connected()
+
+    def _check_connected(self) -> None:
+        if self._lost:
+            raise AssertionError(f"{self.name} is not connected any more: {self._lost}")
 
     def __repr__(self) -> str:
-        return f"<Actor {self.name}>"
+        return f"<Actor {self.name} in {self.channel_id}, {len(self.messages)} messages>"
 
 
-Target: TypeAlias = (
-    Actor | Character | UserId | Sequence[Actor | Character | UserId] | Iterable[Any]
-)
+Target: TypeAlias = Actor | Character | UserId | Iterable[Actor | Character | UserId]
 """Whom an actor speaks to."""
 
 

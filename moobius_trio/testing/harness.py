@@ -1,50 +1,53 @@
-"""A local platform with services and people on it, inside a test.
+"""What a test holds in its hands: services to start, bands to join, time to let pass, faults.
 
-Everything runs over the real codec, link and platform; in memory by default, where time is
-simulated and nothing enters a thread, or over real loopback sockets.
+Everything runs over the real codec, link and platform. How it is opened stands in `opening`,
+where it runs in `site`, and when a call may return in `settling`.
 """
 
 from __future__ import annotations
 
-import math
-import random
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, Literal, TypedDict, Unpack, cast
 
-import httpx
 import trio
-import trio.testing
 
 from moobius_trio.config import Settings
-from moobius_trio.core.environment import Environment, TraceRecord
+from moobius_trio.core.environment import TraceRecord
 from moobius_trio.core.handle import ServiceHandle
+from moobius_trio.core.reading import own_choices, service_name
 from moobius_trio.core.service import MoobiusService
-from moobius_trio.core.threads import run_in_thread
-from moobius_trio.core.unawaited import watch_unawaited
-from moobius_trio.local import Knobs, Platform, open_platform
+from moobius_trio.database import StrayChange
+from moobius_trio.local import Platform
 from moobius_trio.network.groups import unwrapped
-from moobius_trio.network.memory import memory_connector
-from moobius_trio.network.websocket import Connector, websocket_connector
-from moobius_trio.serving import serve_app
 from moobius_trio.testing.actors import Actor
-from moobius_trio.testing.inline import run_inline
-from moobius_trio.types import ChannelId, GenericUpdate, Secret
+from moobius_trio.testing.settling import PROBE, Run, Settling
+from moobius_trio.testing.site import Sinks, Site
+from moobius_trio.types import ChannelId, Secret, ServiceId
 
-__all__ = ("Local", "LocalBand", "open_local")
+__all__ = ("Local", "LocalBand", "RunOptions")
 
-START = datetime(2024, 1, 1, 12, 0, tzinfo=UTC)
-UNTIL_SECONDS = 60.0
-PROBE = {"subtype": "probe"}
-"""An update without a band, which the platform answers and shows to nobody."""
-IN_MEMORY = "127.0.0.1:8765"
-"""Where the platform says it is when nothing listens anywhere."""
+UNTIL_SECONDS: Final = 60.0
+
+
+class RunOptions(TypedDict, total=False):
+    """Settings a test may choose; the words are those of service.json."""
+
+    name: str | None
+    others: Literal["ignore", "unbind", "include"]
+    max_message_bytes: int
+    lanes: Literal["channel", "sender"]
+    handler_seconds: float | None
+    log_level: str
 
 
 class LocalBand:
-    """One band of the local platform, and the people a test lets join it."""
+    """One band of the local platform, and the people a test lets join it.
+
+    Attributes:
+        channel_id: its id, as the service knows it.
+    """
 
     def __init__(self, local: Local, channel_id: ChannelId) -> None:
         self.channel_id = channel_id
@@ -54,36 +57,44 @@ class LocalBand:
         """Let people join, one after the other; each is then on the others' screens.
 
         Returns:
-            The actors in the order of the names: ``alice, bob = await band.join("Alice", "Bob")``.
+            The actors in the order of the names: ``alice, bob = await band.join("Alice", "Bob")``,
+            and ``[alice] = await band.join("Alice")`` for one.
         """
-        return [await self._local.join(self.channel_id, name) for name in names]
+        return [await self._local._join(self.channel_id, name) for name in names]
+
+    def __repr__(self) -> str:
+        return f"<LocalBand {self.channel_id}>"
 
 
 class Local:
     """A local platform in a test; made by `open_local`, or the ``local`` fixture of pytest.
 
+    Each call that does something returns when the services are idle, and raises what handlers,
+    jobs, spells or tasks have raised since the last one. Tasks of ``start_soon`` are not waited
+    for; `until` is for those.
+
     Attributes:
-        platform: the platform itself, with its knobs.
-        failures: what handlers, jobs, spells and tasks raised, with the event; the first one is
-            raised in the test by the call that follows, unless `keep_failures` is set.
+        failures: what was raised in a service and not yet in the test, each with the event, job or
+            spell it was about.
+        keep_failures: True leaves ``failures`` to the test, for one about failing handlers.
         trace: every frame of the services with what caused it.
     """
 
-    def __init__(
-        self, platform: Platform, nursery: trio.Nursery, *, address: str | None, engine: str
-    ) -> None:
-        self.platform = platform
+    def __init__(self, site: Site) -> None:
         self.failures: list[tuple[object, BaseException]] = []
         self.keep_failures = False
         self.trace: list[TraceRecord] = []
-        self._nursery = nursery
-        self._address = address
-        self._engine = engine
-        self._services: list[tuple[MoobiusService[Any], ServiceHandle]] = []
+        self._site = site
+        self._runs: list[Run] = []
         self._actors: list[Actor] = []
-        self._accounts = 0
-        self._random = random.Random(0)  # noqa: S311  # jitter that is the same in every run
-        self._started = trio.current_time()
+        self._settling = Settling(
+            platform=site.platform, runs=self._runs, actors=self._actors, simulated=site.simulated
+        )
+
+    @property
+    def platform(self) -> Platform:
+        """The platform itself, with its knobs."""
+        return self._site.platform
 
     # Services and people
 
@@ -94,68 +105,96 @@ class Local:
         bands: Sequence[str] = ("local-demo",),
         engine: str | None = None,
         state: Path | None = None,
-        **settings: Any,
+        **options: Unpack[RunOptions],
     ) -> LocalBand:
         """Run a service on bands of the platform; returns when its `on_start` is done.
 
+        Of the service's own files the options of service.json and the containers of db.json
+        count, as with ``moobius-trio dev``. A service of the same class that was stopped and
+        held one of the bands is continued: it has the same id, and with ``state`` what it stored.
+
         Args:
-            bands: ids of the bands; those that are not there yet are made.
-            engine: the engine of its containers instead of the kit's.
-            state: the folder of that engine's files.
-            settings: further settings, such as ``handler_seconds=1``.
+            bands: names or ids of the bands; those that are not there yet are made.
+            engine: the engine of all containers; ``memory`` if neither this nor ``state`` is
+                given.
+            state: the folder where they are stored, such as pytest's ``tmp_path``; the engine is
+                ``sqlite`` then if none is given.
+            options: win over those of service.json, such as ``handler_seconds=1``.
 
         Returns:
             The first of the bands; `band` gives the others.
+
+        Raises:
+            ValueError: an engine that keeps files, and no ``state`` for them.
+            Exception: whatever `on_start` or the start itself raised.
         """
-        self._accounts += 1
-        there = {band.channel_id for band in self.platform.bands()}
-        channels = [
-            ChannelId(band) if band in there else self.platform.add_band(band) for band in bands
-        ]
-        own = Settings(
+        engine = engine or ("memory" if state is None else "sqlite")
+        if engine in ("json", "sqlite") and state is None:
+            raise ValueError(f"engine={engine!r} keeps files; say where, such as state=tmp_path")
+        channels = tuple(self.platform.add_band(band) for band in bands)
+        chosen, containers = own_choices(service)
+        email, service_id = self._account(service, channels)
+        settings = Settings(
             **{
-                "http_server_uri": f"http://{self._address or IN_MEMORY}/",
-                "ws_server_uri": f"ws://{self._address or IN_MEMORY}/",
-                "email": f"service-{self._accounts}@example.org",
+                "http_server_uri": self._site.http_uri(),
+                "ws_server_uri": self._site.ws_uri(),
+                "email": email,
                 "password": Secret("a password of the kit"),
-                "service_id": None,
-                "channels": tuple(channels),
-                **settings,
+                "service_id": service_id,
+                "channels": channels,
+                **chosen,
+                **options,
             }
         )
-        environment = self._environment(own, engine or self._engine, state)
-        service._environment = environment
-        handle = cast("ServiceHandle", await self._nursery.start(service.serve))
-        self._services.append((service, handle))
+        sinks = Sinks(
+            trace=self._note_trace, on_failure=self._note_failure, on_stray=self._note_stray
+        )
+        service._environment = self._site.environment(settings, containers, engine, state, sinks)
+        handle = cast("ServiceHandle", await self._site.nursery.start(self._serve, service))
+        self._runs.append(Run(service, handle, email))
         await self.settle()
         return LocalBand(self, channels[0])
 
-    def band(self, channel_id: str) -> LocalBand:
-        """A band by its id."""
-        return LocalBand(self, ChannelId(channel_id))
+    async def stop(self, service: MoobiusService[Any] | None = None) -> None:
+        """Stop a service in good order; without an argument the one started last."""
+        await self.handle(service).stop()
+        await self.settle()
+
+    def band(self, name: str) -> LocalBand:
+        """A band by its name or id.
+
+        Raises:
+            AssertionError: there is no such band.
+        """
+        bands = self.platform.bands()
+        for band in bands:
+            if name in (band.name, band.channel_id):
+                return LocalBand(self, band.channel_id)
+        raise AssertionError(f"no band {name!r}; there are: {[band.channel_id for band in bands]}")
 
     def handle(self, service: MoobiusService[Any] | None = None) -> ServiceHandle:
-        """The handle of a service; without an argument that of the one started last."""
-        handles = [handle for known, handle in self._services if service in (None, known)]
-        if not handles:
-            raise AssertionError("no such service was started")
-        return handles[-1]
+        """The handle of a service; without an argument that of the one started last.
 
-    async def join(self, channel_id: ChannelId, name: str) -> Actor:
-        """Let one person join a band; see `LocalBand.join`."""
-        guest = self.platform.sign_in_guest(name)
-        actor = Actor(
-            name=name,
-            user_id=guest.user_id,
-            token=guest.tokens.access,
-            channel_id=channel_id,
-            settle=self.settle,
-            wall_clock_ms=self._wall_clock_ms,
-        )
-        self._actors.append(actor)
-        await self._nursery.start(actor.serve, self._connector())
-        await actor.rejoin()
-        return actor
+        Raises:
+            AssertionError: it was not started here.
+        """
+        for run in reversed(self._runs):
+            if service in (None, run.service):
+                return run.handle
+        raise AssertionError(f"{service!r} was not started" if service else "nothing was started")
+
+    async def aspell(self, spell: object, service: MoobiusService[Any] | None = None) -> object:
+        """Cast a spell and give what `on_spell` returned.
+
+        Args:
+            service: who it is for; without it the service started last.
+
+        Raises:
+            Exception: whatever `on_spell` raised.
+        """
+        result = await self.handle(service).aspell(spell, wait=True)
+        await self.settle()
+        return result
 
     # Time
 
@@ -167,184 +206,160 @@ class Local:
         Raises:
             RuntimeError: over real sockets, where time is real.
         """
-        if self._address is not None:
+        if not self._site.simulated:
             raise RuntimeError("time cannot be skipped over real sockets")
         passed = timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
         await trio.sleep(passed.total_seconds())
         await self.settle()
 
-    async def until(self, predicate: Callable[[], object]) -> None:
-        """Wait until the predicate is true, at most a minute of the test's time.
+    async def until(
+        self, predicate: Callable[[], object], *, seconds: float = UNTIL_SECONDS
+    ) -> None:
+        """Wait until the predicate is true; one that raises AssertionError is not true yet.
+
+        Args:
+            seconds: how long at most, in the test's own time.
 
         Raises:
             AssertionError: it did not become true.
         """
-        deadline = trio.current_time() + UNTIL_SECONDS
+        deadline = trio.current_time() + seconds
         while True:
             await self.settle()
-            if predicate():
-                return
+            reason = None
+            try:
+                if predicate():
+                    return
+            except AssertionError as exc:
+                reason = exc
             if trio.current_time() >= deadline:
-                raise AssertionError(f"{predicate!r} did not become true in {UNTIL_SECONDS:g} s")
+                code = getattr(predicate, "__code__", None)
+                where = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
+                raise AssertionError(f"not true after {seconds:g} s{where}") from reason
             await trio.sleep(0.05)
 
     async def settle(self) -> None:
         """Wait until every service is idle and everybody has seen what was sent.
 
-        Tasks of ``start_soon`` are not waited for.
+        Only a test that goes past the kit's own calls needs it.
 
         Raises:
-            Exception: what a handler raised since the last call, unless `keep_failures` is set.
+            AssertionError: a service did not become idle, or a record was changed outside any
+                unit of work (docs/architecture.md section 6).
+            Exception: what was raised in a service since the last call; several in a group.
         """
-        while not await self._settled():
-            for service, handle in self._services:
-                if handle.running and service._runtime is not None:
-                    await service._runtime.wait_idle()
-        for service, _ in self._services:
-            if service._runtime is not None:
-                await service._runtime.stores.sweep()
-        self._raise_failure()
+        try:
+            await self._settling.wait()
+            for run in self._runs:
+                if run.runtime is not None:
+                    await run.runtime.stores.sweep()  # it tells _note_stray
+        finally:
+            self._raise_failures()  # they are the likelier cause of a service that hangs
 
     # Faults
 
-    async def drop_socket(self) -> None:
-        """Cut the services' connections, as the platform does now and then.
+    async def drop_socket(self, service: MoobiusService[Any] | None = None) -> None:
+        """Cut the services' connections, or one service's, as the platform does now and then.
 
-        Returns when every service is connected again.
+        Returns when every service is connected again. What was on its way is lost or sent again,
+        as on the real platform.
         """
-        before = [self._connections(service) for service, _ in self._services]
-        self.platform.cut()
+        before = [self._connections(run) for run in self._runs]
+        self.platform.cut(self.handle(service).service_id if service is not None else None)
         await self.until(
             lambda: all(
-                self._connections(service) > count
-                for (service, _), count in zip(self._services, before, strict=True)
+                run.runtime is None
+                or service not in (None, run.service)
+                or self._connections(run) > count
+                for run, count in zip(self._runs, before, strict=True)
             )
         )
 
     async def close(self) -> None:
-        """Stop the services, last started first.
+        """Stop the services, last started first; `open_local` does it at its end.
 
         Raises:
-            Exception: the first failure that no call has raised, unless `keep_failures` is set.
+            Exception: what was raised in a service and not yet in the test.
         """
-        for _, handle in reversed(self._services):
-            await handle.stop()
-        self._raise_failure()
+        for run in reversed(self._runs):
+            await run.handle.stop()
+        self._raise_failures()
+
+    def __repr__(self) -> str:
+        services = ", ".join(run.handle.name for run in self._runs if run.handle.running)
+        return f"<Local with services [{services}] and {self._actors}>"
 
     # Inner matters
 
-    def _connections(self, service: MoobiusService[Any]) -> float:
-        """How often a service was connected so far; one that does not run needs no connection."""
-        runtime = service._runtime
-        if runtime is None:
-            return math.inf
-        statistics = runtime.link.statistics()
+    async def _join(self, channel_id: ChannelId, name: str) -> Actor:
+        guest = self.platform.sign_in_guest(name)
+        actor = Actor(
+            name=name,
+            user_id=guest.user_id,
+            token=guest.tokens.access,
+            channel_id=channel_id,
+            settle=self.settle,
+            wall_clock_ms=self._site.wall_clock_ms,
+            answered=lambda: self.platform.knobs.copies_echo_id != "absent",
+        )
+        await self._site.nursery.start(actor.serve, self._site.connector())
+        self._actors.append(actor)
+        await actor.rejoin()
+        return actor
+
+    async def _serve(
+        self, service: MoobiusService[Any], *, task_status: trio.TaskStatus[ServiceHandle]
+    ) -> None:
+        """Run a service; what ends it later than its start fails the test at its next call."""
+        begun = False
+        try:
+            with unwrapped():
+                async with trio.open_nursery() as nursery:
+                    handle: ServiceHandle = await nursery.start(service.serve)
+                    begun = True
+                    task_status.started(handle)
+        except Exception as exc:  # boundary: a service under test
+            if not begun:
+                raise
+            self._note_failure(None, exc)
+
+    def _account(
+        self, service: MoobiusService[Any], channels: Sequence[ChannelId]
+    ) -> tuple[str, ServiceId | None]:
+        """E-mail and id of the stopped service that this one continues, or a new account."""
+        for run in reversed(self._runs):
+            same = type(service).__name__ == type(run.service).__name__
+            if same and not run.handle.running and set(channels) & set(run.handle.channels):
+                return run.email, run.handle.service_id
+        return f"{service_name(type(service))}-{len(self._runs)}@example.org", None
+
+    def _connections(self, run: Run) -> int:
+        """How often a service was connected so far; -1 while it is not."""
+        if run.runtime is None:
+            return -1
+        statistics = run.runtime.link.statistics()
         return statistics.connections if statistics.state == "connected" else -1
 
-    def _raise_failure(self) -> None:
-        if self.failures and not self.keep_failures:
-            _, exc = self.failures.pop(0)
-            raise exc
+    def _note_trace(self, record: TraceRecord) -> None:
+        if PROBE not in record.frame:
+            self.trace.append(record)
 
-    async def _settled(self) -> bool:
-        """One look at whether anything is still on its way."""
-        if self._address is None:
-            await trio.testing.wait_all_tasks_blocked()
-            return self._idle()
-        before = self._progress()
-        for service, handle in self._services:
-            runtime = service._runtime
-            if handle.running and runtime is not None:
-                # Its receipt comes behind every event that is on its way to the service.
-                await (await runtime.outbox.put(GenericUpdate(data=PROBE))).outcome()
-                await runtime.wait_idle()
-        for actor in self._actors:
-            await actor.catch_up()
-        return self._idle() and before == self._progress()
+    def _note_failure(self, event: object, exc: BaseException) -> None:
+        self.failures.append((event, exc))
 
-    def _idle(self) -> bool:
-        runtimes = [service._runtime for service, handle in self._services if handle.running]
-        return self.platform.in_flight == 0 and all(
-            runtime is None or runtime.idle for runtime in runtimes
+    def _note_stray(self, stray: StrayChange) -> None:
+        error = AssertionError(
+            f"{stray.place}: the record {stray.key!r} was changed outside any unit of work, so "
+            "nobody saves it in time. A handler must read a value from its container each time "
+            "and keep no reference to it; outside of handlers, assign the value."
         )
+        self._note_failure(stray, error)
 
-    def _progress(self) -> tuple[object, ...]:
-        """Changes whenever a frame went anywhere."""
-        runtimes = [service._runtime for service, _ in self._services]
-        return (
-            *(runtime.dispatcher.lanes.handled for runtime in runtimes if runtime is not None),
-            *(actor.seen for actor in self._actors),
-        )
-
-    def _connector(self) -> Connector:
-        if self._address is not None:
-            return websocket_connector(f"ws://{self._address}/")
-        return memory_connector(self._nursery, self.platform.serve_socket)
-
-    def _environment(self, settings: Settings, engine: str, state: Path | None) -> Environment:
-        in_memory = self._address is None
-        return Environment(
-            settings=settings,
-            containers=None if state is not None else (),
-            default_engine=engine,
-            state=state,
-            connect=self._connector(),
-            transport=httpx.ASGITransport(app=self.platform.app) if in_memory else None,
-            run_sync=run_inline if in_memory else run_in_thread,
-            now=self._now,
-            wall_clock_ms=self._wall_clock_ms,
-            random=self._random,
-            trace=self.trace.append,
-            on_failure=lambda event, exc: self.failures.append((event, exc)),
-            environ={},
-        )
-
-    def _now(self) -> datetime:
-        return START + timedelta(seconds=trio.current_time() - self._started)
-
-    def _wall_clock_ms(self) -> int:
-        return int(self._now().timestamp() * 1000)
-
-
-@asynccontextmanager
-async def open_local(
-    *,
-    sockets: bool = False,
-    bands: Sequence[str] = (),
-    knobs: Knobs | None = None,
-    engine: str = "memory",
-) -> AsyncIterator[Local]:
-    """A local platform for the length of the block; services that run in it are stopped at its end.
-
-    Args:
-        sockets: over real loopback sockets and in real time, instead of in memory. In memory,
-            run it on a clock that jumps by itself:
-            ``trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))``.
-        bands: names of bands to make besides ``local-demo``.
-        knobs: how the platform behaves where nothing is known of the real one.
-        engine: the engine of containers, unless `Local.start` is given another one.
-
-    Raises:
-        Exception: the first failure of a handler that no call of the block has raised.
-    """
-    wall_start, clock_start = START.timestamp(), trio.current_time()
-    async with (
-        open_platform(
-            state=None,
-            bands=bands,
-            knobs=knobs or Knobs(),
-            run_sync=run_in_thread if sockets else run_inline,
-            wall_clock=lambda: wall_start + trio.current_time() - clock_start,
-            random=random.Random(0),  # noqa: S311  # the same ids in every run
-        ) as platform,
-        trio.open_nursery() as nursery,
-    ):
-        address = None
-        if sockets:
-            url: str = await nursery.start(serve_app, platform.app)
-            address = url.removeprefix("http://")
-        local = Local(platform, nursery, address=address, engine=engine)
-        with unwrapped(), watch_unawaited(lambda exc: local.failures.append((None, exc))):
-            yield local
-            await local.close()
-        nursery.cancel_scope.cancel()
+    def _raise_failures(self) -> None:
+        if not self.failures or self.keep_failures:
+            return
+        errors = [exc for _, exc in self.failures]
+        self.failures.clear()
+        if len(errors) > 1:
+            raise BaseExceptionGroup("several things failed in the services", errors)
+        raise errors[0]

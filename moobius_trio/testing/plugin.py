@@ -1,7 +1,7 @@
 """The pytest plug-in: ``async def test_x(local):`` with no setting of the user's own.
 
 Registered by entry point wherever the package is installed, so it must load without the extra
-``[test]`` too; the fixture then says what is missing. Nothing heavy is imported before it is used.
+``[test]`` too; the fixture then says what is missing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 import trio.testing
+
+from moobius_trio.testing.opening import open_local
 
 if TYPE_CHECKING:
     from moobius_trio.testing.harness import Local
@@ -24,6 +26,7 @@ except ImportError:
 __all__ = ("local", "pytest_collection_modifyitems", "pytest_configure")
 
 FIXTURE = "local"
+MISSING = "the `local` fixture needs pytest-trio: pip install 'moobius_trio[test]'"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,9 +41,22 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run tests that use the fixture on trio; in memory on a clock that jumps by itself."""
     for item in items:
-        if trio_fixture is not None and FIXTURE in getattr(item, "fixturenames", ()):
+        if trio_fixture is not None and _uses_our_fixture(item):
             sockets = _options(item).get("sockets", False)
             item.add_marker(pytest.mark.trio(run=trio.run if sockets else _run_simulated))
+
+
+def _uses_our_fixture(item: pytest.Item) -> bool:
+    """Whether `local` means ours: a project may well have a fixture of that name itself."""
+    info = getattr(item, "_fixtureinfo", None)
+    definitions = list(info.name2fixturedefs.get(FIXTURE, ())) if info is not None else []
+    while definitions:
+        definition = definitions.pop()
+        if definition.func.__module__ == __name__:
+            return True
+        if FIXTURE not in definition.argnames:
+            return False  # one that replaces ours; with the argument it would build on it
+    return False
 
 
 def _run_simulated(
@@ -61,23 +77,20 @@ def _options(item: pytest.Item) -> dict[str, Any]:
     return dict(marker.kwargs) if marker is not None else {}
 
 
-async def _local(request: pytest.FixtureRequest) -> AsyncIterator[Local]:
-    """A local platform for one test; see `moobius_trio.testing.open_local`.
-
-    ``@pytest.mark.local(sockets=True)`` gives its options.
-    """
-    from moobius_trio.testing.harness import open_local
-
-    async with open_local(**_options(request.node)) as opened:
-        yield opened
-
-
 if trio_fixture is None:
 
     @pytest.fixture
     def local() -> None:
         """Say what is missing."""
-        pytest.fail("the `local` fixture needs pytest-trio: install moobius_trio[test]")
+        pytest.fail(MISSING, pytrace=False)
 
 else:
-    local = trio_fixture(_local)
+
+    @trio_fixture  # type: ignore[untyped-decorator]
+    async def local(request: pytest.FixtureRequest) -> AsyncIterator[Local]:
+        """A local platform for one test; see `moobius_trio.testing.open_local`.
+
+        ``@pytest.mark.local(sockets=True)`` gives its options.
+        """
+        async with open_local(**_options(request.node)) as opened:
+            yield opened
