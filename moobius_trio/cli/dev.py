@@ -85,7 +85,7 @@ async def _develop(
     options, containers = own_choices(service)
     with watch_unawaited(_tell_unawaited):
         async with (
-            open_served_platform(state=state / "platform", port=port) as (_, url),
+            open_served_platform(state=state / "platform", port=port) as (platform, url),
             trio.open_nursery() as nursery,
         ):
             settings = Settings(
@@ -101,7 +101,7 @@ async def _develop(
             service._environment = Environment(
                 settings=settings, containers=containers, state=state / "stores"
             )
-            account.write(state, name)
+            await platform.set_password(account.email, account.password)
             handle: ServiceHandle = await nursery.start(service.serve)
             attrs.evolve(account, service_id=handle.service_id).write(state, name)
             page = f"{url}/?as=alice"

@@ -46,11 +46,14 @@ def open_state(folder: Path) -> Path:
 
 @attrs.frozen(kw_only=True)
 class Account:
-    """The account under which a service runs on the local platform, and the service it made."""
+    """The account under which a service runs on the local platform, and the service it made.
+
+    The password is a new one in each run and is kept nowhere.
+    """
 
     email: str
-    password: Secret
     service_id: ServiceId | None
+    password: Secret = attrs.field(factory=lambda: Secret(secrets.token_urlsafe(24)))
 
     @classmethod
     def read(cls, folder: Path, name: str) -> Account:
@@ -62,34 +65,23 @@ class Account:
         path = folder / f"{name}.json"
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
-            return cls(
-                email=str(kept["email"]),
-                password=Secret(str(kept["password"])),
-                service_id=ServiceId(kept["service_id"]) if kept["service_id"] else None,
-            )
+            service_id = kept["service_id"]
+            if not isinstance(service_id, str):
+                raise TypeError
         except FileNotFoundError:
-            return cls(
-                email=f"{name}@service.local",
-                password=Secret(secrets.token_urlsafe(24)),
-                service_id=None,
-            )
+            service_id = ""
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise UsageError(
                 f"{path}: what an earlier run kept cannot be read ({type(exc).__name__}). "
                 "Remove the folder to begin afresh."
             ) from None
+        return cls(
+            email=f"{name}@service.local", service_id=ServiceId(service_id) if service_id else None
+        )
 
     def write(self, folder: Path, name: str) -> None:
-        """Keep the account for the next run; the file is its owner's only, and never half."""
+        """Keep the service's id for the next run; the file is never half."""
         path = folder / f"{name}.json"
-        content = {
-            "email": self.email,
-            "password": self.password.reveal(),
-            "service_id": self.service_id or "",
-        }
         temporary = path.with_suffix(".tmp")
-        with os.fdopen(
-            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
-        ) as file:
-            json.dump(content, file)
+        temporary.write_text(json.dumps({"service_id": self.service_id or ""}), encoding="utf-8")
         temporary.replace(path)

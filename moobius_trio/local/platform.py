@@ -11,21 +11,23 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+import attrs
 import trio
 from starlette.types import ASGIApp
 
 from moobius_trio.errors import UsageError
 from moobius_trio.local.app import make_app
+from moobius_trio.local.credentials import hash_password
 from moobius_trio.local.knobs import Knobs
 from moobius_trio.local.page_api import Guest, PageApi, make_band, page_files, sign_in_guest
 from moobius_trio.local.records import Band
-from moobius_trio.local.rules_http import Refused
+from moobius_trio.local.rules_http import Refused, new_account
 from moobius_trio.local.sessions import Sessions
 from moobius_trio.local.sockets import GOING_AWAY, Socket
 from moobius_trio.local.state import State
 from moobius_trio.local.store import open_store
 from moobius_trio.local.world import World
-from moobius_trio.types import ChannelId, RunSync, ServiceId
+from moobius_trio.types import ChannelId, RunSync, Secret, ServiceId, UserId
 
 __all__ = ("DEFAULT_BAND", "Platform", "open_platform")
 
@@ -94,6 +96,20 @@ class Platform:
             return sign_in_guest(self._state, name)
         except Refused as exc:
             raise UsageError(f"guest {name!r}: {exc.message}") from None
+
+    async def set_password(self, email: str, password: Secret) -> None:
+        """Give an account this password from now on; it is made if there is none.
+
+        For tools that run a service on a platform of their own: a new password for each run need
+        not be kept anywhere.
+        """
+        password_hash = await self._state.run_sync(hash_password, password)
+        account = self._state.world.account(email)
+        if account is None:
+            user_id = UserId(self._state.new_id())
+            account = new_account(self._state.world, email, password_hash, user_id)
+        self._state.change(attrs.evolve(account, password_hash=password_hash))
+        await self._state.saved()
 
     def cut(self, service_id: ServiceId | None = None, code: int = GOING_AWAY) -> None:
         """Close the connections of this service now, or of all services; frames that wait for
