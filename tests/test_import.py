@@ -1,0 +1,72 @@
+"""Importing the package does nothing but import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import moobius_trio
+
+WATCH = """
+import os, sys, sysconfig
+
+allowed = tuple(
+    os.path.realpath(path) + os.sep
+    for path in {*sys.path, *sysconfig.get_paths().values(), sys.prefix, sys.base_prefix}
+    if path and os.path.isdir(path)
+)
+seen = []
+
+
+def watch(event, arguments):
+    if event.startswith("socket.") and event not in ("socket.gethostname",):
+        seen.append(f"{event} {arguments!r}")
+    if event == "open" and isinstance(arguments[0], (str, bytes)):
+        path = os.path.realpath(os.fsdecode(arguments[0]))
+        if not path.startswith(allowed):
+            seen.append(f"open {path}")
+    if event in ("subprocess.Popen", "os.mkdir", "os.remove", "os.rename"):
+        seen.append(f"{event} {arguments!r}")
+
+
+import trio  # asks the system for the name of its thread library, with a child process
+
+sys.addaudithook(watch)
+import moobius_trio
+
+print("\\n".join(seen))
+"""
+
+
+def test_import_opens_no_socket_and_no_file_outside_the_import_path() -> None:
+    """An audit hook sees only modules being read while the package is imported."""
+    found = subprocess.run(
+        [sys.executable, "-c", WATCH], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert found.stdout.strip() == ""
+
+
+def test_import_leaves_the_heavy_parts_alone() -> None:
+    """The server, the HTTP client and the command line are imported when they are used."""
+    heavy = ("httpx", "starlette", "hypercorn", "cyclopts", "coredis")
+    code = f"import sys, moobius_trio; print([n for n in {heavy!r} if n in sys.modules])"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert found.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there_and_documented() -> None:
+    """`__all__` is sorted, complete, and each class and function of it has a docstring."""
+    names = moobius_trio.__all__
+    assert len(set(names)) == len(names)
+    for name in names:
+        value = getattr(moobius_trio, name)
+        if callable(value) and not hasattr(value, "__supertype__"):
+            assert value.__doc__, name
+    public = {
+        name
+        for name, value in vars(moobius_trio).items()
+        if not name.startswith("_") and getattr(value, "__module__", "").startswith("moobius_trio")
+    }
+    assert public <= {*names}
