@@ -44,6 +44,8 @@ from moobius_trio.types import (
 
 __all__ = ("SERVICE", "Actor", "Target")
 
+__tracebackhide__ = True  # pytest shows the test's line and the service's, not ours
+
 log = structlog.get_logger()
 
 SERVICE: tuple[UserId, ...] = ()

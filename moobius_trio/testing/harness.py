@@ -28,6 +28,8 @@ from moobius_trio.types import ChannelId, Secret, ServiceId
 
 __all__ = ("Local", "LocalBand", "RunOptions")
 
+__tracebackhide__ = True  # pytest shows the test's line and the service's, not ours
+
 UNTIL_SECONDS: Final = 60.0
 
 

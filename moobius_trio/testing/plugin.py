@@ -13,6 +13,7 @@ import pytest
 import trio
 import trio.testing
 
+from moobius_trio.network.groups import leaves
 from moobius_trio.testing.opening import open_local
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ except ImportError:
     trio_fixture = None
 
 __all__ = ("local", "pytest_collection_modifyitems", "pytest_configure")
+
+__tracebackhide__ = True  # pytest shows the test's line and the service's, not ours
 
 FIXTURE = "local"
 MISSING = "the `local` fixture needs pytest-trio: pip install 'moobius_trio[test]'"
@@ -43,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if trio_fixture is not None and _uses_our_fixture(item):
             sockets = _options(item).get("sockets", False)
-            item.add_marker(pytest.mark.trio(run=trio.run if sockets else _run_simulated))
+            item.add_marker(pytest.mark.trio(run=_run if sockets else _run_simulated))
 
 
 def _uses_our_fixture(item: pytest.Item) -> bool:
@@ -65,11 +68,24 @@ def _run_simulated(
     clock: trio.abc.Clock | None = None,
     instruments: Sequence[trio.abc.Instrument] = (),
 ) -> Any:
-    return trio.run(
-        async_fn,
-        clock=clock or trio.testing.MockClock(autojump_threshold=0),
-        instruments=instruments,
-    )
+    clock = clock or trio.testing.MockClock(autojump_threshold=0)
+    return _run(async_fn, clock=clock, instruments=instruments)
+
+
+def _run(
+    async_fn: Callable[[], Any],
+    *,
+    clock: trio.abc.Clock | None = None,
+    instruments: Sequence[trio.abc.Instrument] = (),
+) -> Any:
+    """``trio.run``, with one error in place of a group of one, which pytest shows better."""
+    try:
+        return trio.run(async_fn, clock=clock, instruments=instruments)
+    except BaseExceptionGroup as group:
+        errors = [leaf for leaf in leaves(group) if not isinstance(leaf, trio.Cancelled)]
+        if len(errors) != 1:
+            raise
+    raise errors[0] from errors[0].__cause__
 
 
 def _options(item: pytest.Item) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from moobius_trio.types import GenericUpdate
 
 __all__ = ("PROBE", "Run", "Settling")
 
+__tracebackhide__ = True  # pytest shows the test's line and the service's, not ours
+
 PROBE: Final = "probe-of-the-kit"
 """What an update that asks whether the platform has caught up is called. It has no band; the
 platform answers it and shows it to nobody."""
