@@ -23,6 +23,7 @@ __all__ = (
     "MessageTooLarge",
     "MoobiusError",
     "MovedError",
+    "NameTaken",
     "NeverAwaited",
     "NotLoaded",
     "OutboxFull",
@@ -82,6 +83,24 @@ class BandNotTaken(ConfigError):
             "service.json, key channels", "no band could be taken: " + "; ".join(bands)
         )
         self.bands = tuple(bands)
+
+
+class NameTaken(ConfigError):
+    """Another live service on this machine has this name.
+
+    Attributes:
+        name: the name.
+        pid: the process that runs it; None when it cannot be told.
+    """
+
+    def __init__(self, name: str, pid: int | None) -> None:
+        super().__init__(
+            f"service {name}",
+            "a service of this name runs already" + (f" (pid {pid})" if pid is not None else ""),
+            "Stop that one, or give this one another name (key name in service.json)",
+        )
+        self.name = name
+        self.pid = pid
 
 
 class Unreachable(MoobiusError):

@@ -241,6 +241,11 @@ def _read_seconds(value: object) -> float:
     return seconds
 
 
+def _read_ops_port(value: object) -> None:
+    if value is not None:
+        raise WrongValue("is not served by this version", "Remove it, or set it to null")
+
+
 def _or_null(read: Reader) -> Reader:
     return lambda value: None if value is None else read(value)
 
@@ -324,9 +329,9 @@ SETTINGS_TABLE: tuple[Setting, ...] = (
     ),
     Setting(
         "ops_port",
-        "whole number or null",
-        "The loopback port for health and statistics; 0 takes any free one. Null: none.",
-        _or_null(_whole(0, 65_535)),
+        "null",
+        "Reserved for a port with health and statistics, which this version has not: null.",
+        _read_ops_port,
     ),
     Setting(
         "log_level",
