@@ -6,13 +6,16 @@ what the author's code raises (docs/architecture.md section 4).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
+from typing import NoReturn
 
 import structlog
 import trio
 
 from moobius_trio.core.units import Unit, unit_of_work
 from moobius_trio.errors import HandlerTimedOut
+from moobius_trio.network.groups import leaves
 
 __all__ = ("Boundary",)
 
@@ -43,7 +46,12 @@ class Boundary:
         self._on_error = on_error
         self._limit = limit
         self._on_failure = on_failure
+        self._running: dict[Unit, None] = {}
         self.failures = 0
+
+    def running(self) -> list[str]:
+        """The names of the units that run now, oldest first."""
+        return [unit.handler for unit in self._running]
 
     async def run(
         self,
@@ -74,21 +82,56 @@ class Boundary:
             HandlerTimedOut: it ran longer than the limit and was cancelled.
         """
         result: object = None
-        async with unit_of_work(unit):
-            limit = self._limit if limited else None
-            if limit is None:
-                return await fn()
-            with trio.move_on_after(limit) as scope:
-                result = await fn()
-            if scope.cancelled_caught:
-                raise HandlerTimedOut(unit.handler, limit)
+        limit = math.inf if self._limit is None or not limited else self._limit
+        self._running[unit] = None
+        try:
+            async with unit_of_work(unit):
+                with trio.move_on_after(limit) as scope:
+                    try:
+                        result = await fn()
+                    except BaseExceptionGroup as group:
+                        self._raise_cancellation_alone(unit, group)
+                if scope.cancelled_caught:
+                    raise HandlerTimedOut(unit.handler, limit)
+        finally:
+            del self._running[unit]
         return result
 
+    def _raise_cancellation_alone(self, unit: Unit, group: BaseExceptionGroup) -> NoReturn:
+        """Let a cancellation go on without what the handler's own tasks raised because of it.
+
+        Both come in one group, whose failures would otherwise end the service.
+        """
+        failure, rest = group.split(Exception)
+        if rest is None:
+            raise group  # nothing but failures
+        if failure is not None:
+            self._note(None, unit, failure)
+        raise rest from None
+
     async def report(self, event: object, unit: Unit, exc: Exception) -> None:
-        """Log a failure and tell the service's `on_error`."""
+        """Log the failure of a unit and tell the service's `on_error`."""
+        for failure in (exc, *unit.unsaved):
+            await self._report(event, unit, failure)
+
+    async def _report(self, event: object, unit: Unit, exc: Exception) -> None:
+        self._note(event, unit, exc)
+        own = Unit(
+            handler="on_error",
+            channel_id=unit.channel_id,
+            user_id=unit.user_id,
+            in_lane=unit.in_lane,
+        )
+        try:
+            await self.attempt(own, lambda: self._on_error(event, exc))
+        except Exception as second:  # boundary: on_error is the author's code too
+            self._note(event, own, second)
+
+    def _note(self, event: object, unit: Unit, exc: Exception) -> None:
         self.failures += 1
-        if isinstance(exc, RuntimeError) and "no running event loop" in str(exc):
-            exc.add_note(NO_LOOP_REMEDY)
+        for leaf in leaves(exc):
+            if isinstance(leaf, RuntimeError) and "no running event loop" in str(leaf):
+                leaf.add_note(NO_LOOP_REMEDY)
         log.error(
             "handler failed",
             handler=unit.handler,
@@ -98,10 +141,3 @@ class Boundary:
         )
         if self._on_failure is not None:
             self._on_failure(event, exc)
-        own = Unit(handler="on_error", channel_id=unit.channel_id, user_id=unit.user_id)
-        try:
-            await self.attempt(own, lambda: self._on_error(event, exc))
-        except Exception as second:  # boundary: on_error is the author's code too
-            log.error("on_error failed", handler="on_error", exc_info=second)
-            if self._on_failure is not None:
-                self._on_failure(event, second)

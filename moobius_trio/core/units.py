@@ -16,6 +16,7 @@ import structlog
 import trio
 
 from moobius_trio.database import StorageUnit, current_unit
+from moobius_trio.errors import StorageError
 from moobius_trio.types import ChannelId, UserId
 
 __all__ = ("Unit", "current", "unit_of_work")
@@ -35,10 +36,12 @@ class Unit:
     channel_id: ChannelId | None = None
     user_id: UserId | None = None
     in_lane: bool = False
-    """True while it holds a band's lane."""
+    """True where waiting for a lane might never end: it holds one, or they are not open yet."""
     started: float = attrs.field(factory=trio.current_time)
     """trio's clock, in seconds."""
     storage: StorageUnit = attrs.field(factory=StorageUnit, repr=False)
+    unsaved: list[StorageError] = attrs.field(factory=list, init=False)
+    """What could not be saved at the end of a unit that has failed by itself already."""
 
 
 current: ContextVar[Unit | None] = ContextVar("moobius_trio_unit", default=None)
@@ -51,6 +54,10 @@ async def unit_of_work(unit: Unit) -> AsyncIterator[Unit]:
 
     The last look at what was touched is shielded from cancellation and bounded, so that a
     handler that ran out of time still leaves memory and disk alike.
+
+    Raises:
+        StorageError: the block ended well, and something it changed cannot be stored. Where the
+            block raised, that is raised, and this noted in `Unit.unsaved`.
     """
     token = current.set(unit)
     storage_token = current_unit.set(unit.storage)
@@ -58,12 +65,18 @@ async def unit_of_work(unit: Unit) -> AsyncIterator[Unit]:
     log_tokens = structlog.contextvars.bind_contextvars(
         **{name: value for name, value in bound.items() if value is not None}
     )
+    failed = True
     try:
         yield unit
+        failed = False
     finally:
         try:
             with trio.move_on_after(FINISH_SECONDS, shield=True):
                 await unit.storage.finish()
+        except StorageError as exc:
+            if not failed:
+                raise
+            unit.unsaved.append(exc)
         finally:
             structlog.contextvars.reset_contextvars(**log_tokens)
             current_unit.reset(storage_token)
