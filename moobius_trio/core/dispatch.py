@@ -86,6 +86,7 @@ class Dispatcher:
         boundary: runs handlers.
         nursery: where lane workers run.
         lanes: ``channel`` for one lane per band, ``sender`` for one per band and user.
+        on_member_shed: told of a band for which a join or leave was shed.
     """
 
     def __init__(
@@ -96,13 +97,15 @@ class Dispatcher:
         boundary: Boundary,
         nursery: trio.Nursery,
         lanes: Literal["channel", "sender"],
+        on_member_shed: Callable[[ChannelId], None],
     ) -> None:
         self._service = service
         self._bands = bands
         self._boundary = boundary
         self._by_sender = lanes == "sender"
         self._name = type(service).__name__
-        self._shed: Counter[ChannelId] = Counter()
+        self._shed: Counter[ChannelId | None] = Counter()
+        self._on_member_shed = on_member_shed
         self._strangers: set[ChannelId] = set()
         self._wants_copies = _overrides(service, "on_copy")
         self.lanes: Lanes[Filed] = Lanes(
@@ -128,15 +131,15 @@ class Dispatcher:
 
     def tell(self, report: Gap | Overflow) -> None:
         """File something the SDK has to say to the service."""
-        self.lanes.file(SERVICE_LANE, report)
+        self.lanes.file(SERVICE_LANE, report, keep=True)
 
     def inner(self, work: Inner) -> None:
         """File work of the SDK's own into a band's lane."""
-        self.lanes.file(self._lane(work.channel_id, None), work)
+        self.lanes.file(self._lane(work.channel_id, None), work, keep=True)
 
     def problem(self, problem: StorageError) -> None:
         """File a failure that no handler can be told of, for `on_error`."""
-        self.lanes.file(SERVICE_LANE, Problem(problem))
+        self.lanes.file(SERVICE_LANE, Problem(problem), keep=True)
 
     def lane_of(self, channel_id: ChannelId) -> LaneKey:
         """The lane that `in_lane` and jobs of a band enter."""
@@ -172,10 +175,10 @@ class Dispatcher:
         """Run one event's handler to its end; a lane's worker calls this and nobody else."""
         if isinstance(event, Inner):
             unit = Unit(handler=event.name, channel_id=event.channel_id, in_lane=True)
-            await self._boundary.run(None, unit, event.run)
+            await self._boundary.run(None, unit, event.run, limited=False)
             return
         if isinstance(event, Problem):
-            await self._boundary.report(None, Unit(handler="storage"), event.error)
+            await self._boundary.report(None, Unit(handler="storage", in_lane=True), event.error)
             return
         if isinstance(event, Overflow):
             event = attrs.evolve(event, shed=self._shed.pop(event.channel_id, event.shed))
@@ -215,12 +218,13 @@ class Dispatcher:
 
     def _on_shed(self, key: LaneKey, event: Filed, waiting: int) -> None:
         channel_id = key[1]
-        if channel_id is None:
-            return
         self._shed[channel_id] += 1
         if self._shed[channel_id] == 1:
             log.warning("events are shed: too many wait", band=channel_id, waiting=waiting)
-            self.tell(Overflow(channel_id=channel_id, shed=1, waiting=waiting))
+            if channel_id is not None:
+                self.tell(Overflow(channel_id=channel_id, shed=1, waiting=waiting))
+        if isinstance(event, Action) and event.subtype in (JOIN, LEAVE):
+            self._on_member_shed(event.channel_id)
 
 
 def _overrides(service: Callbacks, name: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from typing import Generic, TypeAlias, TypeVar
 
 import attrs
@@ -41,6 +42,8 @@ class LaneStatistics:
     waiting: int
     shed: int
     coalesced: int
+    late: int
+    """Events that came when the stop had begun; they are not handled."""
 
 
 @attrs.define(eq=False)
@@ -56,6 +59,7 @@ class _Lane(Generic[E]):
     key: LaneKey
     waiting: deque[E | _Turn] = attrs.field(factory=deque)
     running: bool = False
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     held: int = 0
     watched: bool = False
     since: float = 0.0
@@ -83,6 +87,8 @@ class Lanes(Generic[E]):
         total_limit: int = TOTAL_LIMIT,
     ) -> None:
         self._nursery = nursery
+        # Workers start in whatever task files an event; none of its context is theirs.
+        self._context = copy_context()
         self._handle = handle
         self._describe = describe
         self._on_shed = on_shed
@@ -91,9 +97,11 @@ class Lanes(Generic[E]):
         self._lanes: dict[LaneKey, _Lane[E]] = {}
         self._open = False
         self._closed = False
+        self._ended = False
         self._waiting = 0
         self._unfinished = 0
         self._shed = 0
+        self._late = 0
         self.handled = 0
         """Events and turns that have ended, since the start."""
         self._coalesced = 0
@@ -110,6 +118,22 @@ class Lanes(Generic[E]):
         """Take no further events; what waits is still handled."""
         self._closed = True
 
+    def end(self) -> int:
+        """Cancel what runs and begin nothing more.
+
+        Returns:
+            How many events had been taken and are not handled.
+        """
+        self._closed = self._ended = True
+        left_over = 0
+        for lane in self._lanes.values():
+            lane.scope.cancel()
+            left_over += sum(not isinstance(item, _Turn) for item in lane.waiting)
+            self._waiting -= len(lane.waiting)
+            self._note_finished(len(lane.waiting))
+            lane.waiting.clear()
+        return left_over
+
     @property
     def idle(self) -> bool:
         """True when nothing waits and nothing runs."""
@@ -122,7 +146,13 @@ class Lanes(Generic[E]):
 
     def statistics(self) -> LaneStatistics:
         """A snapshot."""
-        return LaneStatistics(len(self._lanes), self._waiting, self._shed, self._coalesced)
+        return LaneStatistics(
+            lanes=len(self._lanes),
+            waiting=self._waiting,
+            shed=self._shed,
+            coalesced=self._coalesced,
+            late=self._late,
+        )
 
     def running(self) -> list[str]:
         """The handlers that hold a lane now."""
@@ -133,21 +163,26 @@ class Lanes(Generic[E]):
         lane = self._lanes.get(key)
         return len(lane.waiting) if lane is not None else 0
 
-    def file(self, key: LaneKey, event: E, *, coalesce: bool = False) -> bool:
+    def file(self, key: LaneKey, event: E, *, coalesce: bool = False, keep: bool = False) -> bool:
         """Put an event at the end of its lane; never waits.
 
         Args:
             coalesce: an equal event that already waits stands for this one too.
+            keep: take it also when the lane is full or closed. For what the SDK itself files,
+                of which there is little and nothing may be missing.
 
         Returns:
-            False when the event was shed, because the lane or the service is full or closed.
+            False when the event was not taken: shed, because there is no room, or too late.
         """
+        if self._ended or (self._closed and not keep):
+            self._late += 1
+            return False
         lane = self._lane(key)
         if coalesce and event in lane.waiting:
             self._coalesced += 1
             return True
         full = len(lane.waiting) >= self._lane_limit or self._waiting >= self._total_limit
-        if self._closed or full:
+        if full and not keep:
             self._forget_if_empty(lane)
             self._shed += 1
             self._on_shed(key, event, len(lane.waiting))
@@ -195,34 +230,45 @@ class Lanes(Generic[E]):
         self._unfinished += 1
         if not lane.running:
             self._wake(lane)
-        elif not lane.watched:
+        elif not lane.watched and not self._ended:
             lane.watched = True
-            self._nursery.start_soon(self._watch, lane)
+            self._context.run(self._nursery.start_soon, self._watch, lane)
 
     def _wake(self, lane: _Lane[E]) -> None:
-        if self._open and lane.waiting and not lane.running and not lane.held:
+        ready = self._open and not self._ended
+        if ready and lane.waiting and not lane.running and not lane.held:
             lane.running = True
-            self._nursery.start_soon(self._work, lane)
+            self._context.run(self._nursery.start_soon, self._work, lane)
 
     async def _work(self, lane: _Lane[E]) -> None:
         """Handle what waits in one lane, one after the other, and end when it is empty."""
-        while lane.waiting and not lane.held:
-            item = lane.waiting.popleft()
-            self._waiting -= 1
-            lane.since = trio.current_time()
-            if isinstance(item, _Turn):
-                lane.now_running = "in_lane"
-                item.granted.set()
-                await item.finished.wait()
-            else:
-                lane.now_running = self._describe(item)
-                await self._handle(item)
-            self.handled += 1
-            self._unfinished -= 1
-            if self._unfinished == 0:
-                self._idle.set()
+        with lane.scope:
+            while lane.waiting and not lane.held and not self._ended:
+                item = lane.waiting.popleft()
+                lane.since = trio.current_time()
+                self._waiting -= 1
+                try:
+                    await self._do(lane, item)
+                finally:
+                    self.handled += 1
+                    self._note_finished(1)
+        lane.scope = trio.CancelScope()
         lane.running = False
         self._forget_if_empty(lane)
+
+    async def _do(self, lane: _Lane[E], item: E | _Turn) -> None:
+        if isinstance(item, _Turn):
+            lane.now_running = "in_lane"
+            item.granted.set()
+            await item.finished.wait()
+        else:
+            lane.now_running = self._describe(item)
+            await self._handle(item)
+
+    def _note_finished(self, count: int) -> None:
+        self._unfinished -= count
+        if self._unfinished == 0:
+            self._idle.set()
 
     def _forget_if_empty(self, lane: _Lane[E]) -> None:
         """Thousands of users pass through; a lane that is empty leaves nothing behind."""

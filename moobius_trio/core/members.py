@@ -6,7 +6,8 @@ Lanes decide when a change happens; HTTP calls are given as functions. No sendin
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 
 import structlog
@@ -42,6 +43,7 @@ class Members:
         self._members: dict[UserId, Character] = {}
         self._known: OrderedDict[UserId, Character] = OrderedDict()
         self._fetching: dict[UserId, trio.Event] = {}
+        self._journals: list[set[UserId]] = []
         self.view: Mapping[UserId, Character] = MappingProxyType(self._members)
         """Members in joining order; changes as people come and go."""
 
@@ -50,13 +52,34 @@ class Members:
         known = self._members.get(user_id) or self._known.get(user_id)
         return known or Character(user_id=user_id, nickname=user_id)
 
-    def replace(self, members: Iterable[Character]) -> tuple[list[UserId], list[UserId]]:
+    @contextmanager
+    def journal(self) -> Iterator[set[UserId]]:
+        """Who joins and leaves while the block runs, for a list that is fetched meanwhile."""
+        changed: set[UserId] = set()
+        self._journals.append(changed)
+        try:
+            yield changed
+        finally:
+            self._journals = [one for one in self._journals if one is not changed]
+
+    def replace(
+        self, members: Iterable[Character], *, but: Iterable[UserId] = ()
+    ) -> tuple[list[UserId], list[UserId]]:
         """Take over a freshly fetched list.
+
+        Args:
+            but: who came or went since it was asked for. Of them it may not know yet, or know
+                what is over.
 
         Returns:
             Who is new, and who is gone.
         """
         fresh = {member.user_id: member for member in members}
+        for user_id in but:
+            if user_id in self._members:
+                fresh.setdefault(user_id, self._members[user_id])
+            else:
+                fresh.pop(user_id, None)
         joined = [user_id for user_id in fresh if user_id not in self._members]
         left = [user_id for user_id in self._members if user_id not in fresh]
         for user_id in left:
@@ -79,12 +102,18 @@ class Members:
                 await fetched.wait()
         self._members[user_id] = self.profile(user_id)
         self._known.pop(user_id, None)
+        self._note(user_id)
 
     def leave(self, user_id: UserId) -> None:
         """Remove a member; the profile stays known."""
         gone = self._members.pop(user_id, None)
         if gone is not None:
             self._remember(gone)
+        self._note(user_id)
+
+    def _note(self, user_id: UserId) -> None:
+        for journal in self._journals:
+            journal.add(user_id)
 
     async def _fetch(self, user_id: UserId) -> None:
         fetched = self._fetching[user_id]
