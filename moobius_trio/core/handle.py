@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from moobius_trio.core.spells import AwaitedSpell
+from moobius_trio.core.spells import CastSpell
 from moobius_trio.errors import ServiceStopped
 from moobius_trio.types import ChannelId, ServiceId
 
@@ -83,14 +83,13 @@ class ServiceHandle:
             Exception: with `wait`, whatever `on_spell` raised.
         """
         self._check()
-        if not wait:
-            await self._spells.send(spell)
-            return None
-        awaited = AwaitedSpell(spell)
-        await self._spells.send(awaited)
-        if not self.running:
-            awaited.end(error=ServiceStopped(self.name))
-        return await awaited.outcome()
+        cast = CastSpell(spell, awaited=wait)
+        await self._spells.send(cast)
+        if wait:
+            return await cast.outcome()
+        if cast.error is not None:  # the service stopped while this waited for room
+            raise cast.error
+        return None
 
     def request_stop(self) -> None:
         """Begin to stop: handlers finish, frames leave, stores are flushed; returns at once."""

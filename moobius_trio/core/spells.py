@@ -15,22 +15,24 @@ from moobius_trio.core.boundary import Boundary
 from moobius_trio.core.units import Unit
 from moobius_trio.errors import ServiceStopped
 
-__all__ = ("AwaitedSpell", "SpellLoop")
+__all__ = ("CastSpell", "SpellLoop")
 
 log = structlog.get_logger()
 
 
 @attrs.define(eq=False)
-class AwaitedSpell:
-    """A spell whose caster waits for what becomes of it."""
+class CastSpell:
+    """A spell on its way, and what its caster is told."""
 
     spell: object
+    awaited: bool
+    """The caster waits for what becomes of it, and gets the error too."""
     ended: trio.Event = attrs.field(factory=trio.Event)
     result: object = None
     error: BaseException | None = None
 
     def end(self, *, result: object = None, error: BaseException | None = None) -> None:
-        """Tell the caster."""
+        """Tell the caster; for the first time only."""
         if not self.ended.is_set():
             self.result, self.error = result, error
             self.ended.set()
@@ -60,34 +62,58 @@ class SpellLoop:
         self._handler = handler
         self._boundary = boundary
         self._name = name
+        self._scope = trio.CancelScope()
+        self._receiving = trio.CancelScope()
         self._closed = False
         self._running = False
+        self._not_begun: list[object] = []
         self._ended = trio.Event()
         """Set, and replaced, whenever a spell has ended."""
 
     @property
+    def running(self) -> list[str]:
+        """The handler, if a spell runs now."""
+        return [self._handler] if self._running else []
+
+    @property
     def idle(self) -> bool:
         """True when no spell waits or runs."""
-        return not self._running and self._spells.statistics().current_buffer_used == 0
+        channel = self._spells.statistics()
+        # A spell that is handed over at this moment is in no buffer, and nobody waits for it.
+        on_its_way = not channel.tasks_waiting_receive and not self._closed
+        return not (self._running or channel.current_buffer_used or on_its_way)
 
     async def serve(self, *, task_status: trio.TaskStatus[None]) -> None:
-        """Run spells until cancelled; after `close` the one that runs is the last."""
+        """Run spells one after the other; after `close` the one that runs is the last."""
         task_status.started()
-        while not self._closed:
-            spell = await self._spells.receive()
-            self._running = True
-            try:
-                await self._run(spell)
-            finally:
-                self._running = False
-                self._ended.set()
-                self._ended = trio.Event()
+        with self._scope:
+            while not self._closed:
+                with trio.CancelScope() as self._receiving:
+                    spell = await self._spells.receive()
+                if self._receiving.cancelled_caught:
+                    break
+                if self._closed:  # it was handed over just before
+                    self._not_begun.append(spell)
+                    break
+                self._running = True
+                try:
+                    await self._run(spell)
+                finally:
+                    self._running = False
+                    self._ended.set()
+                    self._ended = trio.Event()
 
     async def close(self) -> None:
         """Take no further spells, and wait for the one that runs; safe to cancel."""
         self._closed = True
+        self._receiving.cancel()
         while self._running:
             await self._ended.wait()
+
+    def end(self) -> None:
+        """Cancel the spell that runs; there is no further one."""
+        self._closed = True
+        self._scope.cancel()
 
     async def wait_idle(self) -> None:
         """Wait until no spell waits or runs; safe to cancel."""
@@ -96,30 +122,35 @@ class SpellLoop:
 
     def discard_waiting(self) -> None:
         """Refuse what was accepted and not begun; it is counted in the log."""
-        discarded = 0
+        discarded, self._not_begun = self._not_begun, []
         while True:
             try:
-                spell = self._spells.receive_nowait()
+                discarded.append(self._spells.receive_nowait())
             except (trio.WouldBlock, trio.EndOfChannel):
                 break
-            discarded += 1
-            if isinstance(spell, AwaitedSpell):
+        for spell in discarded:
+            if isinstance(spell, CastSpell):
                 spell.end(error=ServiceStopped(self._name))
         if discarded:
-            log.warning("spells were accepted but not begun before the stop", spells=discarded)
+            log.warning(
+                "spells were accepted but not begun before the stop",
+                service=self._name,
+                spells=len(discarded),
+            )
 
     async def _run(self, spell: object) -> None:
         unit = Unit(handler=self._handler)
-        if not isinstance(spell, AwaitedSpell):
-            await self._boundary.run(spell, unit, lambda: self._on_spell(spell))
+        cast = spell if isinstance(spell, CastSpell) else CastSpell(spell, awaited=False)
+        if not cast.awaited:
+            await self._boundary.run(cast.spell, unit, lambda: self._on_spell(cast.spell))
             return
         try:
-            result = await self._boundary.attempt(unit, lambda: self._on_spell(spell.spell))
+            result = await self._boundary.attempt(unit, lambda: self._on_spell(cast.spell))
         except Exception as exc:  # boundary: one spell; its caster gets the error
             log.info("a spell raised; its caster has the error", error=type(exc).__name__)
-            spell.end(error=exc)
+            cast.end(error=exc)
         except BaseException:
-            spell.end(error=ServiceStopped(self._name))
+            cast.end(error=ServiceStopped(self._name))
             raise
         else:
-            spell.end(result=result)
+            cast.end(result=result)
