@@ -14,6 +14,8 @@ import attrs
 import trio
 
 from moobius_trio.database import CachedDict
+from moobius_trio.errors import MoobiusError
+from moobius_trio.network.groups import unwrapped
 from moobius_trio.network.http import HttpApi
 from moobius_trio.types import Character, NewCharacter, RunSync, ServiceId
 
@@ -42,9 +44,10 @@ async def side_by_side(
         async with room:
             results[index] = await fn(item)
 
-    async with trio.open_nursery() as nursery:
-        for index, item in enumerate(todo):
-            nursery.start_soon(one, index, item)
+    with unwrapped(MoobiusError):  # of several that fail at once one is as good as the other
+        async with trio.open_nursery() as nursery:
+            for index, item in enumerate(todo):
+                nursery.start_soon(one, index, item)
     return [results[index] for index in range(len(todo))]
 
 
@@ -62,39 +65,44 @@ class Cast:
 
     async def upload_file(self, path: Path) -> str:
         """The address of the file's content; uploaded when it is not known yet."""
-        content = await self._run_sync(path.read_bytes)
         # The same bytes under another kind of name are another file to the platform.
-        key = hashlib.sha256(content).hexdigest() + path.suffix.lower()
-        async with self._uploading.setdefault(key, trio.Lock()):
-            known = self._uploads.get(key)
-            if known is None:
-                known = self._uploads[key] = await self._http_api.upload_file(path)
+        key = await self._run_sync(_digest, path) + path.suffix.lower()
+        lock = self._uploading.setdefault(key, trio.Lock())
+        try:
+            async with lock:  # whoever needs the same file meanwhile waits for this upload
+                known = self._uploads.get(key)
+                if known is None:
+                    known = self._uploads[key] = await self._http_api.upload_file(path)
+        finally:
+            if not lock.locked():
+                self._uploading.pop(key, None)
         return known
 
     async def ensure_characters(self, wanted: Iterable[NewCharacter]) -> dict[str, Character]:
         """The figures by key; those not remembered are found at the platform or made."""
-        wanted = list(wanted)
+        by_key = {new.key: new for new in wanted}
         async with self._making:
-            missing = [new for new in wanted if new.key not in self._characters]
+            missing = [new for new in by_key.values() if new.key not in self._characters]
             if missing:
                 unclaimed = await self._unclaimed()
                 for new in missing:
-                    found = unclaimed.pop((new.username, new.nickname, new.description), None)
-                    if found is not None:
-                        self._characters[new.key] = found
+                    found = unclaimed.get((new.username, new.nickname, new.description))
+                    if found:
+                        self._characters[new.key] = found.pop(0)
                 await side_by_side(
                     self._make, (new for new in missing if new.key not in self._characters)
                 )
-            return {new.key: self._characters[new.key] for new in wanted}
+            return {key: self._characters[key] for key in by_key}
 
-    async def _unclaimed(self) -> dict[tuple[str, str, str], Character]:
+    async def _unclaimed(self) -> dict[tuple[str, str, str], list[Character]]:
         """Figures the platform has of this service that no key stands for, by what they say."""
         claimed = {character.user_id for character in self._characters.values()}
-        return {
-            (one.username, one.nickname, one.description): one
-            for one in await self._http_api.get_service_user_list(self._service_id)
-            if one.user_id not in claimed
-        }
+        unclaimed: dict[tuple[str, str, str], list[Character]] = {}
+        for one in await self._http_api.get_service_user_list(self._service_id):
+            if one.user_id not in claimed:
+                what = (one.username, one.nickname, one.description)
+                unclaimed.setdefault(what, []).append(one)
+        return unclaimed
 
     async def _make(self, new: NewCharacter) -> None:
         avatar = new.avatar
@@ -103,3 +111,8 @@ class Cast:
         self._characters[new.key] = await self._http_api.create_service_user(
             self._service_id, new.username, new.nickname, avatar, new.description
         )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
