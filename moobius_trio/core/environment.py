@@ -17,7 +17,7 @@ import attrs
 
 from moobius_trio.config import Settings
 from moobius_trio.core.threads import run_in_thread
-from moobius_trio.database import ContainerSpec, StrayChange
+from moobius_trio.database import ENGINES, ContainerSpec, OpenEngine, StrayChange
 from moobius_trio.types import RequestId, RunSync
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class TraceRecord:
     milliseconds: float
     """From the start of the unit to the write."""
     records: int
-    """Records of the unit that the frame waited for."""
+    """Changes the frame had to wait for; those that one commit takes count as one."""
 
 
 def _local_time() -> datetime:
@@ -60,6 +60,8 @@ class Environment:
     """Instead of the service's own service.json, which is then neither read nor written."""
     containers: tuple[ContainerSpec, ...] | None = None
     """Instead of the service's own db.json."""
+    engines: Mapping[str, OpenEngine] = ENGINES
+    """The storage engines there are."""
     default_engine: str = "sqlite"
     """The engine of containers that nothing names."""
     state: Path | None = None

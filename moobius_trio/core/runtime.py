@@ -17,11 +17,19 @@ from moobius_trio.core.environment import Environment, TraceRecord
 from moobius_trio.core.jobs import takes_band
 from moobius_trio.core.units import Unit, current, unit_of_work
 from moobius_trio.errors import ServiceStopped
-from moobius_trio.types import ChannelId, MessageDown, RawPayload, ServiceId, Update
+from moobius_trio.types import (
+    ChannelId,
+    MessageDown,
+    RawPayload,
+    RequestId,
+    ServiceId,
+    Update,
+)
 
 if TYPE_CHECKING:
     from moobius_trio.config import Settings
     from moobius_trio.core.cast import Cast
+    from moobius_trio.core.catching_up import CatchUp
     from moobius_trio.core.dispatch import Dispatcher
     from moobius_trio.core.jobs import Job, Jobs
     from moobius_trio.core.spells import SpellLoop
@@ -33,6 +41,9 @@ if TYPE_CHECKING:
     from moobius_trio.network.receipts import Receipt
 
 __all__ = ("Runtime", "Tracing")
+
+TRACED = 20_000
+"""How many frames and units are known to the trace, in case they are written again."""
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -56,9 +67,12 @@ class Runtime:
     jobs: Jobs
     spells: SpellLoop
     dispatcher: Dispatcher
+    catch_up: CatchUp
     bands: Mapping[ChannelId, Any]
     nursery: trio.Nursery
     tracing: Tracing | None
+    closed: bool = False
+    """True when no task of the author's may begin any more."""
     stopping: trio.Event = attrs.field(factory=trio.Event)
     """Set when the stop has begun."""
     stopped: trio.Event = attrs.field(factory=trio.Event)
@@ -70,15 +84,16 @@ class Runtime:
         if unit is None:
             return await self.outbox.put(payload)
         holds: Sequence[Any] = unit.storage.settle()
+        receipt = await self.outbox.put(payload, holds=holds, unit=unit.number)
         if self.tracing is not None:
-            self.tracing.note(unit, len(holds))
-        return await self.outbox.put(payload, holds=holds, unit=unit.number)
+            self.tracing.note(unit, receipt.request_id, len(holds))
+        return receipt
 
     def start_soon(
         self, fn: Callable[[*Ts], Awaitable[object]], *args: *Ts, name: str | None = None
     ) -> trio.CancelScope:
         """Run ``fn(*args)`` as a task of the service and give its cancel scope."""
-        if self.stopping.is_set():
+        if self.closed:
             raise ServiceStopped(self.name)
         scope = trio.CancelScope()
         label = name if name is not None else str(getattr(fn, "__qualname__", fn))
@@ -97,11 +112,14 @@ class Runtime:
         unit = current.get()
         if unit is not None and unit.in_lane:
             raise RuntimeError(
-                f"in_lane was called inside {unit.handler}, which holds a lane itself and would "
-                "wait for ever; call the function directly, or use self.start_soon"
+                f"in_lane was called inside {unit.handler}, which would wait for ever: it holds "
+                "a lane itself, or lanes open only when it has returned. Call the function "
+                "directly, or give the call to self.start_soon"
             )
         if channel_id not in self.bands:
             raise KeyError(channel_id)
+        if self.closed:
+            raise ServiceStopped(self.name)
         label = getattr(fn, "__qualname__", repr(fn))
         async with (
             self.dispatcher.lanes.turn(self.dispatcher.lane_of(channel_id)),
@@ -153,6 +171,7 @@ class Runtime:
             outbox=self.outbox.statistics(),
             lanes=self.dispatcher.lanes.statistics(),
             jobs=tuple((job.name, job.statistics) for job in self.jobs.jobs),
+            stores=self.stores.statistics(),
             failures=self.boundary.failures,
         )
 
@@ -163,23 +182,28 @@ class Tracing:
     def __init__(self, sink: Callable[[TraceRecord], None], clock: Callable[[], float]) -> None:
         self._sink = sink
         self._clock = clock
-        self._units: OrderedDict[int, tuple[Unit, int]] = OrderedDict()
+        self._frames: OrderedDict[RequestId | int, tuple[Unit, int]] = OrderedDict()
 
-    def note(self, unit: Unit, records: int) -> None:
-        """A frame of this unit is about to be queued."""
-        self._units[unit.number] = (unit, records)
-        if len(self._units) > 10_000:
-            self._units.popitem(last=False)
+    def note(self, unit: Unit, request_id: RequestId, holds: int) -> None:
+        """A frame of this unit was queued; it is not written yet."""
+        # Also under the unit: what is too large for one frame has further ids.
+        for key in (request_id, unit.number):
+            self._frames[key] = (unit, holds)
+            self._frames.move_to_end(key)
+        while len(self._frames) > TRACED:
+            self._frames.popitem(last=False)
 
     def written(self, frame: WrittenFrame) -> None:
         """A frame left; hand its record to the sink."""
-        unit, records = self._units.get(frame.unit or 0, (None, 0))
+        unit, holds = self._frames.get(
+            frame.request_id, self._frames.get(frame.unit or 0, (None, 0))
+        )
         self._sink(
             TraceRecord(
                 frame=frame.text,
                 unit=frame.unit,
                 handler=unit.handler if unit is not None else "",
                 milliseconds=(self._clock() - unit.started) * 1000 if unit is not None else 0.0,
-                records=records,
+                records=holds,
             )
         )

@@ -1,48 +1,37 @@
-"""The composition root: builds the parts of a run, starts their tasks, stops them in order.
+"""One run of a service: its parts are opened in order, served, and ended in reverse.
 
 The nurseries of a service are opened here. What the parts do is their own business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
 import trio
 
-from moobius_trio.codec import generation0
-from moobius_trio.config import Settings
-from moobius_trio.core.band import Band
-from moobius_trio.core.boundary import Boundary
-from moobius_trio.core.cast import CHARACTERS, UPLOADS, Cast, side_by_side
-from moobius_trio.core.dispatch import Dispatcher, Inner
+from moobius_trio.core.building import Footing, make_link, make_outbox, make_runtime
+from moobius_trio.core.cast import side_by_side
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.handle import ServiceHandle
-from moobius_trio.core.members import Members
 from moobius_trio.core.reading import read_settings, service_name
 from moobius_trio.core.runtime import Runtime, Tracing
 from moobius_trio.core.signals import counted_signals
-from moobius_trio.core.spells import SpellLoop
-from moobius_trio.core.start import have_service, take_bands
-from moobius_trio.core.supervision import open_background
+from moobius_trio.core.start import have_service, reaching, take_bands
+from moobius_trio.core.supervision import open_background, open_handlers
 from moobius_trio.core.units import Unit
-from moobius_trio.database import Stores, declared_containers, open_stores
+from moobius_trio.database import open_stores
 from moobius_trio.errors import StorageError
 from moobius_trio.logs import quiet_unless_configured, register_secrets, set_level
 from moobius_trio.network.groups import unwrapped
-from moobius_trio.network.http import HttpApi, open_http_api
-from moobius_trio.network.link import Gap as LinkGap
-from moobius_trio.network.link import Link
-from moobius_trio.network.outbox import Outbox
-from moobius_trio.network.websocket import websocket_connector
-from moobius_trio.types import ChannelId, Gap, ServiceEvent, ServiceId, ServiceLogin, Tokens
+from moobius_trio.network.http import open_http_api
+from moobius_trio.types import ChannelId, ServiceEvent, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from moobius_trio.core.service import MoobiusService
+    from moobius_trio.network.link import Gap
 
 __all__ = ("serve_in",)
 
@@ -51,6 +40,8 @@ log = structlog.get_logger()
 LANES_SECONDS = 10.0
 ON_STOP_SECONDS = 5.0
 OUTBOX_SECONDS = 5.0
+CANCELLED_SECONDS = 2.0
+"""For code of the author's to end once it is cancelled; then the end goes on without it."""
 
 
 async def serve_in(
@@ -63,12 +54,15 @@ async def serve_in(
 
     Raises:
         RuntimeError: this service object runs already.
+        SystemExit: a second signal came; or a first one while a ``nursery.start`` waited for the
+            service to be ready, which it never will be.
     """
     if service._serving:
         raise RuntimeError(f"{type(service).__name__} runs already; make a second object of it")
     quiet_unless_configured()
     service._serving = True
     service._environment = environment
+    jobs_before = service.jobs.jobs
     run = _Run(service, environment)
     try:
         with (
@@ -77,11 +71,15 @@ async def serve_in(
             run.scope,
         ):
             await run.serve(task_status)
-        if signals.interrupted:
+        awaited = task_status is not trio.TASK_STATUS_IGNORED and not run.ready
+        if signals.interrupted or (signals.draining and awaited):
             raise SystemExit(signals.exit_code())
     finally:
         service._runtime = None
         service._serving = False
+        for job in service.jobs.jobs:
+            if job not in jobs_before:
+                job.cancel()  # the next run adds its own again
         run.ended()
 
 
@@ -106,21 +104,29 @@ class _Inlet:
             take(event)
         self._waiting.clear()
 
+    def close(self) -> None:
+        """From now on events go nowhere: there is nobody left to handle them."""
+        self._take = lambda event: None
+
 
 class _Run:
     """One run of a service, from reading its settings to the closed socket."""
 
     def __init__(self, service: MoobiusService[Any], environment: Environment) -> None:
         self.scope = trio.CancelScope()
+        self.ready = False
         self._service = service
         self._environment = environment
+        self._class = type(service).__name__
         self._inlet = _Inlet()
+        self._early_gaps: list[Gap] = []
         self._runtime: Runtime | None = None
-        self._ready = False
+        self._jobs_scope = trio.CancelScope()
+        self._jobs_ended = trio.Event()
 
     def drain(self) -> None:
         """Begin to stop; a start that is not through is cancelled instead."""
-        if self._runtime is not None and self._ready:
+        if self._runtime is not None and self.ready:
             log.info("stopping", service=self._runtime.name, lanes_at_most=LANES_SECONDS)
             self._runtime.stopping.set()
         else:
@@ -149,119 +155,158 @@ class _Run:
             random=env.random,
             on_tokens=_keep_out_of_logs,
         ) as http_api:
-            await http_api.authenticate()
-            services = await http_api.get_service_list()
-            service_id = await have_service(http_api, settings, name, services, env.run_sync)
-            taken = await take_bands(
-                http_api, service_id, settings.channels, services, settings.others
-            )
+            with reaching(settings.http_server_uri):
+                await http_api.authenticate()
+                known = await http_api.get_service_list()
+                service_id = await have_service(http_api, settings, name, known, env.run_sync)
+                taken = await take_bands(
+                    http_api, service_id, settings.channels, known, settings.others
+                )
             async with open_stores(
                 containers,
                 service_id=service_id,
                 folder=env.state or service.folder,
                 run_sync=env.run_sync,
                 default_engine=env.default_engine,
-                on_problem=self._storage_problem,
+                engines=env.engines,
+                on_problem=self._on_storage_problem,
                 on_stray=env.on_stray,
             ) as stores:
                 tracing = Tracing(env.trace, trio.current_time) if env.trace else None
-                outbox = self._make_outbox(settings, service_id, tracing)
-                link = self._make_link(settings, service_id, http_api, outbox)
+                outbox = make_outbox(env, settings, service_id, tracing)
+                link = make_link(
+                    env,
+                    settings,
+                    service_id,
+                    http_api,
+                    outbox,
+                    on_event=self._inlet,
+                    on_gap=self._on_gap,
+                )
+                footing = Footing(
+                    service=service,
+                    environment=env,
+                    settings=settings,
+                    name=name,
+                    service_id=service_id,
+                    http_api=http_api,
+                    stores=stores,
+                    outbox=outbox,
+                    link=link,
+                    tracing=tracing,
+                )
                 async with (
                     open_background(link.serve, http_api.keep_tokens_fresh, goodbye=self._goodbye),
-                    trio.open_nursery() as nursery,
+                    open_handlers(seconds=CANCELLED_SECONDS, on_late=self._on_late) as nursery,
                 ):
-                    boundary = Boundary(
-                        on_error=service.on_error,
-                        limit=settings.handler_seconds,
-                        on_failure=env.on_failure,
-                    )
-                    bands = await self._make_bands(taken, http_api, service_id, stores, nursery)
-                    storage = await stores.storage(None, declared_containers(type(service)))
-                    runtime = Runtime(
-                        environment=env,
-                        settings=settings,
-                        name=name,
-                        service_id=service_id,
-                        http_api=http_api,
-                        outbox=outbox,
-                        link=link,
-                        stores=stores,
-                        boundary=boundary,
-                        storage=storage,
-                        cast=Cast(
-                            http_api,
-                            service_id,
-                            await storage.put(UPLOADS),
-                            await storage.put(CHARACTERS),
-                            env.run_sync,
-                        ),
-                        jobs=service.jobs,
-                        spells=SpellLoop(
-                            spells=service._spells_out,
-                            on_spell=service.on_spell,
-                            handler=f"{type(service).__name__}.on_spell",
-                            boundary=boundary,
-                            name=name,
-                        ),
-                        dispatcher=Dispatcher(
-                            service=service,
-                            bands=bands,
-                            boundary=boundary,
-                            nursery=nursery,
-                            lanes=settings.lanes,
-                        ),
-                        bands=bands,
-                        nursery=nursery,
-                        tracing=tracing,
-                    )
+                    with reaching(settings.http_server_uri):
+                        runtime = await make_runtime(footing, taken, nursery)
                     self._runtime = service._runtime = runtime
-                    await self._begin(runtime, task_status)
-                    await runtime.stopping.wait()
-                    await self._end(runtime)
-                    nursery.cancel_scope.cancel()
+                    try:
+                        await self._begin(runtime, task_status)
+                        await runtime.stopping.wait()
+                        await self._end(runtime)
+                    finally:
+                        self._close(runtime)
 
     async def _begin(self, runtime: Runtime, task_status: trio.TaskStatus[ServiceHandle]) -> None:
         """Let the author prepare, then open the lanes, start jobs and spells, and say ready."""
-        service, name = self._service, type(self._service).__name__
+        service = self._service
+        for gap in self._early_gaps:
+            runtime.catch_up.after_gap(gap)
         self._inlet.open(runtime.dispatcher.receive)
 
         async def init(channel_id: ChannelId) -> None:
-            unit = Unit(handler=f"{name}.on_channel_init", channel_id=channel_id)
+            unit = Unit(
+                handler=f"{self._class}.on_channel_init", channel_id=channel_id, in_lane=True
+            )
             await runtime.boundary.attempt(
                 unit, lambda: service.on_channel_init(channel_id), limited=False
             )
 
-        with unwrapped():
-            await side_by_side(init, runtime.bands)
+        await side_by_side(init, runtime.bands)
         await runtime.boundary.attempt(
-            Unit(handler=f"{name}.on_start"), service.on_start, limited=False
+            Unit(handler=f"{self._class}.on_start", in_lane=True), service.on_start, limited=False
         )
         runtime.dispatcher.lanes.open()
-        await runtime.nursery.start(runtime.jobs.serve)
+        await runtime.nursery.start(self._serve_jobs)
         await runtime.nursery.start(runtime.spells.serve)
-        self._ready = True
+        self.ready = True
         log.info("ready", service=runtime.name, service_id=runtime.service_id)
         task_status.started(
             ServiceHandle(runtime, spells=service.spells, token=trio.lowlevel.current_trio_token())
         )
 
+    async def _serve_jobs(self, *, task_status: trio.TaskStatus[None]) -> None:
+        try:
+            with self._jobs_scope:
+                await self._service.jobs.serve(task_status=task_status)
+        finally:
+            self._jobs_ended.set()
+
     async def _end(self, runtime: Runtime) -> None:
         """Jobs and spells stop, lanes drain, `on_stop` runs; each step is bounded."""
-        lanes = runtime.dispatcher.lanes
+        lanes, spells = runtime.dispatcher.lanes, runtime.spells
         runtime.jobs.stop()
         lanes.close()
-        with trio.move_on_after(LANES_SECONDS) as scope:
-            await runtime.spells.close()
-            await lanes.wait_idle()
-        if scope.cancelled_caught:
-            log.warning("handlers are cancelled: they did not end", handlers=lanes.running())
-        with trio.move_on_after(ON_STOP_SECONDS):
-            unit = Unit(handler=f"{type(self._service).__name__}.on_stop")
+        with trio.move_on_after(LANES_SECONDS) as patience:
+            await self._wait_until_drained(runtime)
+        if patience.cancelled_caught:
+            log.warning("handlers are cancelled: they did not end", handlers=self._busy(runtime))
+            self._end_lanes(runtime)
+            self._jobs_scope.cancel()
+            spells.end()
+            with trio.move_on_after(CANCELLED_SECONDS):
+                await self._wait_until_drained(runtime)
+        await self._run_on_stop(runtime)
+
+    async def _wait_until_drained(self, runtime: Runtime) -> None:
+        await runtime.spells.close()
+        await self._jobs_ended.wait()
+        await runtime.dispatcher.lanes.wait_idle()
+
+    def _busy(self, runtime: Runtime) -> list[str]:
+        jobs = [job.name for job in runtime.jobs.jobs if job.statistics.running]
+        return [*runtime.dispatcher.lanes.running(), *runtime.spells.running, *jobs]
+
+    async def _run_on_stop(self, runtime: Runtime) -> None:
+        """In a task of its own, so that the end need not wait for it for ever."""
+        ended = trio.Event()
+
+        async def on_stop() -> None:
+            unit = Unit(handler=f"{self._class}.on_stop")
             await runtime.boundary.run(None, unit, self._service.on_stop, limited=False)
+            ended.set()
+
+        runtime.nursery.start_soon(on_stop)
+        with trio.move_on_after(ON_STOP_SECONDS) as patience:
+            await ended.wait()
+        if patience.cancelled_caught:
+            log.warning("on_stop is cancelled: it did not end", seconds=ON_STOP_SECONDS)
+
+    def _close(self, runtime: Runtime) -> None:
+        """The handlers' nursery is about to end: nothing may begin in it any more."""
+        runtime.closed = True
+        self._inlet.close()
+        self._end_lanes(runtime)
+
+    def _end_lanes(self, runtime: Runtime) -> None:
+        left_over = runtime.dispatcher.lanes.end()
+        if left_over:
+            log.warning("events are not handled: the service ends", events=left_over)
+
+    async def _on_late(self) -> None:
+        """Code of the author's does not let itself be cancelled: all else ends without it."""
+        if self._runtime is not None:
+            log.error(
+                "handlers do not end although they are cancelled; the rest ends without them",
+                handlers=self._runtime.boundary.running(),
+                remedy="let trio.Cancelled pass, and give a shield a time limit",
+            )
+        await self._goodbye()
 
     async def _goodbye(self) -> None:
-        """Handlers are gone: what was said leaves if the stop was an orderly one, then close."""
+        """What was said leaves if the stop was an orderly one; then the connection is closed."""
         runtime = self._runtime
         if runtime is None:
             return
@@ -269,88 +314,15 @@ class _Run:
             await runtime.outbox.flush(OUTBOX_SECONDS)
         await runtime.link.stop()
 
-    async def _make_bands(
-        self,
-        taken: Sequence[ChannelId],
-        http_api: HttpApi,
-        service_id: ServiceId,
-        stores: Stores,
-        nursery: trio.Nursery,
-    ) -> dict[ChannelId, Band]:
-        """The bands with their members and stores, in the order of the settings."""
-        band_class = type(self._service)._band_class
-        declared = declared_containers(band_class)
-
-        async def make(channel_id: ChannelId) -> Band:
-            members = Members(
-                fetch_profile=http_api.fetch_user_profile, start_soon=nursery.start_soon
-            )
-            members.replace(await http_api.fetch_real_characters(channel_id, service_id))
-            band = band_class(channel_id=channel_id, service=self._service, members=members)
-            band._storage = await stores.storage(channel_id, declared)
-            return band
-
-        with unwrapped():
-            bands = await side_by_side(make, taken)
-        return {band.channel_id: band for band in bands}
-
-    def _make_outbox(
-        self, settings: Settings, service_id: ServiceId, tracing: Tracing | None
-    ) -> Outbox:
-        return Outbox(
-            wire=generation0,
-            client_id=service_id,
-            max_message_bytes=settings.max_message_bytes,
-            new_request_id=self._environment.new_request_id,
-            wall_clock_ms=self._environment.wall_clock_ms,
-            on_written=tracing.written if tracing is not None else None,
-        )
-
-    def _make_link(
-        self, settings: Settings, service_id: ServiceId, http_api: HttpApi, outbox: Outbox
-    ) -> Link:
-        return Link(
-            connect=self._environment.connect or websocket_connector(settings.ws_server_uri),
-            wire=generation0,
-            outbox=outbox,
-            address=settings.ws_server_uri,
-            service_id=service_id,
-            login=lambda: ServiceLogin(
-                service_id=service_id, access_token=http_api.access_token.reveal()
-            ),
-            renew=http_api.renew,
-            on_event=self._inlet,
-            on_gap=self._on_gap,
-            random=self._environment.random,
-        )
-
-    def _on_gap(self, gap: LinkGap) -> None:
-        """The link is back: each band learns in its lane who came and went meanwhile."""
+    def _on_gap(self, gap: Gap) -> None:
+        """The link is back after a gap."""
         runtime = self._runtime
         if runtime is None:
-            return
-        until = self._service.now()
-        since = until - timedelta(seconds=gap.until - gap.since)
-        for channel_id, band in runtime.bands.items():
+            self._early_gaps.append(gap)
+        elif not runtime.stopping.is_set() and not runtime.closed:
+            runtime.catch_up.after_gap(gap)
 
-            async def catch_up(channel_id: ChannelId = channel_id, band: Band = band) -> None:
-                joined, left = band._members.replace(
-                    await runtime.http_api.fetch_real_characters(channel_id, runtime.service_id)
-                )
-                runtime.dispatcher.tell(
-                    Gap(
-                        channel_id=channel_id,
-                        since=since,
-                        until=until,
-                        reason=gap.reason,
-                        joined=joined,
-                        left=left,
-                    )
-                )
-
-            runtime.dispatcher.inner(Inner("members after a gap", channel_id, catch_up))
-
-    def _storage_problem(self, problem: StorageError) -> None:
+    def _on_storage_problem(self, problem: StorageError) -> None:
         """A store failed outside any handler: the service hears of it in its own lane."""
         log.error("storage", problem=str(problem))
         if self._runtime is not None:

@@ -6,7 +6,8 @@ sleep; the policies are those of section 4.2 as they were meant. No socket is op
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 import attrs
@@ -21,11 +22,12 @@ from moobius_trio.config import (
     write_service_id,
 )
 from moobius_trio.core.cast import side_by_side
-from moobius_trio.errors import ApiError, BandNotTaken
+from moobius_trio.errors import ApiError, BandNotTaken, Unreachable
 from moobius_trio.network.http import HttpApi
+from moobius_trio.network.http.retry import ATTEMPTS
 from moobius_trio.types import ChannelId, RunSync, ServiceId, ServiceInfo
 
-__all__ = ("BindResult", "have_service", "take_bands")
+__all__ = ("BindResult", "have_service", "reaching", "take_bands")
 
 log = structlog.get_logger()
 
@@ -44,6 +46,21 @@ class BindResult:
         return f"{self.channel_id}: {self.reason} ({self.remedy})"
 
 
+@contextmanager
+def reaching(address: str) -> Iterator[None]:
+    """A start whose call gets no answer ends as one that cannot connect.
+
+    Raises:
+        Unreachable: in place of an `ApiError` without a reply.
+    """
+    try:
+        yield
+    except ApiError as exc:
+        if not exc.unreachable:
+            raise
+        raise Unreachable(address, ATTEMPTS, str(exc)) from exc
+
+
 async def have_service(
     http_api: HttpApi, settings: Settings, name: str, services: Sequence[ServiceInfo], run: RunSync
 ) -> ServiceId:
@@ -55,9 +72,11 @@ async def have_service(
     Raises:
         ConfigError: service.json cannot be written; nothing was made.
     """
-    if settings.service_id:
-        return settings.service_id
     path = settings.path
+    if settings.service_id:
+        if path is not None and await run(read_pending, path) is not None:
+            await run(clear_pending, path)  # a start was killed right after it wrote the id
+        return settings.service_id
     if path is None:
         return await http_api.create_service(name)
     await run(check_service_id_writable, path)

@@ -6,6 +6,7 @@ import attrs
 
 from moobius_trio.core.jobs import JobStatistics
 from moobius_trio.core.lanes import LaneStatistics
+from moobius_trio.database import StoreStatistics
 from moobius_trio.network.link import LinkStatistics
 from moobius_trio.network.outbox import OutboxStatistics
 from moobius_trio.types import ServiceId
@@ -23,5 +24,6 @@ class ServiceStatistics:
     outbox: OutboxStatistics
     lanes: LaneStatistics
     jobs: tuple[tuple[str, JobStatistics], ...]
+    stores: tuple[StoreStatistics, ...]
     failures: int
     """Handlers, job runs, spells and tasks that failed."""

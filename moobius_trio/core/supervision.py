@@ -8,7 +8,7 @@ from typing import Protocol
 
 import trio
 
-__all__ = ("Startable", "open_background")
+__all__ = ("Startable", "open_background", "open_handlers")
 
 
 class Startable(Protocol):
@@ -47,3 +47,37 @@ async def open_background(
             finally:
                 scope.shield = False
                 scope.cancel()
+
+
+@asynccontextmanager
+async def open_handlers(
+    *, seconds: float, on_late: Callable[[], Awaitable[None]]
+) -> AsyncIterator[trio.Nursery]:
+    """A nursery for the author's code, which may refuse to end.
+
+    When the block has ended, however it did, all tasks are cancelled. While some are there
+    `seconds` later, because they shield themselves or swallow the cancellation, `on_late` is
+    awaited beside them (it bounds itself). This ends when the last task does: no task is left
+    behind.
+    """
+    block_ended, all_ended = trio.Event(), trio.Event()
+
+    async def watch() -> None:
+        with trio.CancelScope(shield=True):
+            await block_ended.wait()
+            with trio.move_on_after(seconds) as patience:
+                await all_ended.wait()
+            if patience.cancelled_caught:
+                await on_late()
+
+    async with trio.open_nursery() as watching:
+        watching.start_soon(watch)
+        try:
+            async with trio.open_nursery() as nursery:
+                try:
+                    yield nursery
+                finally:
+                    block_ended.set()
+                    nursery.cancel_scope.cancel()
+        finally:
+            all_ended.set()

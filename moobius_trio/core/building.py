@@ -1,0 +1,174 @@
+"""The parts of a run, built and joined; nothing is started and nothing decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from moobius_trio.codec import generation0
+from moobius_trio.config import Settings
+from moobius_trio.core.band import Band
+from moobius_trio.core.boundary import Boundary
+from moobius_trio.core.cast import CHARACTERS, UPLOADS, Cast, side_by_side
+from moobius_trio.core.catching_up import CatchUp
+from moobius_trio.core.dispatch import Dispatcher
+from moobius_trio.core.environment import Environment
+from moobius_trio.core.members import Members
+from moobius_trio.core.runtime import Runtime, Tracing
+from moobius_trio.core.spells import SpellLoop
+from moobius_trio.database import Stores, declared_containers
+from moobius_trio.network.http import HttpApi
+from moobius_trio.network.link import Gap, Link
+from moobius_trio.network.outbox import Outbox
+from moobius_trio.network.websocket import websocket_connector
+from moobius_trio.types import ChannelId, Character, ServiceEvent, ServiceId, ServiceLogin
+
+if TYPE_CHECKING:
+    from moobius_trio.core.service import MoobiusService
+
+__all__ = ("Footing", "make_link", "make_outbox", "make_runtime")
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Footing:
+    """What a run stands on before it has any handlers."""
+
+    service: MoobiusService[Any]
+    environment: Environment
+    settings: Settings
+    name: str
+    service_id: ServiceId
+    http_api: HttpApi
+    stores: Stores
+    outbox: Outbox
+    link: Link
+    tracing: Tracing | None
+
+
+def make_outbox(
+    environment: Environment, settings: Settings, service_id: ServiceId, tracing: Tracing | None
+) -> Outbox:
+    """The outbox of a service."""
+    return Outbox(
+        wire=generation0,
+        client_id=service_id,
+        max_message_bytes=settings.max_message_bytes,
+        new_request_id=environment.new_request_id,
+        wall_clock_ms=environment.wall_clock_ms,
+        on_written=tracing.written if tracing is not None else None,
+    )
+
+
+def make_link(
+    environment: Environment,
+    settings: Settings,
+    service_id: ServiceId,
+    http_api: HttpApi,
+    outbox: Outbox,
+    *,
+    on_event: Callable[[ServiceEvent], None],
+    on_gap: Callable[[Gap], None],
+) -> Link:
+    """The link of a service, not connected yet."""
+    return Link(
+        connect=environment.connect or websocket_connector(settings.ws_server_uri),
+        wire=generation0,
+        outbox=outbox,
+        address=settings.ws_server_uri,
+        service_id=service_id,
+        login=lambda: ServiceLogin(
+            service_id=service_id, access_token=http_api.access_token.reveal()
+        ),
+        renew=http_api.renew,
+        on_event=on_event,
+        on_gap=on_gap,
+        random=environment.random,
+    )
+
+
+async def make_runtime(
+    footing: Footing, taken: Sequence[ChannelId], nursery: trio.Nursery
+) -> Runtime:
+    """Everything that handlers use; their tasks will run in the nursery."""
+    service, environment, settings = footing.service, footing.environment, footing.settings
+    boundary = Boundary(
+        on_error=service.on_error,
+        limit=settings.handler_seconds,
+        on_failure=environment.on_failure,
+    )
+    bands = await _make_bands(footing, taken, nursery)
+    catch_up = CatchUp(
+        bands=bands,
+        fetch=lambda channel_id: _fetch_members(footing, channel_id),
+        start_soon=nursery.start_soon,
+        enter=lambda work: dispatcher.inner(work),
+        tell=lambda gap: dispatcher.tell(gap),
+        now=service.now,
+    )
+    dispatcher = Dispatcher(
+        service=service,
+        bands=bands,
+        boundary=boundary,
+        nursery=nursery,
+        lanes=settings.lanes,
+        on_member_shed=catch_up.after_shedding,
+    )
+    storage = await footing.stores.storage(None, declared_containers(type(service)))
+    return Runtime(
+        environment=environment,
+        settings=settings,
+        name=footing.name,
+        service_id=footing.service_id,
+        http_api=footing.http_api,
+        outbox=footing.outbox,
+        link=footing.link,
+        stores=footing.stores,
+        boundary=boundary,
+        storage=storage,
+        cast=Cast(
+            footing.http_api,
+            footing.service_id,
+            await storage.put(UPLOADS),
+            await storage.put(CHARACTERS),
+            environment.run_sync,
+        ),
+        jobs=service.jobs,
+        spells=SpellLoop(
+            spells=service._spells_out,
+            on_spell=service.on_spell,
+            handler=f"{type(service).__name__}.on_spell",
+            boundary=boundary,
+            name=footing.name,
+        ),
+        dispatcher=dispatcher,
+        catch_up=catch_up,
+        bands=bands,
+        nursery=nursery,
+        tracing=footing.tracing,
+    )
+
+
+async def _make_bands(
+    footing: Footing, taken: Sequence[ChannelId], nursery: trio.Nursery
+) -> dict[ChannelId, Band]:
+    """The bands with their members and stores, in the order of the settings."""
+    band_class = type(footing.service)._band_class
+    declared = declared_containers(band_class)
+
+    async def make(channel_id: ChannelId) -> Band:
+        members = Members(
+            fetch_profile=footing.http_api.fetch_user_profile, start_soon=nursery.start_soon
+        )
+        members.replace(await _fetch_members(footing, channel_id))
+        band = band_class(channel_id=channel_id, service=footing.service, members=members)
+        band._storage = await footing.stores.storage(channel_id, declared)
+        return band
+
+    return {band.channel_id: band for band in await side_by_side(make, taken)}
+
+
+async def _fetch_members(footing: Footing, channel_id: ChannelId) -> Sequence[Character]:
+    return await footing.http_api.fetch_real_characters(channel_id, footing.service_id)
