@@ -15,6 +15,7 @@ else is real: platform, codec, link, outbox.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections import Counter, defaultdict
 
@@ -148,7 +149,7 @@ async def examine(relay: Relay, people: list[Actor]) -> tuple[int, int]:
     for channel_id, actors in by_band.items():
         for actor in actors:
             numbers = [int(text) for text in actor.texts]
-            inversions += sum(a >= b for a, b in zip(numbers, numbers[1:], strict=False))
+            inversions += sum(a >= b for a, b in itertools.pairwise(numbers))
             seen = Counter(numbers)
             wrong |= {
                 (band, number)

@@ -74,7 +74,8 @@ async def main() -> None:
             for spell in ("fail", "chain"):
                 handle.spell(spell)
             platform.cut()
-            await trio.sleep(1)
+            while handle.statistics().link.connections < 2:
+                await trio.sleep(0.02)
             await service.http_api.renew()
             note()
             try:
