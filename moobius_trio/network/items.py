@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import attrs
 
@@ -56,9 +56,8 @@ class ServiceWire(Protocol):
         ...
 
 
-@attrs.frozen
-class Frame:
-    """One encoded frame."""
+class Frame(NamedTuple):
+    """One encoded frame. (A tuple: of all frozen values it is the quickest to make.)"""
 
     request_id: RequestId
     text: str

@@ -331,11 +331,15 @@ class Outbox:
 
     def _has_room(self, items: Sequence[Item]) -> bool:
         """Whether they fit, counting what the states among them would replace."""
-        count, size = self._queue.count, self._queue.size
+        count = self._queue.count + len(items)
+        size = self._queue.size + sum(item.frame.size for item in items)
+        if count <= self._limit_items and size <= self._limit_bytes:
+            return True
         for item in items:
             replaced = self._queue.replaced_by(item.frame.state_key)
-            count += replaced is None
-            size += item.frame.size - (replaced.frame.size if replaced is not None else 0)
+            if replaced is not None:
+                count -= 1
+                size -= replaced.frame.size
         fits = count <= self._limit_items and size <= self._limit_bytes
         return fits or not self._queue.count or bool(self._closed)
 

@@ -438,6 +438,23 @@ async def test_later_refused_logins_wait_longer_and_longer(autojump_clock: MockC
     assert minutes == [0, 0, 1, 2, 4, 8, 15, 15, 15]
 
 
+async def test_never_more_than_three_refused_logins_in_a_minute(
+    autojump_clock: MockClock,
+) -> None:
+    """Also where every third is accepted, which begins the count anew, and then cut."""
+    platform = ScriptedPlatform(
+        refuses=lambda frame: is_login(frame) and frame.connection % 3 != 0,
+        cut_after=lambda connection: 1,
+    )
+    async with open_link(platform.serve) as rig:
+        for _ in range(100):
+            await rig.outbox.put(message("x"))
+            await trio.sleep(2)
+        assert rig.link.statistics().refused_logins > 6
+    refused = [login.at for login in platform.logins if login.connection % 3]
+    assert all(refused[n + 3] - refused[n] >= 60 for n in range(len(refused) - 3))
+
+
 async def test_a_wrong_password_at_renewal_is_told_as_that(autojump_clock: MockClock) -> None:
     """At the start at once: no new tokens will come."""
 

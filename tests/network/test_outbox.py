@@ -313,6 +313,18 @@ async def test_those_who_wait_for_room_get_it_in_the_order_of_coming() -> None:
     assert order == ["a", "b", "c"]
 
 
+async def test_what_is_dropped_makes_room(autojump_clock: trio.testing.MockClock) -> None:
+    """Without a connection too: who waits gets the place of a frame that will not leave."""
+    outbox, hold = make_outbox(limit_items=1), FakeHold()
+    await outbox.put(message("held"), holds=[hold])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.put, message("waits"))
+        await trio.testing.wait_all_tasks_blocked()
+        hold.finish(StorageError("users", "no"))
+    assert outbox.statistics().full == 0
+    assert [said(one) for one in await write_all(outbox)] == ["waits"]
+
+
 async def test_a_cancelled_put_leaves_the_outbox_whole() -> None:
     """A thousand callers, cancelled at random: what returned is written, the rest is not."""
     outbox = make_outbox(limit_items=5)
