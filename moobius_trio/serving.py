@@ -65,14 +65,20 @@ async def serve_app(
             f"{host} is not a loopback address: without a sign-in of its own the server listens "
             "on this machine only. Use 127.0.0.1."
         )
+    if not 0 <= port <= 65_535:
+        raise UsageError(f"{port} is no port; use 0 to 65535.")
     listeners = await _listen(host, port)
     bound = listeners[0].socket.getsockname()[1]
     name = f"[{host}]" if ":" in host else host
-    connections = _Connections(app)
+    server = _Server(app)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(connections.drop_at_end)
+        connections = await nursery.start(server.hold_connections)
         task_status.started(f"http://{name}:{bound}")
-        await trio.serve_listeners(connections.serve, listeners)
+        try:
+            await trio.serve_listeners(server.serve, listeners, handler_nursery=connections)
+        finally:
+            with trio.CancelScope(shield=True):  # bounded by itself
+                await server.end()
 
 
 async def _listen(host: str, port: int) -> list[trio.SocketListener]:
@@ -80,8 +86,6 @@ async def _listen(host: str, port: int) -> list[trio.SocketListener]:
     address = "127.0.0.1" if host == "localhost" else host
     try:
         return await trio.open_tcp_listeners(port, host=address)
-    except OverflowError:
-        raise UsageError(f"{port} is no port; use 0 to 65535.") from None
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:
             problem = f"port {port} is in use. Stop what uses it, or use --port 0 for any free one."
@@ -101,22 +105,45 @@ def _quiet_config() -> Config:
     return config
 
 
-class _Connections:
-    """The open connections of one server."""
+class _Server:
+    """The open connections, and what of the application runs on them.
+
+    The two end one after the other: the application first, while its goodbyes can still be sent
+    and answered, then the connections.
+    """
 
     def __init__(self, app: Application) -> None:
         self._app = app
         self._config = _quiet_config()
         self._context = WorkerContext(None)
-        self._open: set[trio.SocketStream] = set()
-        self._none_open = trio.Event()
-        self._none_open.set()
+        self._streams: set[trio.SocketStream] = set()
+        self._running: set[trio.CancelScope] = set()
+        self._one_done = trio.Event()
+        self._scope = trio.CancelScope(shield=True)
+
+    async def hold_connections(self, *, task_status: trio.TaskStatus[trio.Nursery]) -> None:
+        """Keep the nursery of the connections open until ``end``, also through a cancellation."""
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                task_status.started(nursery)
+                await trio.sleep_forever()
+
+    async def end(self) -> None:
+        """End the application's tasks, give them their time, and drop the connections."""
+        for scope in self._running:
+            scope.cancel()
+        with trio.move_on_after(GRACE_SECONDS):
+            while self._running:
+                self._one_done = trio.Event()
+                await self._one_done.wait()
+        for stream in self._streams:
+            stream.socket.close()
+        self._scope.cancel()
 
     async def serve(self, stream: trio.SocketStream) -> None:
-        self._open.add(stream)
-        if self._none_open.is_set():
-            self._none_open = trio.Event()
-        app = wrap_app(_with_abort(self._app, stream.socket.close), 0, "asgi")
+        """One connection, from its first byte to its last."""
+        self._streams.add(stream)
+        app = wrap_app(self._application_on(stream), 0, "asgi")
         state = ConnectionState({})
         try:
             # Hypercorn's annotation names the stream of its TLS listeners only.
@@ -126,26 +153,19 @@ class _Connections:
             # server. The application's own errors do not come this far.
             _log.warning("connection failed", error=repr(exc))
         finally:
-            self._open.discard(stream)
-            if not self._open:
-                self._none_open.set()
+            self._streams.discard(stream)
 
-    async def drop_at_end(self) -> None:
-        """Wait for the cancellation of the server, then see to it that it can end."""
-        try:
-            await trio.sleep_forever()
-        finally:
-            with trio.move_on_after(GRACE_SECONDS, shield=True):
-                await self._none_open.wait()
-            for stream in self._open:
-                stream.socket.close()
+    def _application_on(self, stream: trio.SocketStream) -> Application:
+        """The application, in a scope of its own and with the way to drop this connection."""
 
+        async def application(scope: Any, receive: Any, send: Any) -> None:
+            scope.setdefault("extensions", {})[ABORT] = stream.socket.close
+            with trio.CancelScope() as cancel_scope:
+                self._running.add(cancel_scope)
+                try:
+                    await self._app(scope, receive, send)
+                finally:
+                    self._running.discard(cancel_scope)
+                    self._one_done.set()
 
-def _with_abort(app: Application, abort: Callable[[], None]) -> Application:
-    """The application, with the way to drop this very connection in its scope."""
-
-    async def application(scope: Any, receive: Any, send: Any) -> None:
-        scope.setdefault("extensions", {})[ABORT] = abort
-        await app(scope, receive, send)
-
-    return application
+        return application

@@ -7,10 +7,11 @@ of the reply. What is allowed is decided in ``rules_http``, and no wire name sta
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import Final, TypeAlias
 
 import structlog
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from moobius_trio.codec import http0
@@ -30,6 +31,9 @@ Handler: TypeAlias = Callable[[Request], Awaitable[object]]
 _BODY_BYTES: Final = 128 * 1024
 _PASSWORD_LENGTH: Final = 1_000
 
+_PATIENCE_BYTES: Final = 100 * 1024 * 1024
+"""How much of a refused request is read on, and thrown away."""
+
 _log = structlog.get_logger()
 
 
@@ -47,11 +51,11 @@ def answered(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         try:
             data = await handler(request)
         except Refused as exc:
-            _log.warning("call refused", path=request.url.path, reason=exc.message)
-            return failure(exc.status, exc.message)
+            return await _refusal(request, exc.status, exc.message)
         except MalformedPayload as exc:
-            _log.warning("call refused", path=request.url.path, reason=str(exc))
-            return failure(400, str(exc))
+            return await _refusal(request, 400, str(exc))
+        except ClientDisconnect:
+            return failure(400, "the request ended early")  # which nobody will read
         except StorageError as exc:
             _log.error("call failed", path=request.url.path, error=str(exc))
             return failure(503, "the platform cannot keep its state at the moment; see its log")
@@ -62,17 +66,33 @@ def answered(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     return endpoint
 
 
-async def read_body(request: Request) -> bytes:
-    """The whole body, if it is not too large.
+async def _refusal(request: Request, status: int, message: str) -> Response:
+    _log.warning("call refused", path=request.url.path, status=status, reason=message)
+    # A client that is still sending would see a broken connection instead of these words.
+    size = 0
+    try:
+        async with aclosing(request.stream()) as chunks:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > _PATIENCE_BYTES:
+                    break
+    except (ClientDisconnect, RuntimeError):
+        pass  # it has gone, or (Starlette's RuntimeError) all of it was read before
+    return failure(status, message)
+
+
+async def read_body(request: Request, limit: int = _BODY_BYTES) -> bytes:
+    """The whole body, if it has ``limit`` bytes at most.
 
     Raises:
-        Refused: it is.
+        Refused: it has more.
     """
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _BODY_BYTES:
-            raise Refused(413, f"a request may have {_BODY_BYTES:,} bytes at most")
+    async with aclosing(request.stream()) as chunks:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > limit:
+                raise Refused(413, f"more than {limit:,} bytes are too many for this request")
     return bytes(body)
 
 

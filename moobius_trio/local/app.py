@@ -56,7 +56,8 @@ def make_app(state: State, sessions: Sessions, page: PageApi) -> ASGIApp:
         WebSocketRoute("/", protocol_socket),
         WebSocketRoute("/local/watch", watch_socket),
     ]
-    return Guard(Starlette(routes=routes, exception_handlers={HTTPException: _http_failure}))
+    handlers = {HTTPException: _failure, Exception: _failure}
+    return Guard(Starlette(routes=routes, exception_handlers=handlers))
 
 
 def _protocol_routes(api: Api) -> list[BaseRoute]:
@@ -85,9 +86,8 @@ def _post(path: str, handler: Handler) -> Route:
     return Route(path, answered(handler), methods=["POST"])
 
 
-def _http_failure(request: Request, exc: Exception) -> Response:
-    """Starlette's own refusals (no such path, wrong method) in the envelope."""
-    status, detail = (
-        (exc.status_code, exc.detail) if isinstance(exc, HTTPException) else (500, "failed")
-    )
-    return failure(status, f"{request.method} {request.url.path}: {detail}")
+def _failure(request: Request, exc: Exception) -> Response:
+    """Starlette's own refusals (no such path, wrong method) and faults of ours in the envelope."""
+    if isinstance(exc, HTTPException):
+        return failure(exc.status_code, f"{request.method} {request.url.path}: {exc.detail}")
+    return failure(500, "the platform failed; see its log")

@@ -8,6 +8,7 @@ rule of the platform here.
 from __future__ import annotations
 
 import re
+import traceback
 from typing import Final
 
 import structlog
@@ -49,7 +50,9 @@ class Guard:
         except Exception as exc:
             # A named boundary: a fault of ours is one line for the client and all of it for the
             # log; it must never end the server.
-            _log.error("request failed", path=path, error=repr(exc), exc_info=exc)
+            # The traceback as text: with exc_info a console may print all locals, tokens included.
+            text = "".join(traceback.format_exception(exc))
+            _log.error("request failed", path=path, error=repr(exc), traceback=text)
             await reply.fail(receive)
 
 
@@ -92,7 +95,7 @@ class _Reply:
 
     def _content_policy(self) -> str:
         host = Headers(scope=self._scope).get("host", "")
-        socket = f"ws://{host}" if _HOST.fullmatch(host.lower()) else ""
+        socket = "" if _problem(self._scope) else f"ws://{host}"
         return (
             "default-src 'self'; img-src 'self'; media-src 'self'; object-src 'none'; "
             f"connect-src 'self' {socket}; base-uri 'none'; form-action 'none'; "

@@ -5,10 +5,12 @@ No rule of the platform and no frame format here: texts and close codes only.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Final, Protocol
 
 import trio
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from moobius_trio.errors import ConnectionLost
@@ -52,6 +54,7 @@ class StarletteSocket:
         extensions = websocket.scope.get("extensions") or {}
         self._abort: Callable[[], None] = extensions.get(ABORT, lambda: None)
         self._gone = trio.Event()
+        self._nobody_reads = trio.Event()
         self._code: int | None = None
         self._reason = ""
 
@@ -62,23 +65,30 @@ class StarletteSocket:
             raise self._lost() from None
 
     async def receive_text(self) -> str:
+        try:
+            message = await self._receive()
+        except trio.Cancelled:
+            self._nobody_reads.set()
+            raise
+        if message["type"] == "websocket.disconnect":
+            raise self._lost()
+        text = message.get("text")
+        if text is None:
+            self._nobody_reads.set()
+            raise ConnectionLost(UNSUPPORTED, "frames are texts")
+        return str(text)
+
+    async def _receive(self) -> Message:
         if self._gone.is_set():
             raise self._lost()
-        try:
-            message = await self._websocket.receive()
-        except trio.Cancelled:
-            self._gone.set()  # nobody reads any more, so no answer to a close will be seen
-            raise
+        message = await self._websocket.receive()
         if message["type"] == "websocket.disconnect":
             if self._code is None:
                 self._code = message.get("code") or 1005  # "no code", as the RFC writes it
                 self._reason = message.get("reason") or ""
             self._gone.set()
-            raise self._lost()
-        text = message.get("text")
-        if text is None:
-            raise ConnectionLost(UNSUPPORTED, "frames are texts")
-        return str(text)
+            self._nobody_reads.set()
+        return message
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         if self._code is not None:
@@ -87,20 +97,21 @@ class StarletteSocket:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._drop_later)
             await self._send_close(code, reason)
-            await self._gone.wait()
+            # The peer's answer comes to the reader, or to us when the reader has been cancelled.
+            await self._nobody_reads.wait()
+            while not self._gone.is_set():
+                await self._receive()
             nursery.cancel_scope.cancel()
 
     async def _drop_later(self) -> None:
         await trio.sleep(CLOSE_SECONDS)
         self._abort()
-        self._gone.set()
 
     async def _send_close(self, code: int, reason: str) -> None:
         if self._websocket.application_state is WebSocketState.CONNECTED:
-            try:
+            # Closed already: the peer was faster.
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect):
                 await self._websocket.close(code, reason)
-            except (RuntimeError, WebSocketDisconnect):  # the peer was faster
-                self._gone.set()
 
     def _lost(self) -> ConnectionLost:
         return ConnectionLost(self._code, self._reason)

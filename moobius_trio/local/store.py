@@ -160,8 +160,8 @@ async def open_store(folder: Path, *, run_sync: RunSync) -> AsyncIterator[Store]
     except BaseExceptionGroup as group:
         if len(group.exceptions) > 1:
             raise
-        # The writer raises nothing, so this is the block's own exception, as it was raised.
-        raise group.exceptions[0] from group.exceptions[0].__cause__
+        (own,) = group.exceptions  # the writer raises nothing: it is the block's, as it was raised
+        raise own from own.__cause__
     finally:
         with trio.move_on_after(CLOSE_SECONDS, shield=True):
             await store.write_rest()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncGenerator
 from typing import Final
 
 import structlog
@@ -19,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from moobius_trio.codec.http0 import upload_target_data
+from moobius_trio.local.api import read_body
 from moobius_trio.local.media import is_shown_inline, sniff
 from moobius_trio.local.records import Upload
 from moobius_trio.local.rules_http import MAX_UPLOAD_BYTES, Refused, check_upload
@@ -29,10 +29,6 @@ __all__ = ("Uploads",)
 
 _FORM_BYTES: Final = 64 * 1024
 """What the form may have round the file."""
-
-_PATIENCE_BYTES: Final = 5 * MAX_UPLOAD_BYTES
-"""How much of a file that is too large is read on: a client that is still sending does not see
-the answer, only a broken connection."""
 
 _TARGETS: Final = 1_000
 _TARGET_SECONDS: Final = 3600.0
@@ -71,7 +67,8 @@ class Uploads:
             Refused: the form or the file is not as it has to be.
         """
         key, content = await _read_form(request)
-        if self._targets.get(key, 0.0) < self._state.now:
+        expires = self._targets.get(key)
+        if expires is None or expires < self._state.now:
             raise Refused(403, "ask GET /file/upload for a place to upload to first")
         upload = Upload(key=key, media_type=sniff(content), size=len(content))
         check_upload(self._state.world, upload)
@@ -102,8 +99,14 @@ async def _read_form(request: Request) -> tuple[str, bytes]:
     it."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise Refused(400, "a file is posted as multipart/form-data")
+    body = _Body(await read_body(request, MAX_UPLOAD_BYTES + _FORM_BYTES))
+    # Any asynchronous iterator does; the parser's annotation asks for a generator.
     parser = _InMemoryParser(
-        request.headers, _bounded(request), max_files=1, max_fields=20, max_part_size=4096
+        request.headers,
+        body,  # type: ignore[arg-type]
+        max_files=1,
+        max_fields=20,
+        max_part_size=4096,
     )
     try:
         form = await parser.parse()
@@ -117,13 +120,16 @@ async def _read_form(request: Request) -> tuple[str, bytes]:
     return key, content
 
 
-async def _bounded(request: Request) -> AsyncGenerator[bytes, None]:
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > _PATIENCE_BYTES:
-            break
-        if size <= MAX_UPLOAD_BYTES + _FORM_BYTES:
-            yield chunk
-    if size > MAX_UPLOAD_BYTES + _FORM_BYTES:
-        raise Refused(413, f"a file may have {MAX_UPLOAD_BYTES:,} bytes at most")
+class _Body:
+    """A body that has been read, as the one chunk that the parser gets."""
+
+    def __init__(self, content: bytes) -> None:
+        self._chunks = [content]
+
+    def __aiter__(self) -> _Body:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._chunks:
+            raise StopAsyncIteration
+        return self._chunks.pop()
