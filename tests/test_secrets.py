@@ -86,7 +86,7 @@ async def main() -> None:
             print(repr(service), handle, handle.statistics(), settings)
             wrong = Clumsy()
             wrong._environment = Environment(
-                settings=attrs.evolve(settings, password=Secret(password + "!")),
+                settings=attrs.evolve(settings, password=Secret(password + "!"), name="other"),
                 state=folder / "other",
             )
             try:

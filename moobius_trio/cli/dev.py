@@ -99,7 +99,10 @@ async def _develop(
                 **options,
             )
             service._environment = Environment(
-                settings=settings, containers=containers, state=state / "stores"
+                settings=settings,
+                containers=containers,
+                state=state / "stores",
+                exclusive=False,  # it has this platform for itself; the state folder is locked
             )
             await platform.set_password(account.email, account.password)
             handle: ServiceHandle = await nursery.start(service.serve)

@@ -107,6 +107,7 @@ class Dispatcher:
         self._shed: Counter[ChannelId | None] = Counter()
         self._on_member_shed = on_member_shed
         self._strangers: set[ChannelId] = set()
+        self._unloaded = {band.channel_id for band in bands.values() if not band._storage.loaded}
         self._wants_copies = _overrides(service, "on_copy")
         self.lanes: Lanes[Filed] = Lanes(
             nursery=nursery, handle=self._handle, describe=self._describe, on_shed=self._on_shed
@@ -194,11 +195,31 @@ class Dispatcher:
         if isinstance(event, Action) and event.subtype in (JOIN, LEAVE):
             await self._keep_members(event)
             try:
-                await self._boundary.run(event, unit, lambda: callback(event))
+                await self._boundary.run(
+                    event, unit, lambda: self._call(callback, event, unit.channel_id)
+                )
             finally:
                 self.lanes.release(("view", event.channel_id, event.sender))
         else:
-            await self._boundary.run(event, unit, lambda: callback(event))
+            await self._boundary.run(
+                event, unit, lambda: self._call(callback, event, unit.channel_id)
+            )
+
+    async def prepare(self, channel_id: ChannelId) -> None:
+        """Load what ``load: false`` put off; awaited before the first handler of a band."""
+        if channel_id in self._unloaded:
+            await self._bands[channel_id]._storage.load()
+            self._unloaded.discard(channel_id)
+
+    async def _call(
+        self,
+        callback: Callable[[Filed], Awaitable[object]],
+        event: Filed,
+        channel_id: ChannelId | None,
+    ) -> None:
+        if self._unloaded and channel_id is not None:
+            await self.prepare(channel_id)
+        await callback(event)
 
     async def _keep_members(self, action: Action) -> None:
         members = self._bands[action.channel_id]._members

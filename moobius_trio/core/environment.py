@@ -81,5 +81,7 @@ class Environment:
     """Told of each failed event, job run, spell or task, with what failed."""
     on_stray: Callable[[StrayChange], None] | None = None
     """Told of each record that was changed outside any unit of work."""
+    exclusive: bool = True
+    """Refuse a second live service of the same name on this machine."""
     environ: Mapping[str, str] | None = None
     """Instead of the process's environment variables."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,12 @@ from moobius_trio.errors import ConfigError
 if TYPE_CHECKING:
     from moobius_trio.core.service import MoobiusService
 
-__all__ = ("own_choices", "read_settings", "service_name")
+__all__ = ("environment_variables", "own_choices", "read_settings", "service_name")
+
+
+def environment_variables(environment: Environment) -> Mapping[str, str]:
+    """The process's environment variables, or what stands in for them."""
+    return os.environ if environment.environ is None else environment.environ
 
 
 async def read_settings(
@@ -39,7 +45,7 @@ async def read_settings(
 def _read(
     service: MoobiusService[Any], environment: Environment
 ) -> tuple[Settings, tuple[ContainerSpec, ...]]:
-    environ = os.environ if environment.environ is None else environment.environ
+    environ = environment_variables(environment)
     settings = environment.settings
     if settings is None:
         given = service._service_config_path

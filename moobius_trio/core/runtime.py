@@ -125,6 +125,7 @@ class Runtime:
             self.dispatcher.lanes.turn(self.dispatcher.lane_of(channel_id)),
             unit_of_work(Unit(handler=label, channel_id=channel_id, in_lane=True)),
         ):
+            await self.dispatcher.prepare(channel_id)
             return await fn(*args)
 
     async def execute(self, job: Job) -> None:
@@ -140,7 +141,12 @@ class Runtime:
         channel_id: ChannelId = band.channel_id
         async with self.dispatcher.lanes.turn(self.dispatcher.lane_of(channel_id)):
             unit = Unit(handler=job.name, channel_id=channel_id, in_lane=True)
-            await self._run_job(job, unit, lambda: job.fn(band), limited=True)
+
+            async def run() -> None:
+                await self.dispatcher.prepare(channel_id)
+                await job.fn(band)
+
+            await self._run_job(job, unit, run, limited=True)
 
     async def _run_job(
         self, job: Job, unit: Unit, fn: Callable[[], Awaitable[object]], *, limited: bool

@@ -5,22 +5,26 @@ The nurseries of a service are opened here. What the parts do is their own busin
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
 import trio
 
+from moobius_trio.config import Settings
 from moobius_trio.core.building import Footing, make_link, make_outbox, make_runtime
 from moobius_trio.core.cast import side_by_side
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.handle import ServiceHandle
-from moobius_trio.core.reading import read_settings, service_name
+from moobius_trio.core.instance import held_name
+from moobius_trio.core.reading import environment_variables, read_settings, service_name
 from moobius_trio.core.runtime import Runtime, Tracing
 from moobius_trio.core.signals import counted_signals
 from moobius_trio.core.start import have_service, reaching, take_bands
 from moobius_trio.core.supervision import open_background, open_handlers
 from moobius_trio.core.units import Unit
-from moobius_trio.database import open_stores
+from moobius_trio.database import ContainerSpec, open_stores
 from moobius_trio.errors import StorageError
 from moobius_trio.logs import quiet_unless_configured, register_secrets, set_level
 from moobius_trio.network.groups import unwrapped
@@ -140,12 +144,25 @@ class _Run:
             self._runtime.stopped.set()
 
     async def serve(self, task_status: trio.TaskStatus[ServiceHandle]) -> None:
-        """The whole run. What is entered first is left last: HTTP, stores, link, handlers."""
-        service, env = self._service, self._environment
-        settings, containers = await read_settings(service, env)
-        name = settings.name or service_name(type(service))
+        """The whole run, under a name that no other live service of this machine has."""
+        settings, containers = await read_settings(self._service, self._environment)
+        name = settings.name or service_name(type(self._service))
         register_secrets(settings.password)
         set_level(settings.log_level)
+        with contextlib.ExitStack() as stack:
+            if self._environment.exclusive:
+                stack.enter_context(held_name(name, environment_variables(self._environment)))
+            await self._serve(settings, containers, name, task_status)
+
+    async def _serve(
+        self,
+        settings: Settings,
+        containers: Sequence[ContainerSpec],
+        name: str,
+        task_status: trio.TaskStatus[ServiceHandle],
+    ) -> None:
+        """What is entered first is left last: HTTP, stores, link, handlers."""
+        service, env = self._service, self._environment
         async with open_http_api(
             settings.http_server_uri,
             email=settings.email,

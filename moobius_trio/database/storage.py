@@ -70,6 +70,11 @@ class MoobiusStorage:
             self._containers.setdefault(name, added)
         return self._containers[name][0]
 
+    @property
+    def loaded(self) -> bool:
+        """False while containers wait for `load`."""
+        return all(container.loaded for container in self.containers())
+
     async def load(self) -> None:
         """Load the containers that were named with ``load: false``, if they are not loaded yet.
 

@@ -94,6 +94,7 @@ class Site:
     ) -> Environment:
         """What a service runs in here; every container is kept by the one engine."""
         return Environment(
+            exclusive=False,
             settings=settings,
             containers=tuple(
                 attrs.evolve(spec, implementation=engine, settings={}) for spec in containers
