@@ -1,6 +1,6 @@
 """What keeps a test honest: no thread under simulated time, and Ctrl+C goes to the test run.
 
-Both replace something of the process for the length of a block, and put it back.
+Both replace something for the length of a block, and put it back.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
@@ -29,25 +29,23 @@ def jumps_by_itself() -> bool:
 def refuse_threads() -> Iterator[None]:
     """While the block runs, ``trio.to_thread.run_sync`` raises RuntimeError and says what to do.
 
-    `trio.Path` and `trio.open_file` go through it too. A clock that jumps by itself would jump
-    hours ahead while a thread works (docs/architecture.md section 9).
+    So does all that goes through it, such as `trio.Path` and name look-ups. A clock that jumps by
+    itself would jump hours ahead while a thread works (docs/architecture.md section 9).
     """
-    allowed = trio.to_thread.run_sync
-    # Assigned by name: to a type checker the two functions differ, and they shall.
-    setattr(trio.to_thread, "run_sync", _refuse)  # noqa: B010
+    # Every thread asks it for room, and it is this run's own: no other run sees the change.
+    limiter = trio.to_thread.current_default_thread_limiter()
+    setattr(limiter, "acquire_on_behalf_of", _refuse)  # noqa: B010  # a method, to a type checker
     try:
         yield
     finally:
-        setattr(trio.to_thread, "run_sync", allowed)  # noqa: B010
+        delattr(limiter, "acquire_on_behalf_of")
 
 
-async def _refuse(sync_fn: Callable[..., object], *args: object, **options: object) -> NoReturn:
-    name = getattr(sync_fn, "__qualname__", repr(sync_fn))
+async def _refuse(borrower: object) -> NoReturn:
     raise RuntimeError(
-        f"a thread was asked for (to run {name}), but the time of this test is simulated and "
-        "would jump ahead while the thread works. In a service write "
-        "`await self.run_sync(fn, *args)`, which runs inline here; or give this test real time "
-        "with @pytest.mark.local(sockets=True)."
+        "a thread was asked for, but the time of this test is simulated and would jump ahead "
+        "while the thread works. In a service write `await self.run_sync(fn, *args)`, which runs "
+        "inline here; or give this test real time with @pytest.mark.local(sockets=True)."
     )
 
 
