@@ -1,0 +1,115 @@
+"""For tests of the core: services of the kit in an environment with a fault in it.
+
+What an environment is stands in `core.environment`; nothing here decides what a service does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+import httpx
+import trio
+
+from moobius_trio.core.environment import Environment
+from moobius_trio.core.runtime import Runtime
+from moobius_trio.core.service import MoobiusService
+from moobius_trio.testing.site import Site
+from moobius_trio.types import ServiceEvent
+
+__all__ = ("FaultyApi", "changed_environment", "deliver", "faulty_api", "runtime_of")
+
+
+@attrs.define(eq=False)
+class FaultyApi(httpx.AsyncBaseTransport):
+    """The platform's HTTP half, with faults that a test may switch on and off.
+
+    Attributes:
+        requests: the paths that were called, in order.
+        in_flight: how many calls are under way; ``most`` is the highest number so far.
+    """
+
+    inner: httpx.AsyncBaseTransport
+    seconds: float = 0.0
+    """How long each call takes."""
+    slow: dict[str, float] = attrs.field(factory=dict)
+    """How much longer calls of this path take."""
+    failing: dict[str, int] = attrs.field(factory=dict)
+    """The HTTP status that calls of this path get instead of an answer; 0: no reply at all."""
+    requests: list[str] = attrs.field(factory=list)
+    in_flight: int = 0
+    most: int = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Make the call, or fail as told."""
+        path = "/" + request.url.path.lstrip("/")
+        self.requests.append(path)
+        self.in_flight += 1
+        self.most = max(self.most, self.in_flight)
+        try:
+            await trio.sleep(self.seconds + self.slow.get(path, 0.0))
+            status = self.failing.get(path)
+            if status == 0:
+                raise httpx.ConnectError("no route to host", request=request)
+            if status is not None:
+                return httpx.Response(status, request=request)
+            return await self.inner.handle_async_request(request)
+        finally:
+            self.in_flight -= 1
+
+    def count(self, path: str) -> int:
+        """How often a path was called."""
+        return self.requests.count(path)
+
+
+@contextmanager
+def changed_environment(change: Callable[[Environment], Environment]) -> Iterator[None]:
+    """Services that the kit starts in the block run in an environment that ``change`` gives."""
+    made = Site.environment
+
+    def environment(self: Site, *args: Any, **options: Any) -> Environment:
+        return change(made(self, *args, **options))
+
+    Site.environment = environment  # type: ignore[method-assign]  # undone below
+    try:
+        yield
+    finally:
+        Site.environment = made  # type: ignore[method-assign]
+
+
+@contextmanager
+def faulty_api() -> Iterator[FaultyApi]:
+    """Services that the kit starts in the block call the platform through this one."""
+    api = FaultyApi(httpx.MockTransport(_nowhere))
+
+    def change(environment: Environment) -> Environment:
+        if environment.transport is None:
+            raise RuntimeError("over real sockets there is no transport to stand in for")
+        api.inner = environment.transport
+        return attrs.evolve(environment, transport=api)
+
+    with changed_environment(change):
+        yield api
+
+
+def runtime_of(service: MoobiusService[Any]) -> Runtime:
+    """The parts of a running service.
+
+    Raises:
+        AssertionError: it does not run.
+    """
+    if service._runtime is None:
+        raise AssertionError(f"{service!r} does not run")
+    return service._runtime
+
+
+def deliver(service: MoobiusService[Any], *events: ServiceEvent) -> None:
+    """Hand events to a running service as its socket would, one right behind the other."""
+    for event in events:
+        runtime_of(service).dispatcher.receive(event)
+
+
+def _nowhere(request: httpx.Request) -> httpx.Response:
+    raise RuntimeError("no service was started through this transport")
