@@ -1,0 +1,173 @@
+"""View lanes: a reload is answered while a handler waits, but never before its own join."""
+
+from __future__ import annotations
+
+import trio
+import trio.testing
+
+from moobius_trio import Action, ChannelId, MessageUp, MoobiusService, UserId
+from moobius_trio.testing import Local
+from moobius_trio.testing.core_rig import deliver, runtime_of
+
+
+class Screen(MoobiusService):
+    """Its messages and joins wait until they may go on; it notes what it does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self.waits_in_message = trio.Event()
+        self.waits_in_join = trio.Event()
+        self.waits_in_join.set()
+        self.waits_in_view = trio.Event()
+        self.waits_in_view.set()
+
+    async def on_msg_up(self, msg_up: MessageUp) -> None:
+        await self.waits_in_message.wait()
+        self.seen.append("message")
+
+    async def on_join_channel(self, action: Action) -> None:
+        await self.waits_in_join.wait()
+        self.seen.append(f"join {action.sender}")
+
+    async def on_leave_channel(self, action: Action) -> None:
+        self.seen.append(f"leave {action.sender}")
+
+    async def on_fetch_user_list(self, action: Action) -> None:
+        await self.waits_in_view.wait()
+        self.seen.append(f"list {action.sender}")
+
+    async def on_fetch_features(self, action: Action) -> None:
+        self.seen.append(f"keys {action.sender}")
+
+
+class Stage:
+    """A band with a service, and what users of made-up ids do there."""
+
+    def __init__(self, service: Screen, channel_id: ChannelId) -> None:
+        self.service = service
+        self.channel_id = channel_id
+
+    async def act(self, user: str, *subtypes: str) -> None:
+        """Let requests of a user arrive, and wait until nothing more happens."""
+        deliver(
+            self.service,
+            *(
+                Action(subtype=subtype, channel_id=self.channel_id, sender=UserId(user))
+                for subtype in subtypes
+            ),
+        )
+        await trio.testing.wait_all_tasks_blocked()
+
+    async def say(self) -> None:
+        """Let a message arrive."""
+        deliver(self.service, MessageUp(channel_id=self.channel_id, sender=UserId("alice")))
+        await trio.testing.wait_all_tasks_blocked()
+
+
+async def open_stage(local: Local) -> Stage:
+    """A running service with nobody in its band."""
+    service = Screen()
+    band = await local.start(service)
+    return Stage(service, band.channel_id)
+
+
+async def test_a_reload_is_answered_while_a_handler_waits(local: Local) -> None:
+    """Requests for the screen run beside the band's lane; messages wait for their turn."""
+    stage = await open_stage(local)
+    await stage.say()
+    await stage.say()
+    await stage.act("alice", "fetch_user_list", "fetch_features")
+    assert stage.service.seen == ["list alice", "keys alice"]
+    stage.service.waits_in_message.set()
+    await local.settle()
+    assert stage.service.seen[2:] == ["message", "message"]
+
+
+async def test_a_view_waits_for_its_own_join(local: Local) -> None:
+    """While the join waits or runs the newcomer's screen is held back, and nobody else's."""
+    stage = await open_stage(local)
+    await stage.say()
+    await stage.act("bob", "join_channel", "fetch_user_list")
+    await stage.act("alice", "fetch_user_list")
+    assert stage.service.seen == ["list alice"]
+    stage.service.waits_in_join = trio.Event()
+    stage.service.waits_in_message.set()
+    await trio.testing.wait_all_tasks_blocked()
+    assert stage.service.seen == ["list alice", "message"]
+    stage.service.waits_in_join.set()
+    await local.settle()
+    assert stage.service.seen[2:] == ["join bob", "list bob"]
+
+
+async def test_a_view_waits_for_a_join_and_a_leave(local: Local) -> None:
+    """Held back by both, a view goes on when the last of them has ended."""
+    stage = await open_stage(local)
+    await stage.say()
+    await stage.act("bob", "join_channel", "leave_channel", "fetch_user_list")
+    assert stage.service.seen == []
+    stage.service.waits_in_message.set()
+    await local.settle()
+    assert stage.service.seen == ["message", "join bob", "leave bob", "list bob"]
+
+
+async def test_a_view_is_not_held_for_ever_by_a_join_that_fails(local: Local) -> None:
+    """A join handler that raises, and one that was shed, let the view go on."""
+
+    class Failing(Screen):
+        async def on_join_channel(self, action: Action) -> None:
+            raise ValueError("no")
+
+    local.keep_failures = True
+    service = Failing()
+    band = await local.start(service)
+    stage = Stage(service, band.channel_id)
+    await stage.act("bob", "join_channel", "fetch_user_list")
+    await local.settle()
+    assert service.seen == ["list bob"]
+    lanes = runtime_of(service).dispatcher.lanes
+    lanes._lane_limit = 1
+    await stage.say()
+    await stage.say()
+    await stage.act("carol", "join_channel", "fetch_user_list")
+    assert service.seen == ["list bob", "list carol"]
+    assert lanes.statistics().shed == 1
+    service.waits_in_message.set()
+    await local.settle()
+
+
+async def test_requests_that_wait_twice_are_one(local: Local) -> None:
+    """Of equal requests of one user that wait only one is handled; others are not affected."""
+    stage = await open_stage(local)
+    service = stage.service
+    service.waits_in_view = trio.Event()
+    await stage.act("alice", "fetch_user_list")
+    await stage.act("alice", *["fetch_user_list", "fetch_features"] * 10)
+    await stage.act("bob", "fetch_features")
+    service.waits_in_view.set()
+    await local.settle()
+    assert sorted(service.seen) == ["keys alice", "keys bob", "list alice", "list alice"]
+    assert service.statistics().lanes.coalesced == 18
+
+
+async def test_the_same_request_in_two_bands_is_two(local: Local) -> None:
+    """Requests coalesce for one user in one band only."""
+    service = Screen()
+    await local.start(service, bands=["red", "blue"])
+    service.waits_in_view = trio.Event()
+    red, blue = (Stage(service, channel_id) for channel_id in service.bands)
+    for _ in range(2):
+        await red.act("alice", "fetch_user_list")
+        await blue.act("alice", "fetch_user_list")
+    service.waits_in_view.set()
+    await local.settle()
+    assert service.seen == ["list alice"] * 4
+
+
+async def test_no_view_lane_is_left_behind(local: Local) -> None:
+    """When everything is handled no lane remembers its user."""
+    stage = await open_stage(local)
+    for number in range(50):
+        await stage.act(f"user-{number}", "join_channel", "fetch_user_list", "leave_channel")
+    await local.settle()
+    assert stage.service.statistics().lanes.lanes == 0
