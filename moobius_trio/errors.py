@@ -37,6 +37,13 @@ __all__ = (
 )
 
 
+def _sentences(*parts: str) -> str:
+    """The parts that are not empty, each with a full stop unless it ends with a mark of its own."""
+    return " ".join(
+        part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part
+    )
+
+
 class MoobiusError(Exception):
     """The root of the tree: catching it catches every error this package raises on purpose.
 
@@ -65,7 +72,7 @@ class ConfigError(MoobiusError):
     exit_code = 78
 
     def __init__(self, where: str, problem: str, remedy: str = "") -> None:
-        super().__init__(f"{where}: {problem}." + (f" {remedy}." if remedy else ""))
+        super().__init__(_sentences(f"{where}: {problem}", remedy))
         self.where = where
         self.problem = problem
         self.remedy = remedy
@@ -346,8 +353,10 @@ class StorageError(MoobiusError):
         problem: what happened.
     """
 
+    exit_code = 78  # it ends a process only when a store cannot be opened
+
     def __init__(self, where: str, problem: str, remedy: str = "") -> None:
-        super().__init__(f"{where}: {problem}." + (f" {remedy}." if remedy else ""))
+        super().__init__(_sentences(f"{where}: {problem}", remedy))
         self.where = where
         self.problem = problem
 
@@ -361,6 +370,8 @@ class StorageTypeError(StorageError, TypeError):
         path: where inside the value, such as ``['hats'][2]``; empty for the value itself.
     """
 
+    exit_code = 1
+
     def __init__(self, container: str, key: object, path: str, problem: str) -> None:
         super().__init__(f"{container}[{key!r}]{path}", problem)
         self.container = container
@@ -370,6 +381,8 @@ class StorageTypeError(StorageError, TypeError):
 
 class NotLoaded(StorageError):
     """A container with ``load: false`` was touched before its records were there."""
+
+    exit_code = 1
 
     def __init__(self, container: str) -> None:
         super().__init__(
@@ -384,8 +397,6 @@ class StoreLocked(StorageError):
     Attributes:
         pid: the other process; None when it cannot be told.
     """
-
-    exit_code = 78
 
     def __init__(self, where: str, pid: int | None) -> None:
         super().__init__(

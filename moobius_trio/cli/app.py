@@ -16,29 +16,58 @@ from typing import Annotated
 import cyclopts
 import trio
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from moobius_trio.core.run import ending
+from moobius_trio.errors import UsageError
 
 __all__ = ("main",)
 
-USAGE = 2
-
 app = App(
     name="moobius-trio",
-    help="Chat services for Moobius with structured concurrency, and a platform to write them on.",
+    help="Write chat services for Moobius, and try them on a platform of your own.\n\n"
+    "To begin: `moobius-trio demo` opens a chat page with a service in it, and\n"
+    "`moobius-trio dev FILE.py` does the same with yours. Neither needs an account\n"
+    "or a network.",
     help_format="plaintext",
+    group_parameters="Options",
 )
 
-StateOption = Annotated[
-    Path | None, Parameter(help="Folder that keeps accounts, bands, messages and stores.")
+ServicePath = Annotated[
+    str,
+    Parameter(
+        help="The service: a Python file, a project folder (its service.py, else its main.py), "
+        "FILE.py:Class or module:Class."
+    ),
 ]
-PortOption = Annotated[int, Parameter(help="Port on this machine; 0 takes any free one.")]
+StateOption = Annotated[
+    Path | None,
+    Parameter(help="Folder that keeps accounts, bands, messages and stores between two runs."),
+]
+PortOption = Annotated[
+    int,
+    Parameter(validator=Number(gte=0, lte=65_535), help="Port to listen on; 0: any free one."),
+]
 ReadyOption = Annotated[
-    bool, Parameter(negative="", help="Print one line of JSON on standard output when ready.")
+    bool,
+    Parameter(
+        negative="",
+        show_default=False,
+        help="When ready, print one line of JSON on standard output, for programs.",
+    ),
 ]
 BrowserOption = Annotated[
-    bool, Parameter(name="--no-browser", negative="", help="Do not open the page in a browser.")
+    bool,
+    Parameter(
+        name="--no-browser", negative="", show_default=False, help="Do not open the page by itself."
+    ),
 ]
 LimitOption = Annotated[
-    int, Parameter(help="Largest message in bytes; a larger one closes its connection with 1009.")
+    int,
+    Parameter(
+        validator=Number(gte=1),
+        help="Largest message in bytes; a larger one closes its connection with code 1009.",
+    ),
 ]
 
 DEFAULT_PORT = 8765
@@ -47,7 +76,7 @@ DEFAULT_LIMIT = 65_536
 
 @app.command
 async def dev(
-    path: str,
+    path: ServicePath,
     /,
     *,
     port: PortOption = DEFAULT_PORT,
@@ -55,14 +84,11 @@ async def dev(
     ready_json: ReadyOption = False,
     no_browser: BrowserOption = False,
 ) -> None:
-    """Run a service on a local platform of its own and open the page; no account, no config.
+    """Run your service on a local platform and open its page.
 
-    One Ctrl+C ends it. What happens is kept in .moobius-trio/ beside the service, or in --state.
-
-    Parameters
-    ----------
-    path
-        A Python file, a project folder, module:Class or FILE.py:Class.
+    It needs no account and no config. One Ctrl+C ends it. What happens is kept
+    in .moobius-trio/ beside the service, or in --state; remove that folder to
+    begin afresh.
     """
     from moobius_trio.cli.dev import run_dev
 
@@ -77,7 +103,10 @@ async def demo(
     ready_json: ReadyOption = False,
     no_browser: BrowserOption = False,
 ) -> None:
-    """Run the bundled demo service on a local platform and open the page."""
+    """Run the bundled demo on a local platform and open its page.
+
+    One Ctrl+C ends it. It prints where its source lies, to be copied from.
+    """
     from moobius_trio.cli.dev import run_demo
 
     await run_demo(port=port, state=state, ready_json=ready_json, browser=not no_browser)
@@ -88,14 +117,21 @@ async def local(
     *,
     band: Annotated[
         list[str] | None,
-        Parameter(negative="", help="A band to make besides local-demo; may be repeated."),
+        Parameter(
+            negative="",
+            metavar="NAME",
+            help="Name of a band to make besides local-demo; repeatable.",
+        ),
     ] = None,
     port: PortOption = DEFAULT_PORT,
     state: StateOption = None,
     ready_json: ReadyOption = False,
     message_limit: LimitOption = DEFAULT_LIMIT,
 ) -> None:
-    """Run the local platform alone, and print a service.json that works on it as it stands."""
+    """Run the local platform alone, for services you start yourself.
+
+    Prints a service.json that works on it as it stands. One Ctrl+C ends it.
+    """
     from moobius_trio.cli.platform import run_platform
 
     await run_platform(
@@ -108,13 +144,11 @@ async def local(
 
 
 @app.command
-async def run(path: str, /, *, ready_json: ReadyOption = False) -> None:
-    """Run a service on the platform that its service.json names.
+async def run(path: ServicePath, /, *, ready_json: ReadyOption = False) -> None:
+    """Run your service on the platform that its service.json names.
 
-    Parameters
-    ----------
-    path
-        A Python file, a project folder, module:Class or FILE.py:Class.
+    The file is config/service.json or service.json in the service's folder.
+    One Ctrl+C ends it.
     """
     from moobius_trio.cli.dev import run_service
 
@@ -130,13 +164,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: always; the codes are those of docs/architecture.md section 10.
     """
-    from moobius_trio.core.run import ending
-
-    try:
-        command, bound, _ = app.parse_args(arguments, exit_on_error=False)
-    except cyclopts.CycloptsError:
-        sys.exit(USAGE)  # cyclopts has said what is wrong
     with ending():
+        try:
+            command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+        except cyclopts.CycloptsError as exc:
+            raise UsageError(f"{exc} `moobius-trio --help` tells what there is.") from None
         if inspect.iscoroutinefunction(command):
             trio.run(partial(command, *bound.args, **bound.kwargs))
         else:

@@ -38,7 +38,7 @@ async def run_service(path: str, *, ready_json: bool) -> None:
     service = load_service(path)
     async with trio.open_nursery() as nursery:
         handle: ServiceHandle = await nursery.start(service.serve)
-        say(f"  {handle.name} runs on {len(handle.channels)} band(s). One Ctrl+C ends it.")
+        say(f"  {handle.name} is in {', '.join(handle.channels)}. One Ctrl+C ends it.")
         if ready_json:
             ready_line(None, [handle])
 

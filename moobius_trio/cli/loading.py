@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,7 @@ __all__ = ("load_service",)
 
 Service = MoobiusService[Any]
 FOLDER_FILES = ("service.py", "main.py")
+FORMS = "Give a Python file, a project folder, FILE.py:Class or module:Class."
 
 
 def load_service(target: str) -> Service:
@@ -36,15 +38,14 @@ def load_service(target: str) -> Service:
         path = _file_of(path)
     if path.suffix == ".py":
         if not path.is_file():
-            raise UsageError(f"{path}: there is no such file.")
+            raise UsageError(f"{path}: there is no such file. Check the path.")
         module = _import_file(path)
-    elif wanted:
+    elif path.exists():
+        raise UsageError(f"{path}: this is no Python file. {FORMS}")
+    elif wanted and _is_module_name(place):
         module = _import_module(place)
     else:
-        raise UsageError(
-            f"{target}: there is no such file or folder. "
-            "Give a Python file, a project folder, or module:Class."
-        )
+        raise UsageError(f"{target}: there is no such file or folder. {FORMS}")
     return _make(_choose(module, wanted, target), target)
 
 
@@ -52,11 +53,17 @@ def _names_a_class(target: str) -> bool:
     return ":" in target and target.rpartition(":")[2].isidentifier()
 
 
+def _is_module_name(place: str) -> bool:
+    return all(part.isidentifier() for part in place.split("."))
+
+
 def _file_of(folder: Path) -> Path:
     for name in FOLDER_FILES:
         if (folder / name).is_file():
             return folder / name
-    raise UsageError(f"{folder}: the folder has neither service.py nor main.py.")
+    raise UsageError(
+        f"{folder}: the folder has neither {' nor '.join(FOLDER_FILES)}. Name the file itself."
+    )
 
 
 def _import_file(path: Path) -> ModuleType:
@@ -68,7 +75,7 @@ def _import_file(path: Path) -> ModuleType:
         sys.path.insert(0, folder)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise UsageError(f"{path}: this is no Python file.")
+        raise UsageError(f"{path}: this is no Python file. {FORMS}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     loader = spec.loader
@@ -90,7 +97,10 @@ def _run_import(load: Callable[[], object], where: str) -> None:
     except MoobiusError:
         raise
     except SyntaxError as exc:
-        raise UsageError(f"{exc.filename}:{exc.lineno}: {exc.msg}") from None
+        raise UsageError(
+            f"{exc.filename}, line {exc.lineno}: this is not valid Python ({exc.msg}). "
+            "Correct that line."
+        ) from None
     except RuntimeError as exc:
         if "from inside a run()" not in str(exc):
             raise
@@ -98,16 +108,55 @@ def _run_import(load: Callable[[], object], where: str) -> None:
             f"{where}: it starts the service while it is imported. "
             'Put that call under `if __name__ == "__main__":`.'
         ) from None
-    except ModuleNotFoundError as exc:
-        raise UsageError(f"{where}: it imports {exc.name!r}, which is not installed.") from None
+    except ImportError as exc:
+        raise UsageError(_import_problem(exc, where)) from None
+
+
+def _import_problem(exc: ImportError, where: str) -> str:
+    """What an import that failed means to whoever wrote it, with the line if that is known."""
+    if isinstance(exc, ModuleNotFoundError) and exc.name == where:
+        return f"{where}: there is no such module here, and none is installed. {FORMS}"
+    lines = [
+        frame
+        for frame in traceback.extract_tb(exc.__traceback__)
+        if not frame.filename.startswith("<frozen")
+    ]
+    if lines[-1].filename != __file__:
+        where = f"{lines[-1].filename}, line {lines[-1].lineno}"
+    if isinstance(exc, ModuleNotFoundError):
+        return (
+            f"{where}: it imports {exc.name!r}, which is not installed. "
+            "Install that package, or correct the name."
+        )
+    return f"{where}: {exc.msg}. Correct that import."
 
 
 def _choose(module: ModuleType, wanted: str, target: str) -> type[Service]:
     if wanted:
         cls = getattr(module, wanted, None)
         if not (isinstance(cls, type) and issubclass(cls, MoobiusService)):
-            raise UsageError(f"{target}: {wanted} is no subclass of MoobiusService there.")
+            there = ", ".join(found.__name__ for found in _services(module)) or "no service"
+            raise UsageError(
+                f"{target}: there is no subclass of MoobiusService called {wanted}. "
+                f"That module has {there}."
+            )
         return cls
+    leaves = _services(module)
+    if not leaves:
+        raise UsageError(
+            f"{target}: no subclass of MoobiusService is defined there. Name the file that has it."
+        )
+    if len(leaves) > 1:
+        names = ", ".join(cls.__name__ for cls in leaves)
+        raise UsageError(
+            f"{target}: there are several services ({names}). "
+            f"Choose one, such as {target}:{leaves[0].__name__}."
+        )
+    return leaves[0]
+
+
+def _services(module: ModuleType) -> list[type[Service]]:
+    """The services of a module that nothing else there is made from; imported ones count last."""
     services = [
         value
         for value in vars(module).values()
@@ -116,22 +165,22 @@ def _choose(module: ModuleType, wanted: str, target: str) -> type[Service]:
         and value is not MoobiusService
     ]
     own = [cls for cls in services if cls.__module__ == module.__name__] or services
-    # A class that others are made from is not the one that is meant.
-    leaves = [cls for cls in own if not any(cls in other.__mro__[1:] for other in own)]
-    if not leaves:
-        raise UsageError(f"{target}: no subclass of MoobiusService is defined there.")
-    if len(leaves) > 1:
-        names = ", ".join(cls.__name__ for cls in leaves)
-        raise UsageError(f"{target}: there are several services ({names}). Add :NAME to choose.")
-    return leaves[0]
+    return [cls for cls in own if not any(cls in other.__mro__[1:] for other in own)]
 
 
 def _make(cls: type[Service], target: str) -> Service:
     try:
-        return cls()
+        service = cls()
     except MoobiusError:
         raise
     except TypeError as exc:
         raise UsageError(
-            f"{target}: {cls.__name__}() could not be made without arguments ({exc})."
+            f"{target}: {cls.__name__}() could not be made without arguments ({exc}). "
+            "Give its parameters defaults."
         ) from exc
+    if not hasattr(service, "_environment"):
+        raise UsageError(
+            f"{target}: {cls.__name__}.__init__ does not call super().__init__(). "
+            "Call it there first."
+        )
+    return service

@@ -5,6 +5,7 @@ Only made-up accounts of the local platform lie in it, never one of the user's.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -25,7 +26,7 @@ def user_state(name: str) -> Path:
 
 
 def open_state(folder: Path) -> Path:
-    """Make the folder if need be, so that only its owner can read it.
+    """Make the folder if need be, so that only its owner can read it; gives its absolute path.
 
     Raises:
         UsageError: it cannot be made or written.
@@ -34,14 +35,16 @@ def open_state(folder: Path) -> Path:
         if not folder.exists():
             folder.mkdir(parents=True, mode=0o700)
             (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "it is a file")
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            raise PermissionError(13, "Permission denied")
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as exc:
         raise UsageError(
             f"{folder}: the state folder cannot be used ({exc.strerror}). "
             "Name another one with --state."
         ) from None
-    return folder
+    return folder.resolve()
 
 
 @attrs.frozen(kw_only=True)

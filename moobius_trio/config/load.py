@@ -23,7 +23,8 @@ from moobius_trio.config.settings import (
     read_flag,
     read_text,
 )
-from moobius_trio.database import ContainerSpec
+from moobius_trio.database import ENGINES, ContainerSpec
+from moobius_trio.database.engine import find_engine
 from moobius_trio.errors import ConfigError
 from moobius_trio.types import JsonValue
 
@@ -116,12 +117,12 @@ def _read(setting: Setting, value: object, where: str) -> object:
 def load_database_settings(path: Path) -> tuple[ContainerSpec, ...]:
     """The containers that a db.json names, in its order.
 
-    Which engines there are and what ``settings`` mean to them is the storage's to say.
+    What ``settings`` mean to an engine is the storage's to say.
 
     Raises:
         ConfigError: the file cannot be read or is not a list of objects with the keys of
             docs/protocol/generation-0.md section 7.2, or a name is no attribute name or stands
-            twice. The entry is named by number.
+            twice, or there is no such engine. The entry is named by number.
     """
     content, shared = read_config(path)
     found = parse_config(decode_config(content, path), path)
@@ -202,6 +203,16 @@ def _container_spec(entry: object, where: str) -> ContainerSpec:
     return ContainerSpec(**values)
 
 
+def _read_engine(value: object) -> str:
+    """An engine's name; whether there is one is looked up now, before anything is begun."""
+    name = read_text(value)
+    try:
+        find_engine(name, ENGINES, "")
+    except ConfigError as exc:
+        raise WrongValue(exc.problem, exc.remedy) from None
+    return name
+
+
 def _read_container_key(key: str, value: object) -> object:
     match key:
         case "name":
@@ -210,7 +221,7 @@ def _read_container_key(key: str, value: object) -> object:
                 raise WrongValue(f"{name!r} cannot be written as an attribute of a band")
             return name
         case "implementation":
-            return read_text(value)
+            return _read_engine(value)
         case "load" | "clear":
             return read_flag(value)
         case _:

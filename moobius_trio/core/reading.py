@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 from collections.abc import Mapping
@@ -17,7 +18,8 @@ from moobius_trio.config import (
     load_settings,
 )
 from moobius_trio.core.environment import Environment
-from moobius_trio.database import ContainerSpec
+from moobius_trio.database import Container, ContainerSpec
+from moobius_trio.errors import ConfigError
 from moobius_trio.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,7 +56,20 @@ def _read(
     containers = environment.containers
     if containers is None:
         containers = _read_containers(service, settings)
+    for spec in containers:
+        _check_name(type(service)._band_class, spec.name)
     return settings, containers
+
+
+def _check_name(band_class: type, name: str) -> None:
+    """A container must not hide what every band has."""
+    found = inspect.getattr_static(band_class, name, None)
+    if (found is not None and not isinstance(found, Container)) or name == "channel_id":
+        raise ConfigError(
+            f"db.json, container {name}",
+            f"bears the name of something that a {band_class.__name__} has already",
+            "Give it another name",
+        )
 
 
 def _read_containers(service: MoobiusService[Any], settings: Settings) -> tuple[ContainerSpec, ...]:

@@ -119,6 +119,9 @@ async def take_bands(
         for channel_id in info.channel_ids
     }
 
+    known = any(info.service_id == service_id for info in services)
+    doubt = "" if known else ", and service_id if you wrote it there"
+
     async def take(channel_id: ChannelId) -> BindResult:
         holder = holders.get(channel_id)
         try:
@@ -134,7 +137,7 @@ async def take_bands(
                 channel_id=channel_id,
                 taken=False,
                 reason=f"refused: {exc.message}",
-                remedy="check the id under channels in service.json",
+                remedy="check channels in service.json" + doubt,
             )
         return BindResult(channel_id=channel_id, taken=True)
 

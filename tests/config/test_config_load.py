@@ -455,6 +455,7 @@ STATES = {"name": "states", "implementation": "json"}
         ([{**STATES, "name": "_x"}], "entry 1, key name", "cannot be written as an attribute"),
         ([{**STATES, "name": "class"}], "entry 1, key name", "cannot be written as an attribute"),
         ([{**STATES, "implementation": ""}], "entry 1, key implementation", "is empty"),
+        ([{**STATES, "implementation": "pickle"}], "entry 1, key implementation", "no storage"),
         ([STATES, STATES], "entry 2", "names 'states' a second time"),
     ],
 )
@@ -470,7 +471,7 @@ def test_a_fault_of_db_json_names_entry_and_key(
 
 def test_a_database_password_that_others_can_read_is_warned_of(tmp_path: Path) -> None:
     """The same warning as for service.json."""
-    entry = {**STATES, "implementation": "redis", "settings": {"password": CANARY}}
+    entry = {**STATES, "settings": {"password": CANARY}}
     with capture_logs() as lines:
         load_database_settings(write(tmp_path, [entry], mode=0o644))
     assert [line["log_level"] for line in lines] == ["warning"]
