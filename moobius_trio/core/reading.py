@@ -20,7 +20,6 @@ from moobius_trio.config import (
 from moobius_trio.core.environment import Environment
 from moobius_trio.database import Container, ContainerSpec
 from moobius_trio.errors import ConfigError
-from moobius_trio.errors import ConfigError
 
 if TYPE_CHECKING:
     from moobius_trio.core.service import MoobiusService
