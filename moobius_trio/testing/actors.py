@@ -163,6 +163,11 @@ class Actor:
                 return character
         raise AssertionError(f"{self.name} does not see {nickname!r}, only {self.names}")
 
+    def clear(self) -> None:
+        """Forget what was sent so far: no messages, an empty screen."""
+        self.messages.clear()
+        self.characters, self.keys, self.stage, self.style = (), (), None, ()
+
     # What this person does
 
     async def say(self, text: str, to: Target | None = None, *, settle: bool = True) -> None:

@@ -1,7 +1,8 @@
 """`python main.py`: the demo on the platform that config/service.json names.
 
 `python main.py test` casts spells into it besides: short ones both ways, ones that are too large
-for the platform, and short ones again.
+for the platform, and short ones again. A number behind it is what all pauses are multiplied by:
+`python main.py test 0.1`.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ ROUNDS = (
 )
 
 
-async def cast_spells(wand: MoobiusWand, handle: ServiceHandle) -> None:
+async def cast_spells(wand: MoobiusWand, handle: ServiceHandle, pace: float = 1.0) -> None:
     """Four rounds of five spells."""
-    await trio.sleep(10)  # time to open the page and join
+    await trio.sleep(10 * pace)  # time to open the page and join
     for word, pause in ROUNDS:
         for times in range(1, 6):
             try:
@@ -33,15 +34,19 @@ async def cast_spells(wand: MoobiusWand, handle: ServiceHandle) -> None:
                     await wand.aspell(handle, (word, times), wait=True)  # until it has been said
             except MessageTooLarge as exc:
                 print(exc)  # the size and the limit; nothing was sent
-            await trio.sleep(pause)
+            await trio.sleep(pause * pace)
+    print("connections opened:", handle.statistics().link.connections, flush=True)
 
 
 async def main() -> None:
     """Run the service until it is stopped with Ctrl+C."""
     async with MoobiusWand() as wand:
         handle = await wand.run(DemoService())  # returns when on_start is done
-        if sys.argv[1:] == ["test"]:
-            await cast_spells(wand, handle)
+        match sys.argv[1:]:
+            case ["test"]:
+                await cast_spells(wand, handle)
+            case ["test", pace]:
+                await cast_spells(wand, handle, float(pace))
 
 
 if __name__ == "__main__":
