@@ -15,6 +15,7 @@ import trio
 from moobius_trio.core.boundary import Boundary
 from moobius_trio.core.environment import Environment, TraceRecord
 from moobius_trio.core.jobs import takes_band
+from moobius_trio.core.signatures import name_of
 from moobius_trio.core.units import Unit, current, unit_of_work
 from moobius_trio.errors import ServiceStopped
 from moobius_trio.types import (
@@ -93,10 +94,12 @@ class Runtime:
         self, fn: Callable[[*Ts], Awaitable[object]], *args: *Ts, name: str | None = None
     ) -> trio.CancelScope:
         """Run ``fn(*args)`` as a task of the service and give its cancel scope."""
+        label = name_of(fn)  # also with a name given: it finds a coroutine in place of fn
+        if name is not None:
+            label = name
         if self.closed:
             raise ServiceStopped(self.name)
         scope = trio.CancelScope()
-        label = name if name is not None else str(getattr(fn, "__qualname__", fn))
 
         async def task() -> None:
             with scope:
@@ -109,7 +112,7 @@ class Runtime:
         self, channel_id: ChannelId, fn: Callable[[*Ts], Awaitable[T]], *args: *Ts
     ) -> T:
         """Run ``fn(*args)`` in a band's lane, in the caller's own task."""
-        unit = current.get()
+        label, unit = name_of(fn), current.get()
         if unit is not None and unit.in_lane:
             raise RuntimeError(
                 f"in_lane was called inside {unit.handler}, which would wait for ever: it holds "
@@ -120,7 +123,6 @@ class Runtime:
             raise KeyError(channel_id)
         if self.closed:
             raise ServiceStopped(self.name)
-        label = getattr(fn, "__qualname__", repr(fn))
         async with (
             self.dispatcher.lanes.turn(self.dispatcher.lane_of(channel_id)),
             unit_of_work(Unit(handler=label, channel_id=channel_id, in_lane=True)),

@@ -1,4 +1,4 @@
-"""Questions about the author's functions: is it asynchronous, and what does it take?
+"""Questions about the author's functions: is it asynchronous, what does it take, what is it called?
 
 Nothing here calls what it looks at, and no message to a user is made here.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 
-__all__ = ("accepts", "is_async", "required_positional")
+__all__ = ("accepts", "is_async", "name_of", "required_positional")
 
 
 def is_async(fn: object) -> bool:
@@ -47,3 +47,19 @@ def required_positional(fn: Callable[..., object]) -> int | None:
         elif parameter.kind is parameter.KEYWORD_ONLY:
             return None
     return count
+
+
+def name_of(fn: object) -> str:
+    """What a function is called in logs and errors, such as ``Demo.greet``.
+
+    Raises:
+        TypeError: it is no function, but the coroutine that calling one has given.
+    """
+    if inspect.iscoroutine(fn):
+        fn.close()  # nobody will await it, and that is no second mistake
+        raise TypeError(
+            f"{fn.__qualname__}() was called, and its result given in place of the function: "
+            "write (fn, …) with its arguments behind it, and no call"
+        )
+    named = getattr(fn, "func", fn)  # what a functools.partial wraps
+    return str(getattr(named, "__qualname__", None) or repr(fn)).rpartition("<locals>.")[2]
