@@ -49,7 +49,7 @@ class Sending(ABC):
     """Everything a service can say, in terms of one `send`."""
 
     @abstractmethod
-    async def send(self, payload: MessageDown | Update | RawPayload, *refused: object) -> Receipt:
+    async def send(self, payload: MessageDown | Update | RawPayload) -> Receipt:
         """Queue one payload; the service says what it raises."""
 
     async def send_msg_down(

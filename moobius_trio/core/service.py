@@ -152,7 +152,12 @@ class MoobiusService(Callbacks, Sending, Generic[B]):
 
     # Sending
 
-    async def send(self, payload: MessageDown | Update | RawPayload, *refused: object) -> Receipt:
+    async def send(
+        self,
+        payload: MessageDown | Update | RawPayload = None,  # type: ignore[assignment]  # see below
+        *refused: Never,
+        **old: Never,
+    ) -> Receipt:
         """Queue one payload for the platform, in order for its band.
 
         Returns when it is queued; waits while the outbox is full. Nobody has to await the
@@ -164,7 +169,8 @@ class MoobiusService(Callbacks, Sending, Generic[B]):
             StorageTypeError: a value this handler changed cannot be stored.
             ServiceStopped: the service does not run.
         """
-        if refused or not isinstance(payload, MessageDown | Update | RawPayload):
+        # Every form of the original's send(type, body) arrives here, also without a payload.
+        if refused or old or not isinstance(payload, MessageDown | Update | RawPayload):
             raise MovedError(
                 "send takes the payload alone: await self.send(msg_down), "
                 "or await self.send(RawPayload(type=…, body=…)) for a frame of your own"
