@@ -119,8 +119,14 @@ async def _develop(
             if ready_json:
                 ready_line(url, [handle])
             if browser:
-                await trio.to_thread.run_sync(webbrowser.open, page, abandon_on_cancel=True)
+                nursery.start_soon(_open_page, page)
             await handle.wait_stopped()
+            nursery.cancel_scope.cancel()
+
+
+async def _open_page(address: str) -> None:
+    """Open the user's browser; some block until they are closed, which must hold nothing up."""
+    await trio.to_thread.run_sync(webbrowser.open, address, abandon_on_cancel=True)
 
 
 def _tell_unawaited(problem: NeverAwaited) -> None:

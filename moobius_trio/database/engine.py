@@ -158,9 +158,9 @@ def find_engine(name: str, builtin: Mapping[str, OpenEngine], where: str) -> Ope
 
 
 def suggestion(name: str, known: Sequence[str]) -> str:
-    """``Did you mean …?`` without its full stop, or nothing."""
+    """``Did you mean …?``, or nothing."""
     near = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]!r}" if near else ""
+    return f"Did you mean {near[0]!r}?" if near else ""
 
 
 def check_settings(settings: Mapping[str, JsonValue], known: Sequence[str], engine: str) -> None:

@@ -48,8 +48,8 @@ class MoobiusStorage:
         try:
             return self._containers[name][0]
         except KeyError:
-            hint = suggestion(name, list(self._containers)) or "Name it in db.json or use put()"
-            raise AttributeError(f"there is no container {name!r}. {hint}.") from None
+            hint = suggestion(name, list(self._containers)) or "Name it in db.json or use put()."
+            raise AttributeError(f"there is no container {name!r}. {hint}") from None
 
     async def put(
         self, name: str, engine: str | None = None, load: bool = True, clear: bool = False
