@@ -17,6 +17,7 @@ import attrs
 
 from moobius_trio.config import Settings
 from moobius_trio.core.threads import run_in_thread
+from moobius_trio.core.timers import REREAD_SECONDS
 from moobius_trio.database import ENGINES, ContainerSpec, OpenEngine, StrayChange
 from moobius_trio.types import RequestId, RunSync
 
@@ -73,6 +74,8 @@ class Environment:
     run_sync: RunSync = run_in_thread
     now: Callable[[], datetime] = _local_time
     """The aware time that drives jobs and that ``service.now()`` gives."""
+    reread_seconds: float = REREAD_SECONDS
+    """How long cron jobs wait before they look at ``now`` again; infinite in simulated time."""
     wall_clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     new_request_id: Callable[[], RequestId] = _new_request_id
     random: random.Random = attrs.field(factory=random.SystemRandom, repr=False)

@@ -25,7 +25,7 @@ from moobius_trio.core.schedule import (
     missed_policy,
 )
 from moobius_trio.core.signatures import is_async
-from moobius_trio.core.timers import Timer, make_timer
+from moobius_trio.core.timers import REREAD_SECONDS, Timer, make_timer
 from moobius_trio.errors import JobError
 
 __all__ = ("Job", "JobSpec", "JobStatistics", "Jobs", "cron", "every", "find_jobs", "takes_band")
@@ -116,6 +116,7 @@ class Jobs:
         self._execute = execute
         self._jobs: list[Job] = []
         self._nursery: trio.Nursery | None = None
+        self._reread = REREAD_SECONDS
         self._stopped = trio.Event()
 
     @property
@@ -169,15 +170,25 @@ class Jobs:
             for name, spec in find_jobs(type(service))
         )
 
-    async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def serve(
+        self,
+        *,
+        reread: float = REREAD_SECONDS,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
         """Run all jobs side by side until `stop`; ``started()`` at once.
 
         Cancelled, it ends without waiting for runs that go on, beyond their own cleanup. May be
         called again afterwards: every job then begins anew.
+
+        Args:
+            reread: seconds after which a waiting cron job looks at the wall clock again, in case
+                it was set or the machine slept. Infinite where ``now`` follows trio's clock.
         """
         if self._nursery is not None:
             raise RuntimeError("these jobs are served already")
         self._stopped = trio.Event()
+        self._reread = reread
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
@@ -228,7 +239,7 @@ class Jobs:
 
     def _begin(self, job: Job, nursery: trio.Nursery) -> None:
         # The timer is made here, not in the task, so that all grids begin at the same moment.
-        job._timer = make_timer(job.schedule, self._now)
+        job._timer = make_timer(job.schedule, self._now, self._reread)
         nursery.start_soon(self._keep, job, job._timer, name=f"job {job.name}")
 
     async def _keep(self, job: Job, timer: Timer) -> None:

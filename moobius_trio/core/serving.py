@@ -257,7 +257,9 @@ class _Run:
     async def _serve_jobs(self, *, task_status: trio.TaskStatus[None]) -> None:
         try:
             with self._jobs_scope:
-                await self._service.jobs.serve(task_status=task_status)
+                await self._service.jobs.serve(
+                    reread=self._environment.reread_seconds, task_status=task_status
+                )
         finally:
             self._jobs_ended.set()
 

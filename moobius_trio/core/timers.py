@@ -15,7 +15,7 @@ import trio
 
 from moobius_trio.core.schedule import CronTimes, Interval, Schedule
 
-__all__ = ("Taken", "Timer", "make_timer")
+__all__ = ("REREAD_SECONDS", "Taken", "Timer", "make_timer")
 
 REREAD_SECONDS = 30.0
 """The wall clock is read again at least this often: it can be set, and machines sleep."""
@@ -57,12 +57,15 @@ class Timer(Protocol):
         ...
 
 
-def make_timer(schedule: Schedule, now: Callable[[], datetime]) -> Timer:
+def make_timer(
+    schedule: Schedule, now: Callable[[], datetime], reread: float = REREAD_SECONDS
+) -> Timer:
     """A timer that begins now: the first due time of a cron job is the next one, that of an
-    interval comes after one whole step."""
+    interval comes after one whole step. ``reread`` is how long at most it waits before it looks
+    at the wall clock again."""
     if isinstance(schedule, Interval):
         return _IntervalTimer(schedule, now)
-    return _CronTimer(schedule, now)
+    return _CronTimer(schedule, now, reread)
 
 
 class _IntervalTimer:
@@ -104,7 +107,8 @@ class _CronTimer:
 
     grace: ClassVar[float] = 60.0
 
-    def __init__(self, times: CronTimes, now: Callable[[], datetime]) -> None:
+    def __init__(self, times: CronTimes, now: Callable[[], datetime], reread: float) -> None:
+        self._reread = reread
         self._times = times
         self._now = now
         self._after = self._read()  # due times up to here are done with
@@ -122,7 +126,7 @@ class _CronTimer:
             left = (self._due - now).total_seconds()
             if left <= 0:
                 return
-            await trio.sleep(min(left, REREAD_SECONDS))
+            await trio.sleep(min(left, self._reread))
 
     def take(self, *, each: bool) -> Taken:
         now = self._read()

@@ -5,6 +5,7 @@ What differs between memory and sockets stands here and in `settling`, nowhere e
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ import trio
 from moobius_trio.config import Settings
 from moobius_trio.core.environment import Environment, TraceRecord
 from moobius_trio.core.threads import run_in_thread
+from moobius_trio.core.timers import REREAD_SECONDS
 from moobius_trio.database import ContainerSpec, StrayChange
 from moobius_trio.local import Platform
 from moobius_trio.network.memory import memory_connector
@@ -105,6 +107,7 @@ class Site:
             transport=httpx.ASGITransport(app=self.platform.app) if self.simulated else None,
             run_sync=run_inline if self.simulated else run_in_thread,
             now=self.now,
+            reread_seconds=math.inf if self.simulated else REREAD_SECONDS,
             wall_clock_ms=self.wall_clock_ms,
             random=self._random,
             trace=sinks.trace,
