@@ -128,6 +128,11 @@ class MoobiusService(Callbacks, Sending, Generic[B]):
         return self._live.storage
 
     @property
+    def _storage(self) -> MoobiusStorage:
+        """Where containers that are declared on the service find theirs."""
+        return self._live.storage
+
+    @property
     def jobs(self) -> Jobs:
         """The service's jobs; ``self.jobs.add(…)`` adds one, also while it runs."""
         return self._jobs

@@ -18,6 +18,7 @@ from moobius_trio.database import (
     EngineSite,
     Level,
     Loaded,
+    OpenEngine,
     Place,
     StoreBroken,
     Stores,
@@ -54,6 +55,11 @@ class FaultyDisk:
         self._running = trio.Event()
         self._running.set()
 
+    @property
+    def engines(self) -> Mapping[str, OpenEngine]:
+        """This disk under the engine name ``faulty``."""
+        return {"faulty": self._open}
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Stores]:
         """Stores in which every container is on this disk."""
@@ -64,7 +70,7 @@ class FaultyDisk:
             run_sync=run_inline,
             default_engine="faulty",
             on_problem=self.problems.append,
-            engines={"faulty": self._open},
+            engines=self.engines,
         ) as stores:
             yield stores
 
