@@ -5,21 +5,34 @@ What an environment is stands in `core.environment`; nothing here decides what a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import attrs
 import httpx
+import pytest
 import trio
 
+from moobius_trio.config import Settings
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.runtime import Runtime
 from moobius_trio.core.service import MoobiusService
-from moobius_trio.testing.site import Site
-from moobius_trio.types import ServiceEvent
+from moobius_trio.core.signals import SignalState
+from moobius_trio.testing.harness import Local
+from moobius_trio.testing.site import Sinks, Site
+from moobius_trio.types import Secret, ServiceEvent
 
-__all__ = ("FaultyApi", "changed_environment", "deliver", "faulty_api", "runtime_of")
+__all__ = (
+    "FakeSignals",
+    "FaultyApi",
+    "changed_environment",
+    "deliver",
+    "faulty_api",
+    "place",
+    "runtime_of",
+)
 
 
 @attrs.define(eq=False)
@@ -92,6 +105,79 @@ def faulty_api() -> Iterator[FaultyApi]:
 
     with changed_environment(change):
         yield api
+
+
+def place(
+    local: Local,
+    service: MoobiusService[Any],
+    *,
+    bands: Sequence[str] = ("local-demo",),
+    config: Path | None = None,
+    state: Path | None = None,
+    **settings: Any,
+) -> None:
+    """Let a service be served by the test itself, on the platform of the kit.
+
+    Args:
+        config: a service.json to be read instead of the settings given here.
+        state: the folder of its stores, which are then sqlite's; in memory without it.
+    """
+    given = Settings(
+        **{
+            "http_server_uri": local._site.http_uri(),
+            "ws_server_uri": local._site.ws_uri(),
+            "email": "placed@example.org",
+            "password": Secret("a password of the kit"),
+            "channels": tuple(local.platform.add_band(band) for band in bands),
+            **settings,
+        }
+    )
+    sinks = Sinks(
+        trace=local.trace.append,
+        on_failure=lambda event, exc: local.failures.append((event, exc)),
+        on_stray=lambda stray: None,
+    )
+    engine = "memory" if state is None else "sqlite"
+    environment = local._site.environment(given, (), engine, state, sinks)
+    service._environment = (
+        environment if config is None else attrs.evolve(environment, settings=None)
+    )
+    if config is not None:
+        service._service_config_path = config
+
+
+class FakeSignals:
+    """Stands in for the counted signals of the process; ``install`` it with monkeypatch."""
+
+    def __init__(self) -> None:
+        self.state = SignalState()
+        self._users: list[tuple[Callable[[], None], Callable[[], None]]] = []
+
+    @contextmanager
+    def counted(
+        self, *, drain: Callable[[], None], cancel: Callable[[], None]
+    ) -> Iterator[SignalState]:
+        """As `core.signals.counted_signals`."""
+        user = (drain, cancel)
+        self._users.append(user)
+        try:
+            yield self.state
+        finally:
+            self._users.remove(user)
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let services and wands hear these and no others."""
+        for module in ("serving", "wand"):
+            monkeypatch.setattr(f"moobius_trio.core.{module}.counted_signals", self.counted)
+
+    def send(self) -> None:
+        """One SIGINT."""
+        self.state._received += 1
+        for drain, cancel in list(self._users):
+            if self.state.received == 1:
+                drain()
+            elif self.state.received == 2:
+                cancel()
 
 
 def runtime_of(service: MoobiusService[Any]) -> Runtime:

@@ -1,0 +1,249 @@
+"""The wand: services side by side, a body that ends with them, and errors that arrive whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from moobius_trio import ChannelId, MoobiusService, MoobiusWand, MovedError, ServiceStopped, UserId
+from moobius_trio.errors import ConfigError
+from moobius_trio.testing import Local
+from moobius_trio.testing.core_rig import FakeSignals, place, runtime_of
+
+ALICE = UserId("alice")
+
+
+class Service(MoobiusService):
+    """Notes its life."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.life: list[object] = []
+
+    async def on_start(self) -> None:
+        self.life.append("start")
+
+    async def on_stop(self) -> None:
+        self.life.append("stop")
+
+    async def on_spell(self, spell: object) -> object:
+        self.life.append(spell)
+        return f"cast {spell}"
+
+
+class Other(Service):
+    """A second one, with a name of its own."""
+
+
+def two(local: Local) -> tuple[Service, Other]:
+    """Two services on two bands."""
+    one, other = Service(), Other()
+    place(local, one, bands=["red"])
+    place(local, other, bands=["blue"], email="other@example.org")
+    return one, other
+
+
+async def test_two_services_in_one_wand(local: Local) -> None:
+    """Each has its handle, and a spell goes to the one it is cast at."""
+    one, other = two(local)
+    async with MoobiusWand() as wand:
+        first, second = await wand.run(one), await wand.run(other)
+        assert (first.name, second.name) == ("service", "other")
+        assert (first.channels, second.channels) == (("local-red",), ("local-blue",))
+        wand.spell(first, "abra")
+        assert await wand.aspell(second, "kadabra", wait=True) == "cast kadabra"
+        for handle in (first, second):
+            handle.request_stop()
+    assert one.life == ["start", "abra", "stop"]
+    assert other.life == ["start", "kadabra", "stop"]
+    assert not first.running
+
+
+async def test_the_block_waits_at_its_end_for_its_services(local: Local) -> None:
+    """A body that has nothing more to do does not end the services."""
+    one, _ = two(local)
+
+    async def stop_later(handle: Any) -> None:
+        await trio.sleep(100)
+        await handle.stop()
+
+    start = trio.current_time()
+    async with trio.open_nursery() as nursery, MoobiusWand() as wand:
+        nursery.start_soon(stop_later, await wand.run(one))
+    assert trio.current_time() - start == pytest.approx(100, abs=1)
+
+
+async def test_the_body_is_cancelled_when_the_shutdown_begins(
+    local: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the first signal the services drain and the body gets its cancellation at once."""
+    signals = FakeSignals()
+    signals.install(monkeypatch)
+    one, other = two(local)
+    ends: list[str] = []
+    async with MoobiusWand() as wand:
+        await wand.run(one)
+        await wand.run(other)
+        signals.send()
+        try:
+            await trio.sleep_forever()
+        finally:
+            ends.append("body")
+    assert ends == ["body"]
+    assert one.life == other.life == ["start", "stop"]
+
+
+async def test_the_second_signal_ends_with_130(
+    local: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything is cancelled, handlers that would take their time too."""
+
+    class Slow(Service):
+        async def on_stop(self) -> None:
+            signals.send()
+            await trio.sleep(3)
+            self.life.append("not reached")
+
+    signals = FakeSignals()
+    signals.install(monkeypatch)
+    slow = Slow()
+    place(local, slow)
+
+    async def program() -> None:
+        async with MoobiusWand() as wand:
+            await wand.run(slow)
+            signals.send()
+            await trio.sleep_forever()
+
+    start = trio.current_time()
+    with pytest.raises(SystemExit) as info:
+        await program()
+    assert info.value.code == 130
+    assert trio.current_time() == start
+    assert slow.life == ["start"]
+
+
+async def test_an_error_of_the_body_waits_for_the_services(local: Local) -> None:
+    """What was said leaves and `on_stop` runs; then the error comes out, alone."""
+
+    class Speaking(Service):
+        async def on_stop(self) -> None:
+            await super().on_stop()
+            await self.create_message(ChannelId("local-demo"), "goodbye", alice.user_id)
+
+    [alice] = await local.band("local-demo").join("Alice")
+    service = Speaking()
+    place(local, service)
+
+    async def program() -> None:
+        async with MoobiusWand() as wand:
+            await wand.run(service)
+            raise LookupError("in the body")
+
+    with pytest.raises(LookupError, match="in the body"):
+        await program()
+    assert service.life == ["start", "stop"]
+    assert alice.texts == ["goodbye"]
+
+
+async def test_a_cancelled_block_ends_its_services(local: Local) -> None:
+    """Cancelled from outside, services are cancelled, without their `on_stop`."""
+    one, other = two(local)
+    with trio.move_on_after(5) as scope:
+        async with MoobiusWand() as wand:
+            await wand.run(one)
+            await wand.run(other)
+            await trio.sleep_forever()
+    assert scope.cancelled_caught
+    assert one.life == other.life == ["start"]
+
+
+async def test_an_error_of_one_service_ends_the_others_and_comes_out_alone(local: Local) -> None:
+    """A service that cannot start raises out of `run`, as what it is."""
+
+    class Broken(Service):
+        async def on_start(self) -> None:
+            raise LookupError("cannot start")
+
+    one, broken = Service(), Broken()
+    place(local, one, bands=["red"])
+    place(local, broken, bands=["blue"], email="other@example.org")
+
+    async def program() -> None:
+        async with MoobiusWand() as wand:
+            await wand.run(one)
+            await wand.run(broken)
+
+    with pytest.raises(LookupError, match="cannot start"):
+        await program()
+    assert one.life == ["start", "stop"]
+
+
+async def test_a_service_that_fails_later_cancels_the_body(local: Local) -> None:
+    """What ends a running service comes out of the block, alone."""
+    one, other = two(local)
+
+    async def program() -> None:
+        async with MoobiusWand() as wand:
+            await wand.run(one)
+            await wand.run(other)
+            runtime_of(one).nursery.start_soon(fail)
+            await trio.sleep_forever()
+
+    async def fail() -> None:
+        raise LookupError("later")
+
+    with pytest.raises(LookupError, match="later"):
+        await program()
+
+
+async def test_old_forms_are_refused_with_the_new_one(local: Local) -> None:
+    """A class, ``background=`` and constructor arguments each name what to write."""
+    async with MoobiusWand() as wand:
+        with pytest.raises(MovedError, match=r"wand\.run\(Service\(\)\)"):
+            await wand.run(Service)  # type: ignore[arg-type]
+        with pytest.raises(MovedError, match=r"wand\.run\(background=…\): .*await wand\.run"):
+            await wand.run(Service(), background=True)  # type: ignore[arg-type]
+        with pytest.raises(MovedError, match=r"wand\.run\(colour=…\): .*the service alone"):
+            await wand.run(Service(), colour="red")  # type: ignore[arg-type]
+
+
+async def test_a_wand_is_used_in_a_block(local: Local) -> None:
+    """Outside of one there is nowhere to run a service."""
+    with pytest.raises(RuntimeError, match="async with MoobiusWand"):
+        await MoobiusWand().run(Service())
+
+
+async def test_a_wand_without_services_ends_at_once() -> None:
+    """An empty block is no trap."""
+    async with MoobiusWand():
+        pass
+
+
+async def test_a_wrong_setting_comes_out_of_run(local: Local) -> None:
+    """The body may catch it and go on with another service."""
+    one, broken = Service(), Other()
+    place(local, broken, config=Path("/nowhere/service.json"))
+    async with MoobiusWand() as wand:
+        with pytest.raises(ConfigError, match=r"^/nowhere/service\.json"):
+            await wand.run(broken)
+        place(local, one)
+        handle = await wand.run(one)
+        await handle.stop()
+    assert one.life == ["start", "stop"]
+
+
+async def test_a_spell_at_a_service_that_has_stopped(local: Local) -> None:
+    """The wand says so, for each of its two ways."""
+    one, _ = two(local)
+    async with MoobiusWand() as wand:
+        handle = await wand.run(one)
+        await handle.stop()
+        with pytest.raises(ServiceStopped):
+            wand.spell(handle, "late")
+        with pytest.raises(ServiceStopped):
+            await wand.aspell(handle, "late")
