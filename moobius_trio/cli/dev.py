@@ -105,6 +105,8 @@ async def _develop(
                 exclusive=False,  # it has this platform for itself; the state folder is locked
             )
             await platform.set_password(account.email, account.password)
+            # A class that has a new name is a new service; the old one's would keep the band.
+            await platform.free_band(ChannelId(DEFAULT_BAND))
             handle: ServiceHandle = await nursery.start(service.serve)
             attrs.evolve(account, service_id=handle.service_id).write(state, name)
             page = f"{url}/?as=alice"

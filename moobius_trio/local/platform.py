@@ -86,6 +86,19 @@ class Platform:
         """All bands, oldest first, each with the service that holds it."""
         return tuple(self._state.world.bands.values())
 
+    async def free_band(self, channel_id: ChannelId) -> None:
+        """Let no service hold this band any longer; its members stay.
+
+        For tools that run a service on a platform of their own, where an earlier one may hold it.
+
+        Raises:
+            KeyError: there is no such band.
+        """
+        band = self._state.world.bands[channel_id]
+        self._state.change(attrs.evolve(band, service_id=None))
+        self._sessions.board.changed()
+        await self._state.saved()
+
     def sign_in_guest(self, name: str) -> Guest:
         """The user of this name, made at the first time, with tokens to log in with.
 
