@@ -5,8 +5,6 @@ The lock is the operating system's, so it is free again however the process ends
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import stat
 import tempfile
@@ -14,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from moobius_trio.errors import ConfigError, NameTaken
+from moobius_trio.database.files import lock, unlock
+from moobius_trio.errors import ConfigError, NameTaken, StoreLocked
 
 __all__ = ("held_name", "runtime_folder")
 
@@ -64,19 +63,12 @@ def held_name(name: str, environ: Mapping[str, str]) -> Iterator[None]:
     """
     path = runtime_folder(environ) / f"{name}.lock"
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = lock(path)
+    except StoreLocked as exc:
+        raise NameTaken(name, exc.pid) from None
     except OSError as exc:
         raise ConfigError(str(path), f"the lock cannot be opened ({exc.strerror})") from None
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            if exc.errno not in (errno.EAGAIN, errno.EACCES):
-                raise
-            holder = os.read(descriptor, 32)
-            raise NameTaken(name, int(holder) if holder.isdigit() else None) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
         yield
     finally:
-        os.close(descriptor)  # lets go of the lock; the file stays, another may wait for it
+        unlock(descriptor)  # the file stays: another process may be waiting for it
