@@ -16,7 +16,7 @@ class {name}(MoobiusService):
 
 
 def test_a_renamed_class_takes_over_the_band(tmp_path: Path) -> None:
-    """It is a service of its own, and the one of the old name is itself again when it comes back."""
+    """It is a service of its own; the one of the old name is itself again when it is back."""
     found = []
     for name in ("Echo", "Parrot", "Echo"):
         (tmp_path / "echo.py").write_text(SOURCE.format(name=name))
