@@ -112,7 +112,6 @@ class Actor:
         self._wall_clock_ms = wall_clock_ms
         self._answered = answered
         self._stream: FrameStream | None = None
-        self._sending = trio.Lock()
         self._sent = 0
         self._awaited: deque[_Answer] = deque()
         self._lost = ""
@@ -317,20 +316,19 @@ class Actor:
         """Send one frame and wait for the platform's receipt."""
         assert self._stream is not None  # noqa: S101  # serve() sets it before it says ready
         answer = _Answer()
-        async with self._sending:
-            self._check_connected()
-            self._sent += 1
-            text = generation0.encode_from_user(
-                command,
-                request_id=RequestId(f"{self.user_id}-{self._sent}"),
-                client_id=self.user_id,
-                timestamp=self._wall_clock_ms(),
-            )
-            if self._answered():
-                self._awaited.append(answer)
-            else:
-                answer.come.set()
-            await self._stream.send_text(text)
+        self._check_connected()
+        self._sent += 1
+        text = generation0.encode_from_user(
+            command,
+            request_id=RequestId(f"{self.user_id}-{self._sent}"),
+            client_id=self.user_id,
+            timestamp=self._wall_clock_ms(),
+        )
+        if self._answered():
+            self._awaited.append(answer)
+        else:
+            answer.come.set()
+        await self._stream.send_text(text)
         await answer.come.wait()
         if answer.refusal:
             raise AssertionError(

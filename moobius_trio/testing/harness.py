@@ -89,9 +89,7 @@ class Local:
         self._site = site
         self._runs: list[Run] = []
         self._actors: list[Actor] = []
-        self._settling = Settling(
-            platform=site.platform, runs=self._runs, actors=self._actors, simulated=site.simulated
-        )
+        self._settling = Settling(runs=self._runs, actors=self._actors, simulated=site.simulated)
 
     @property
     def platform(self) -> Platform:

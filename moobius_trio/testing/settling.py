@@ -16,7 +16,6 @@ import trio.testing
 from moobius_trio.core.handle import ServiceHandle
 from moobius_trio.core.runtime import Runtime
 from moobius_trio.core.service import MoobiusService
-from moobius_trio.local import Platform
 from moobius_trio.testing.actors import Actor
 from moobius_trio.types import GenericUpdate
 
@@ -50,7 +49,6 @@ class Run:
 class Settling:
     """Looks at the parties of a test; the two lists grow with it."""
 
-    platform: Platform
     runs: Sequence[Run]
     actors: Sequence[Actor]
     simulated: bool
@@ -64,7 +62,8 @@ class Settling:
         limit = SIMULATED_SECONDS if self.simulated else REAL_SECONDS
         with trio.move_on_after(limit) as scope:
             while not await (self._settled_in_memory() if self.simulated else self._settled()):
-                await self._wait_for_services()
+                for runtime in self._runtimes():
+                    await _idle_or_stopped(runtime)
         if scope.cancelled_caught:
             raise AssertionError(f"not idle after {limit:,.0f} s: {self._describe()}")
 
@@ -76,30 +75,19 @@ class Settling:
         """One round: ask every service, then everybody, and see whether anything has moved."""
         before = self._progress()
         for runtime in self._runtimes():
-            # Its receipt comes behind every event that is on its way to the service.
-            receipt = await runtime.outbox.put(GenericUpdate(data={"subtype": PROBE}))
-            await receipt.outcome()
-            await runtime.wait_idle()
+            # Until its receipt has come, which is behind every event on its way to the service,
+            # the outbox is not idle.
+            await runtime.outbox.put(GenericUpdate(data={"subtype": PROBE}))
+            await _idle_or_stopped(runtime)
         for actor in self.actors:
             await actor.catch_up()
         return self._idle() and before == self._progress()
-
-    async def _wait_for_services(self) -> None:
-        """Let time pass until each service is idle or has ended."""
-        busy = [runtime for runtime in self._runtimes() if not runtime.idle]
-        for runtime in busy:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_cancel_after, runtime.stopped, nursery.cancel_scope)
-                await runtime.wait_idle()
-                nursery.cancel_scope.cancel()
-        if not busy:
-            await trio.sleep(0.01)
 
     def _runtimes(self) -> list[Runtime]:
         return [run.runtime for run in self.runs if run.runtime is not None]
 
     def _idle(self) -> bool:
-        return not self.platform.in_flight and all(each.idle for each in self._runtimes())
+        return all(runtime.idle for runtime in self._runtimes())
 
     def _progress(self) -> tuple[object, ...]:
         """Changes whenever a frame went anywhere."""
@@ -117,7 +105,15 @@ class Settling:
             for runtime in self._runtimes()
             if not runtime.idle
         ]
-        return "; ".join(busy) or f"{self.platform.in_flight} frames are in the platform"
+        return "; ".join(busy) or "the services are, but frames come all the time"
+
+
+async def _idle_or_stopped(runtime: Runtime) -> None:
+    """Wait until a service is idle; one that stops meanwhile may leave things undone."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_cancel_after, runtime.stopped, nursery.cancel_scope)
+        await runtime.wait_idle()
+        nursery.cancel_scope.cancel()
 
 
 async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:

@@ -155,6 +155,24 @@ async def test_a_handler_that_never_ends_fails_the_test(local: Local) -> None:
         await bob.say("hello")
 
 
+async def test_a_stop_ends_the_wait_for_what_will_not_happen(local: Local) -> None:
+    """Spells that a service leaves undone when it stops hold up nobody."""
+
+    class Slow(MoobiusService):
+        async def on_spell(self, spell: object) -> None:
+            await trio.sleep(5)
+
+    await local.start(Slow())
+    began = trio.current_time()
+    for number in range(3):
+        local.handle().spell(number)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(local.settle)
+        await trio.sleep(1)
+        await local.handle().stop()
+    assert trio.current_time() - began < 60
+
+
 async def test_skip_runs_jobs_in_their_order(local: Local) -> None:
     """Jobs that fall due in the time skipped have all run, the sooner ones first."""
 
@@ -665,6 +683,22 @@ async def test_echo_over_real_sockets(local: Local) -> None:
         await local.skip(minutes=1)
     assert [record.handler for record in local.trace if "psst" in record.frame]
     assert all(record.unit is not None for record in local.trace)
+
+
+@pytest.mark.local(sockets=True)
+async def test_all_has_been_seen_over_real_sockets(local: Local) -> None:
+    """Also of a handler that says much and late, before one call returns."""
+
+    class Burst(MoobiusService):
+        async def on_msg_up(self, msg_up: MessageUp) -> None:
+            await trio.sleep(0.1)
+            members = self.bands[msg_up.channel_id].members
+            for number in range(300):
+                await self.create_message(msg_up.channel_id, str(number), members)
+
+    alice, bob = await (await local.start(Burst())).join("Alice", "Bob")
+    await alice.say("go", to=SERVICE)
+    assert alice.texts == bob.texts == [str(number) for number in range(300)]
 
 
 @pytest.mark.local(sockets=True, bands=["more"], knobs=Knobs(answer_pings=False))
