@@ -45,7 +45,7 @@ def ending() -> Iterator[None]:
     """
     try:
         yield
-    except BaseException as exc:
+    except (Exception, BaseExceptionGroup, KeyboardInterrupt, SystemExit) as exc:
         causes = leaves(exc)
         for cause in causes:
             if isinstance(cause, SystemExit):

@@ -65,7 +65,8 @@ class MoobiusWand:
                 for handle in self._handles:
                     await handle.wait_stopped()
         with unwrapped():
-            suppressed = await self._stack.__aexit__(exc_type, exc, traceback)
+            # No shield: this is the block's own end, and cancelling it has to reach the services.
+            suppressed = await self._stack.__aexit__(exc_type, exc, traceback)  # noqa: ASYNC102
         if self._signals is not None and self._signals.interrupted:
             raise SystemExit(self._signals.exit_code())
         return suppressed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,7 +54,7 @@ def test_the_runtime_folder_is_this_users_alone(tmp_path: Path) -> None:
 def test_a_link_in_place_of_the_runtime_folder_is_refused(tmp_path: Path) -> None:
     """A planted link does not lead the lock elsewhere."""
     (tmp_path / "elsewhere").mkdir(mode=0o700)
-    os.symlink(tmp_path / "elsewhere", tmp_path / "moobius-trio")
+    (tmp_path / "moobius-trio").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ConfigError, match="not this user's alone"):
         runtime_folder({"XDG_RUNTIME_DIR": str(tmp_path)})
 

@@ -32,7 +32,7 @@ class Counting(MoobiusService):
 async def test_a_late_container_is_loaded_in_the_lane_before_the_first_handler(
     local: Local, tmp_path: Path
 ) -> None:
-    """Touched at the start it raises NotLoaded; in a handler it holds what an earlier run stored."""
+    """Touched at the start it raises NotLoaded; in a handler it has what an earlier run stored."""
     config = tmp_path / "db.json"
     config.write_text(
         json.dumps([{"implementation": "sqlite", "name": "counts", "load": False}]),
