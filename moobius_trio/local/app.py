@@ -86,8 +86,11 @@ def _post(path: str, handler: Handler) -> Route:
     return Route(path, answered(handler), methods=["POST"])
 
 
-def _failure(request: Request, exc: Exception) -> Response:
-    """Starlette's own refusals (no such path, wrong method) and faults of ours in the envelope."""
+async def _failure(request: Request, exc: Exception) -> Response:
+    """Starlette's own refusals (no such path, wrong method) and faults of ours in the envelope.
+
+    Asynchronous only because Starlette would run it in a thread otherwise.
+    """
     if isinstance(exc, HTTPException):
         return failure(exc.status_code, f"{request.method} {request.url.path}: {exc.detail}")
     return failure(500, "the platform failed; see its log")

@@ -23,8 +23,8 @@ Row: TypeAlias = dict[str, str | int | bool | None]
 class Board:
     """Every band with its service: who it is, whether it is connected, and its session number.
 
-    The session number of a band rises whenever its service logs in, or comes to hold the band,
-    so that a page knows when to ask the service anew.
+    The session number of a band rises whenever its service logs in on a new connection, or comes
+    to hold the band, so that a page knows when to ask the service anew.
     """
 
     def __init__(self, state: State, is_online: Callable[[ServiceId], bool]) -> None:
@@ -65,7 +65,7 @@ class Board:
         self._watchers.pop(session, None)
 
     def service_began(self, *channel_ids: ChannelId) -> None:
-        """The service of these bands has just logged in, or has just come to hold them."""
+        """The service of these bands has just connected, or has just come to hold them."""
         number = next(self._numbers)
         for channel_id in channel_ids:
             self._session_of[channel_id] = number

@@ -48,6 +48,9 @@ from moobius_trio.types import (
 
 __all__ = ("Delivery", "Outcome", "ToService", "ToUsers", "from_service", "from_user")
 
+MAX_REQUEST_ID = 200
+"""Characters; clients send UUIDs. A hundred thousand ids are remembered for each service."""
+
 JOIN = "join_channel"
 LEAVE = "leave_channel"
 
@@ -95,6 +98,8 @@ def from_service(
 
     ``now`` is in milliseconds since 1970 and fills a missing timestamp.
     """
+    if len(request_id) > MAX_REQUEST_ID:
+        return Outcome(refusal=f"a request_id may have {MAX_REQUEST_ID} characters")
     if isinstance(command, Ping):
         return Outcome()
     if drop_repeats and request_id and world.was_seen(service_id, request_id):

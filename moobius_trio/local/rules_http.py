@@ -79,6 +79,8 @@ def _check_room(count: int, what: str) -> None:
 def new_account(world: World, email: str, password_hash: str, user_id: UserId) -> Account:
     """The account that the first sign-in of an e-mail makes (docs/architecture.md section 8)."""
     _check_text(email, "username", _MAX_NAME, least=1)
+    if not email.isprintable():  # a line break above all: that is how guests are told apart
+        raise Refused(400, "username has characters that cannot be shown")
     _check_room(len(world.accounts), "accounts")
     name = email.partition("@")[0] or email
     person = Character(user_id=user_id, username=name, nickname=name)
@@ -88,7 +90,7 @@ def new_account(world: World, email: str, password_hash: str, user_id: UserId) -
 def guest_login(name: str) -> str:
     """The login of the guest of this name: the same for every spelling of upper and lower case.
 
-    It holds a line break, so that no e-mail is like it.
+    It holds a line break, which no e-mail of ``new_account`` has.
     """
     return "guest\n" + unicodedata.normalize("NFC", name.strip()).casefold()
 

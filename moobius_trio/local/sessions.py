@@ -17,6 +17,7 @@ from moobius_trio.codec.generation0 import (
     decode_from_client,
     encode_for_service,
     encode_for_user,
+    name_of_frame,
 )
 from moobius_trio.errors import MalformedPayload
 from moobius_trio.local.board import Board
@@ -113,7 +114,7 @@ class Sessions:
         try:
             frame = decode_from_client(text)
         except MalformedPayload as exc:
-            self._copy(session, RequestId(""), "", str(exc), status=False)
+            self._copy(session, *name_of_frame(text), str(exc), status=False)
             return
         outcome = self._outcome(session, frame)
         answered = not isinstance(frame.command, Ping) or self._state.knobs.answer_pings
@@ -205,17 +206,21 @@ class Sessions:
         service = self._state.world.services.get(login.service_id)
         if service is None or service.owner != user_id:
             return Outcome(refusal=f"this account has no service {login.service_id}")
-        others = [each for each in self._services[service.service_id] if each is not session]
+        connected = self._services[service.service_id]
+        others = [each for each in connected if each is not session and not each.closing]
         match self._state.knobs.second_login if others else "both":
             case "refuse":
                 return Outcome(refusal="the service is connected already")
             case "displace":
                 for other in others:
                     other.close(POLICY_VIOLATION, "the service logged in on another connection")
-                    self._leave_service(other)
-        if session.service_id != service.service_id:
-            self._leave_service(session)
         session.role, session.user_id = Role.SERVICE, user_id
+        if session.service_id == service.service_id:
+            # The original logs in again after every refusal (docs/protocol/generation-0.md section
+            # 3.3). Taken for a new connection, that would make all pages ask the service again, and
+            # an answer of it that is refused each time would go round for ever.
+            return Outcome(note="logged in already")
+        self._leave_service(session)
         session.service_id = service.service_id
         self._services.add(service.service_id, session)
         self.board.service_began(*self._state.world.bands_of(service.service_id))

@@ -267,5 +267,10 @@ def _write(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
 
 
 def _save_file(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+    except OSError:
+        path.unlink(missing_ok=True)  # half a file that nobody knows of, on a disk that is full
+        raise

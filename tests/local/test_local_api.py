@@ -6,10 +6,12 @@ import json
 import random
 from collections.abc import AsyncIterator, MutableMapping
 
+import anyio.to_thread
 import attrs
 import httpx
 import pytest
 import trio
+import trio.testing
 
 from moobius_trio.local import DEFAULT_BAND, Knobs, Platform, open_platform
 from moobius_trio.testing.inline import run_inline
@@ -25,6 +27,7 @@ async def platform(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Platform]:
         raise AssertionError("a thread under simulated time")
 
     monkeypatch.setattr(trio.to_thread, "run_sync", no_thread)
+    monkeypatch.setattr(anyio.to_thread, "run_sync", no_thread)
     async with open_platform(
         state=None,
         run_sync=run_inline,

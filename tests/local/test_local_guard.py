@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import trio
+import trio.testing
 
 from moobius_trio.local import Platform, open_platform
 from moobius_trio.network.websocket import websocket_connector

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import trio
+import trio.testing
 
 from moobius_trio.codec.generation0 import encode_from_service, encode_from_user
 from moobius_trio.local import DEFAULT_BAND, Guest, Platform, open_platform, page_api

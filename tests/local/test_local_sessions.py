@@ -11,6 +11,7 @@ import attrs
 import httpx
 import pytest
 import trio
+import trio.testing
 
 from moobius_trio.codec.generation0 import encode_from_service, encode_from_user
 from moobius_trio.errors import ConnectionLost
@@ -39,6 +40,9 @@ from moobius_trio.types import (
 
 BASE = "http://127.0.0.1:8000"
 BAND = ChannelId(DEFAULT_BAND)
+
+HANG = 20.0
+"""A frame or close that does not come fails the test instead of holding it up for ever."""
 
 
 @attrs.define
@@ -73,7 +77,8 @@ class Client:
 
     async def get(self) -> dict[str, Any]:
         """The next frame."""
-        frame: dict[str, Any] = json.loads(await self.stream.receive_text())
+        with trio.fail_after(HANG):
+            frame: dict[str, Any] = json.loads(await self.stream.receive_text())
         return frame
 
     async def receipt(self, command: ServiceCommand | UserCommand, request_id: str = "") -> Any:
@@ -94,11 +99,12 @@ class Client:
 
     async def closed(self) -> ConnectionLost:
         """Read until the connection ends; give how it ended."""
-        try:
-            while True:
-                await self.stream.receive_text()
-        except ConnectionLost as lost:
-            return lost
+        with trio.fail_after(HANG):
+            try:
+                while True:
+                    await self.stream.receive_text()
+            except ConnectionLost as lost:
+                return lost
 
 
 class ServiceClient(Client):
@@ -429,6 +435,15 @@ async def test_a_second_login_may_be_refused_or_both_may_stay(local: Fixture) ->
         assert (await client.get())["body"]["subtype"] == "join_channel"
 
 
+async def test_a_connection_that_is_being_closed_is_no_first_one(local: Fixture) -> None:
+    """After a cut the service may come back at once, even where a second login is refused."""
+    held = await local.service()
+    await local.connect(held)
+    local.platform.knobs = Knobs(second_login="refuse")
+    local.platform.cut()
+    await local.connect(held)
+
+
 async def test_a_cut_closes_services_with_1001_and_leaves_users(local: Fixture) -> None:
     """One service, or all of them."""
     held, other = await local.service(), await local.service("other@x", bind=False)
@@ -518,6 +533,23 @@ async def test_the_end_of_the_platform_closes_everybody_with_1001() -> None:
                 inner.cancel_scope.cancel()
             lost.append(await bob.closed())
     assert [each.code for each in lost] == [1001, 1001, 1001]
+
+
+async def test_a_write_that_waits_does_not_spoil_the_goodbye() -> None:
+    """Peers whose windows are full are still told 1001 when the platform is cancelled."""
+    async with open_platform(
+        state=None, run_sync=run_inline, wall_clock=trio.current_time, random=random.Random(1)
+    ) as platform:
+        async with trio.open_nursery() as nursery:
+            local = Fixture(platform, nursery)
+            service = await local.connect(await local.service())
+            people = [await local.join(f"user {number}", room=1) for number in range(8)]
+            for number in range(3):
+                speech = say("x", *(person.who for person in people))
+                await service.receipt(speech, str(number))
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        assert [(await person.closed()).code for person in people] == [1001] * 8
 
 
 async def test_who_has_gone_is_forgotten(local: Fixture) -> None:

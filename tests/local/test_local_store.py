@@ -13,6 +13,7 @@ from typing import TypeVar, TypeVarTuple
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,9 +6,11 @@ import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import anyio.to_thread
 import httpx
 import pytest
 import trio
+import trio.testing
 
 from moobius_trio.local import Platform, open_platform
 from moobius_trio.local.rules_http import MAX_UPLOAD_BYTES
@@ -127,6 +129,18 @@ async def test_a_place_is_for_one_file_and_one_hour(
     url, fields = await target(http)
     await trio.sleep(3601)
     assert (await http.post(url, data=fields, files=files)).status_code == 403
+
+
+async def test_a_large_file_needs_no_thread(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under simulated time a thread would let the clock jump."""
+
+    async def no_thread(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a thread under simulated time")
+
+    monkeypatch.setattr(anyio.to_thread, "run_sync", no_thread)
+    await upload(http, b"\0" * 5_000_000)
 
 
 async def test_a_file_that_is_too_large_is_refused_with_words(http: httpx.AsyncClient) -> None:
