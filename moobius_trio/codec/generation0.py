@@ -11,6 +11,7 @@ from moobius_trio.codec.generation0_platform import (
     decode_from_client,
     encode_for_service,
     encode_for_user,
+    name_of_frame,
 )
 from moobius_trio.codec.generation0_service import decode_for_service, encode_from_service
 from moobius_trio.codec.generation0_user import decode_for_user, encode_from_user
@@ -25,5 +26,6 @@ __all__ = (
     "encode_for_user",
     "encode_from_service",
     "encode_from_user",
+    "name_of_frame",
     "origin_type",
 )
