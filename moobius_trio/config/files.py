@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import os
 import stat
 from collections.abc import Iterable
@@ -99,10 +100,14 @@ def parse_config(text: str, path: Path) -> object:
         return found
 
     def refuse(word: str) -> NoReturn:
-        raise ConfigError(str(path), f"has the number {word}, which is not JSON")
+        raise ConfigError(str(path), f"has the number {word}, which is none that JSON can hold")
+
+    def finite(word: str) -> float:
+        value = float(word)
+        return value if math.isfinite(value) else refuse(word)  # 1e999 is JSON, and too much
 
     try:
-        return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+        return json.loads(text, object_pairs_hook=unique, parse_constant=refuse, parse_float=finite)
     except json.JSONDecodeError as exc:
         # The error carries the whole text, so it must not stay chained.
         problem = f"is not JSON: line {exc.lineno}, column {exc.colno}: {exc.msg}"

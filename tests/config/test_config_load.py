@@ -244,12 +244,13 @@ def test_a_wrong_value_is_named_with_its_key(
         ('{\n  "email": "a",\n  "password": "' + CANARY + '"\n  "x": 1}', "line 4, column 3"),
         ('{"password": "' + CANARY + '", "password": "b"}', "has the key 'password' twice"),
         ('{"password": "' + CANARY + '", "ops_port": NaN}', "has the number NaN"),
+        ('{"password": "' + CANARY + '", "ops_port": 1e999}', "has the number 1e999"),
         ('["' + CANARY + '"]', "must be an object {…}, not a list"),
         ("[" * 100_000, "is nested too deep"),
         ('{"ops_port": ' + "1" * 5_000 + "}", "is not JSON: Exceeds the limit"),
         ("", "line 1, column 1"),
     ],
-    ids=["comma", "twice", "nan", "list", "deep", "digits", "empty"],
+    ids=["comma", "twice", "nan", "infinite", "list", "deep", "digits", "empty"],
 )
 def test_a_file_that_is_no_settings_says_where(tmp_path: Path, text: str, problem: str) -> None:
     """Wrong syntax is found by line and column; the text itself is not shown."""
