@@ -355,6 +355,16 @@ test("nothing that arrives makes the reducer raise", () => {
   assert.ok(recipients(state));
 });
 
+test("a time that no clock can show is none, and the message is shown", () => {
+  for (const timestamp of [8.64e15 + 1, 2 ** 62, -(2 ** 62), "soon", null, {}]) {
+    const state = run(inside(), down("hi", { timestamp }));
+    assert.deepEqual(texts(state), ["hi"]);
+    assert.equal(currentRoom(state).messages[0].timestamp, 0);
+  }
+  const last = run(inside(), down("hi", { timestamp: 8.64e15 }));
+  assert.ok(new Date(currentRoom(last).messages[0].timestamp).toISOString());
+});
+
 test("the frames that go up are those of the protocol", () => {
   const message = { ...said("hi").message, recipients: [ALICE, BOB] };
   assert.deepEqual(messageFrame("r1", ALICE, message), {

@@ -12,6 +12,14 @@ const text = (value) =>
 
 const texts = (value) => list(value).map(text);
 
+const LAST_MOMENT = 8.64e15; // of a Date; beyond it one cannot be written, and nothing be drawn
+
+/** Milliseconds since 1970, 0 for what is no time. */
+function moment(value) {
+  const milliseconds = Number(value) || 0;
+  return Math.abs(milliseconds) <= LAST_MOMENT ? milliseconds : 0;
+}
+
 /** One entry of a character list; both spellings of the profile's key are in use (3.4). */
 export function readCharacter(value) {
   const entry = object(value);
@@ -66,7 +74,7 @@ function readMessage(body, direction) {
     sender: text(body.sender) || text(context.sender),
     recipients: texts(body.recipients),
     content: { text: text(content.text), path: text(content.path) },
-    timestamp: Number(body.timestamp) || 0,
+    timestamp: moment(body.timestamp),
   };
 }
 
