@@ -86,7 +86,7 @@ export class Link {
   /** Gives whether it went up. */
   say(text) {
     const { ids } = recipients(this.state);
-    return ids !== null && this.#say("text", { text, path: "" }, ids);
+    return ids !== null && this.#say(this.state.bandId, "text", { text, path: "" }, ids);
   }
 
   async sendPicture(file) {
@@ -96,7 +96,9 @@ export class Link {
     this.dispatch({ kind: "uploading", name: file.name });
     try {
       const path = await this.#calls.upload(file);
-      if (channelId === this.state.bandId) this.#say("image", { text: "", path }, ids);
+      // To the band and the people it was chosen for, also if another band is looked at by now.
+      const sent = this.#say(channelId, "image", { text: "", path }, ids);
+      if (!sent) throw new Error("the connection has ended meanwhile.");
     } catch (error) {
       const size = sizeText(file.size);
       this.#problem(`“${file.name}” (${size}) could not be sent: ${error.message}`);
@@ -112,7 +114,8 @@ export class Link {
 
   /** `values`: one text per argument of the key. */
   call(channelId, feature, values) {
-    this.#send(callFrame(newId(), this.state.me.userId, channelId, feature, values));
+    const frame = callFrame(newId(), this.state.me.userId, channelId, feature, values);
+    if (!this.#send(frame)) this.#problem(`“${feature.buttonText}” was not sent: not connected.`);
   }
 
   leave() {
@@ -239,9 +242,8 @@ export class Link {
     return this.#send(actionFrame(newId(), this.state.me.userId, channelId, subtype));
   }
 
-  #say(subtype, content, ids) {
+  #say(channelId, subtype, content, ids) {
     const requestId = newId();
-    const channelId = this.state.bandId;
     const timestamp = Date.now();
     const message = { requestId, channelId, subtype, content, recipients: ids, timestamp };
     const sent = this.#send(messageFrame(requestId, this.state.me.userId, message));
