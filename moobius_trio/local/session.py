@@ -113,27 +113,25 @@ class Session:
         while True:
             await self._more.wait()
             self._more = trio.Event()
-            while self._queue:
-                text = self._queue.popleft()
-                self._queued_bytes -= len(text)
-                self._writing = 1
-                try:
-                    # A cancelled write would end the connection before a close frame could be
-                    # sent. The shield is bounded by the close, which ends a write that waits.
-                    with trio.CancelScope(shield=True):
+            # A cancelled write would end the connection before a close frame could be sent. The
+            # shield is bounded by the close: it empties the queue and ends a write that waits.
+            with trio.CancelScope(shield=True):
+                while self._queue:
+                    text = self._queue.popleft()
+                    self._queued_bytes -= len(text)
+                    self._writing = 1
+                    try:
                         await self._socket.send_text(text)
-                except ConnectionLost:
-                    return  # the reader sees it too, and ends the session
-                finally:
-                    self._writing = 0
+                    except ConnectionLost:
+                        return  # the reader sees it too, and ends the session
+                    finally:
+                        self._writing = 0
 
     async def _close_when_asked(self, scope: trio.CancelScope) -> None:
         try:
             await self._closing.wait()
         finally:
-            self.close(
-                self._code, self._reason
-            )  # also when it was cancelled: nothing more goes out
+            self.close(self._code, self._reason)  # cancelled or not, nothing more goes out
             with trio.move_on_after(CLOSE_SECONDS, shield=True):
                 await self._socket.aclose(self._code, self._reason)
             scope.cancel()
