@@ -44,6 +44,7 @@ log = structlog.get_logger()
 LANES_SECONDS = 10.0
 ON_STOP_SECONDS = 5.0
 OUTBOX_SECONDS = 5.0
+STORES_SECONDS = 5.0
 CANCELLED_SECONDS = 2.0
 """For code of the author's to end once it is cancelled; then the end goes on without it."""
 
@@ -71,7 +72,7 @@ async def serve_in(
     try:
         with (
             unwrapped(),
-            counted_signals(drain=run.drain, cancel=run.scope.cancel) as signals,
+            counted_signals(drain=run.drain, cancel=run.cancel) as signals,
             run.scope,
         ):
             await run.serve(task_status)
@@ -127,6 +128,8 @@ class _Run:
         self._runtime: Runtime | None = None
         self._jobs_scope = trio.CancelScope()
         self._jobs_ended = trio.Event()
+        self._drained = False
+        self._flushing = trio.CancelScope()
 
     def drain(self) -> None:
         """Begin to stop; a start that is not through is cancelled instead."""
@@ -135,6 +138,11 @@ class _Run:
             self._runtime.stopping.set()
         else:
             self.scope.cancel()
+
+    def cancel(self) -> None:
+        """End now: nobody is waited for any more, and nothing more is said."""
+        self.scope.cancel()
+        self._flushing.cancel()
 
     def ended(self) -> None:
         """Nothing of the run is left: whoever waits for that goes on."""
@@ -223,6 +231,7 @@ class _Run:
                         await self._begin(runtime, task_status)
                         await runtime.stopping.wait()
                         await self._end(runtime)
+                        self._drained = True
                     finally:
                         self._close(runtime)
 
@@ -325,12 +334,16 @@ class _Run:
         await self._goodbye()
 
     async def _goodbye(self) -> None:
-        """What was said leaves if the stop was an orderly one; then the connection is closed."""
+        """After an orderly stop what was said leaves and is stored; the connection is closed."""
         runtime = self._runtime
         if runtime is None:
             return
-        if runtime.stopping.is_set():
-            await runtime.outbox.flush(OUTBOX_SECONDS)
+        if self._drained:
+            self._drained = False
+            with self._flushing:
+                await runtime.outbox.flush(OUTBOX_SECONDS)
+                with trio.move_on_after(STORES_SECONDS), contextlib.suppress(StorageError):
+                    await runtime.stores.flush()  # a failure is reported where it happens
         await runtime.link.stop()
 
     def _on_gap(self, gap: Gap) -> None:
