@@ -6,14 +6,11 @@ against demos with a handler missing, so a row takes the service's class as its 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
 from moobius_trio import Content, MessageTooLarge
-from moobius_trio.cli.dev import demo_folder
-from moobius_trio.cli.loading import load_service
 from moobius_trio.codec.generation0 import decode_from_client
 from moobius_trio.testing import SERVICE, Actor, Local
 from moobius_trio.types import (
@@ -33,12 +30,6 @@ FIGURES = ["Mickey 0", "Mickey 1", "Mickey 2", "Mickey 3", "Mickey 4"]
 MICKEY = {"magic_type": "Mickey"}
 TALK = {"magic_type": "Talk"}
 PICTURE = Content(path="https://example.org/cat.png")
-
-
-@pytest.fixture(scope="module")
-def demo() -> Demo:
-    """The class as `moobius-trio demo` finds it."""
-    return type(load_service(str(demo_folder())))
 
 
 async def two(local: Local, demo: Demo) -> tuple[Actor, Actor]:
@@ -287,6 +278,16 @@ async def test_hide_and_show(local: Local, demo: Demo) -> None:
     await heard_by_both(alice, bob)
 
 
+async def test_only_the_features_row_changes_keys(local: Local, demo: Demo) -> None:
+    """Keys come by `update_features` alone, once when asked for and once when hidden or shown."""
+    alice, _ = await two(local, demo)
+    local.trace.clear()
+    await alice.click("key1", MICKEY)
+    await alice.say("show", to=SERVICE)
+    sent = [decode_from_client(record.frame).command for record in local.trace]
+    assert [type(command) for command in sent] == [UpdateUserList, UpdateFeatures]
+
+
 async def test_reset_takes_the_figures_away(local: Local, demo: Demo) -> None:
     """Said to the Service it leaves real people only, also after a reload; others keep theirs."""
     alice, bob = await two(local, demo)
@@ -426,109 +427,3 @@ async def test_a_spell_too_large_is_refused_and_the_connection_lives(
     assert alice.last.text == bob.last.text == "WAND: " + "SURVIVED! " * 5
     assert len(alice.messages) == len(bob.messages) == 2
     assert local.handle().statistics().link.connections == 1
-
-
-# At start, in several bands, and after a restart
-
-
-async def test_figures_and_pictures_are_made_at_start(local: Local, demo: Demo) -> None:
-    """Five Mickeys and a Wand with pictures, each once however many bands there are."""
-    service = demo()
-    await local.start(service, bands=["local-demo", "second"])
-    made = await service.http_api.get_service_user_list(service.service_id)
-    assert sorted((one.username, one.nickname) for one in made) == [
-        *(("Mickey", name) for name in FIGURES),
-        ("Wand", "Wand"),
-    ]
-    assert all(one.avatar for one in made)
-    assert len(set(service.pictures.values())) == 2
-
-
-async def test_bands_know_nothing_of_each_other(local: Local, demo: Demo) -> None:
-    """The same person has a state of her own in each band; each band has its own check-in."""
-    first = await local.start(demo(), bands=["local-demo", "second"])
-    second = local.band("second")
-    alice, bob = await first.join("Alice", "Bob")
-    away, carol = await second.join("Alice", "Carol")
-    await alice.click("key1", MICKEY)
-    await away.say("hide", to=SERVICE)
-    assert alice.names == ["Alice", "Bob", "Mickey 0"]
-    assert away.names == carol.names == ["Alice", "Carol"]
-    assert len(alice.keys) == 2
-    for each in (alice, bob, away, carol):
-        each.messages.clear()
-        await each.fetch()
-    assert alice.names == ["Alice", "Bob", "Mickey 0"]
-    assert away.names == ["Alice", "Carol"]
-    await alice.say("hello")
-    assert (bob.texts, carol.texts) == (["hello"], [])
-    await local.skip(minutes=1)
-    await local.aspell(("X", 1))
-    for each in (bob, carol):
-        assert each.texts[-2].startswith("Check in every minute!")
-        assert each.last.text == "WAND: X"
-    assert carol.texts[:-2] == []
-
-
-@pytest.mark.parametrize("engine", ["sqlite", "json"])
-async def test_a_restart_keeps_what_users_did(
-    local: Local, demo: Demo, tmp_path: Path, engine: str
-) -> None:
-    """Stage, figures and hidden keys are there again; figures and pictures are not made twice."""
-    before = demo()
-    band = await local.start(before, engine=engine, state=tmp_path)
-    alice, bob = await band.join("Alice", "Bob")
-    await alice.click("key1", MICKEY)
-    await alice.click("key2")
-    await alice.say("hide", to=SERVICE)
-    dark, mickey = alice.stage, alice.character("Mickey 0")
-    service_id = before.service_id
-    made = await before.http_api.get_service_user_list(service_id)
-    await local.stop()
-    alice.clear()
-    after = demo()
-    await local.start(after, engine=engine, state=tmp_path)
-    assert after.service_id == service_id
-    assert after.pictures == before.pictures
-    assert await after.http_api.get_service_user_list(after.service_id) == made
-    await alice.fetch()
-    assert alice.names == ["Alice", "Bob", "Mickey 0"]
-    assert alice.characters[-1] == mickey
-    assert not alice.keys
-    assert alice.stage == dark
-    assert len(bob.keys) == 2
-
-
-async def test_figures_are_found_again_when_the_store_is_lost(local: Local, demo: Demo) -> None:
-    """A service that remembers nothing finds its figures at the platform instead of making more."""
-    before, after = demo(), demo()
-    await local.start(before)
-    made = before.cast
-    await local.stop()
-    await local.start(after)
-    assert after.cast == made
-    assert len(await after.http_api.get_service_user_list(after.service_id)) == len(made)
-
-
-async def test_a_cut_connection_changes_nothing(local: Local, demo: Demo) -> None:
-    """After a forced disconnect users, their state and the jobs are what they were."""
-    alice, bob = await two(local, demo)
-    await alice.click("key1", MICKEY)
-    await local.drop_socket()
-    await alice.click("key1", MICKEY)
-    assert alice.names == ["Alice", "Bob", "Mickey 0", "Mickey 1"]
-    await alice.say("still there?", to=[bob])
-    assert bob.texts == ["still there?"]
-    await local.skip(minutes=1)
-    assert "Check in" in (bob.last.text or "")
-    assert local.handle().statistics().link.connections == 2
-
-
-async def test_only_the_features_row_changes_keys(local: Local, demo: Demo) -> None:
-    """Keys come by `update_features` alone, once when asked for and once when hidden or shown."""
-    alice, _ = await two(local, demo)
-    local.trace.clear()
-    await alice.click("key1", MICKEY)
-    await alice.say("show", to=SERVICE)
-    sent = [decode_from_client(record.frame).command for record in local.trace]
-    assert [type(command) for command in sent] == [UpdateUserList, UpdateFeatures]
