@@ -23,7 +23,7 @@ def _node_version() -> int:
 
 @pytest.mark.skipif(NODE is None, reason="node is not installed")
 def test_the_reducer_does_what_its_own_tests_say() -> None:
-    """`node --test` passes on the pure modules of the page."""
+    """`node --test` passes on the modules of the page that are no views."""
     assert NODE is not None
     if _node_version() < OLDEST_NODE:
         pytest.skip(f"node {OLDEST_NODE} or newer is needed")
