@@ -12,7 +12,14 @@ from moobius_trio.types.ids import ChannelId, ServiceId, UserId, as_user_ids
 from moobius_trio.types.messages import Content, MessageDown
 from moobius_trio.types.people import Character, as_characters
 from moobius_trio.types.values import JsonValue, as_mapping
-from moobius_trio.types.widgets import Feature, Playground, StyleItem, as_features, as_style_items
+from moobius_trio.types.widgets import (
+    Feature,
+    Playground,
+    StyleItem,
+    as_features,
+    as_playground,
+    as_style_items,
+)
 
 __all__ = (
     "GenericUpdate",
@@ -57,7 +64,7 @@ class UpdatePlayground:
     """The stage of the recipients becomes this."""
 
     channel_id: ChannelId
-    content: Playground
+    content: Playground = attrs.field(converter=as_playground)
     recipients: tuple[UserId, ...] = attrs.field(default=(), converter=as_user_ids)
 
 

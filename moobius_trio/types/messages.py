@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Never
 
 import attrs
 
 from moobius_trio.types.ids import NO_SENDER, ChannelId, MessageId, UserId, as_user_ids
-from moobius_trio.types.values import JsonValue, as_mapping, empty_mapping
+from moobius_trio.types.values import JsonValue, as_mapping, empty_mapping, no_attribute
 
 __all__ = ("Content", "MessageDown", "MessageUp")
 
@@ -24,6 +25,14 @@ class Content:
     extra: Mapping[str, JsonValue] = attrs.field(
         factory=empty_mapping, converter=as_mapping, hash=False
     )
+
+    if not TYPE_CHECKING:  # for mypy it stays an error
+
+        def __getitem__(self, key: object) -> Never:
+            raise TypeError(
+                f"a Content is no dict, so it has no [{key!r}]; "
+                "write content.text, content.path or content.extra[…]"
+            )
 
 
 @attrs.frozen(kw_only=True)
@@ -50,6 +59,11 @@ class MessageUp:
     def to_service(self) -> bool:
         """True when the user spoke to the Service (∞) and to nobody else."""
         return not self.recipients
+
+    if not TYPE_CHECKING:  # for mypy an unknown attribute stays an error
+
+        def __getattr__(self, name: str) -> Never:
+            raise no_attribute(self, name, context="msg_up.sender and msg_up.recipients")
 
 
 def _as_content(value: Content | str) -> Content:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Never
 
 import attrs
 
 from moobius_trio.types.ids import UserId
-from moobius_trio.types.values import as_tuple
+from moobius_trio.types.values import as_tuple_of, no_attribute
 
 __all__ = ("Character", "NewCharacter", "as_characters")
 
@@ -29,6 +30,11 @@ class Character:
     """The address of a picture; empty for none."""
     description: str = ""
 
+    if not TYPE_CHECKING:  # for mypy an unknown attribute stays an error
+
+        def __getattr__(self, name: str) -> Never:
+            raise no_attribute(self, name, user_context="character.nickname, .avatar, .description")
+
 
 @attrs.frozen(kw_only=True)
 class NewCharacter:
@@ -45,4 +51,4 @@ class NewCharacter:
 
 def as_characters(values: Iterable[Character]) -> tuple[Character, ...]:
     """The characters as a tuple."""
-    return as_tuple(values)
+    return as_tuple_of(Character, values, "the people of a band are band.members.values()")

@@ -9,7 +9,15 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
-__all__ = ("JsonValue", "as_mapping", "as_tuple", "empty_mapping")
+__all__ = (
+    "JsonValue",
+    "as_mapping",
+    "as_tuple",
+    "as_tuple_of",
+    "empty_mapping",
+    "expect",
+    "no_attribute",
+)
 
 JsonValue: TypeAlias = (
     "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] "
@@ -27,6 +35,40 @@ def as_tuple(values: Iterable[T]) -> tuple[T, ...]:
     if isinstance(values, str | bytes):
         raise TypeError(f"expected a list of values, not the text {values!r}")
     return tuple(values)
+
+
+def expect(kind: type[T], value: T, remedy: str) -> T:
+    """The value itself.
+
+    Raises:
+        TypeError: it is of another class; `remedy` says what to write.
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"expected a {kind.__name__}, not {value!r}; {remedy}")
+    return value
+
+
+def as_tuple_of(kind: type[T], values: Iterable[T], remedy: str) -> tuple[T, ...]:
+    """The values as a tuple.
+
+    Raises:
+        TypeError: they are no iterable, or one of them is of another class.
+    """
+    if isinstance(values, kind):
+        raise TypeError(f"expected a list, not one {kind.__name__}; put it in brackets")
+    return tuple(expect(kind, value, remedy) for value in as_tuple(values))
+
+
+def no_attribute(value: object, name: str, **old: str) -> AttributeError:
+    """The error of an unknown attribute; for one of 0.0.1 it says what to write.
+
+    Args:
+        old: by the attribute's name what stands for it here.
+    """
+    problem = f"{type(value).__name__!r} object has no attribute {name!r}"
+    if name in old:
+        problem += f": it is flat, write {old[name]}"
+    return AttributeError(problem, name=name, obj=value)
 
 
 def as_mapping(values: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from moobius_trio.types.values import as_tuple
+from moobius_trio.types.values import as_tuple, as_tuple_of, expect
 
 __all__ = (
     "Feature",
@@ -14,6 +14,7 @@ __all__ = (
     "Playground",
     "StyleItem",
     "as_features",
+    "as_playground",
     "as_style_items",
 )
 
@@ -24,19 +25,23 @@ def _as_texts(values: Iterable[str]) -> tuple[str, ...]:
 
 @attrs.frozen(kw_only=True)
 class FeatureArgument:
-    """One field of the form that a key opens."""
+    """One field of the form that a key opens: free text, or a choice.
+
+    Attributes:
+        name: the field's label, and the name its value comes back under.
+        type: ``string`` for free text, ``enum`` for a choice among ``values``.
+        placeholder: what an empty field shows.
+    """
 
     name: str
-    """The field's label, and the name its value comes back under."""
     type: str = "string"
-    """``enum`` for a choice among ``values``, ``string`` for free text."""
     optional: bool = False
     values: tuple[str, ...] = attrs.field(default=(), converter=_as_texts)
     placeholder: str = ""
 
 
 def _as_arguments(values: Iterable[FeatureArgument]) -> tuple[FeatureArgument, ...]:
-    return as_tuple(values)
+    return as_tuple_of(FeatureArgument, values, "write FeatureArgument(name=…)")
 
 
 @attrs.frozen(kw_only=True)
@@ -44,6 +49,13 @@ class Feature:
     """A key (button). With arguments it opens a form; without, the call is sent at once.
 
     Wire: docs/protocol/generation-0.md section 3.5.
+
+    Attributes:
+        feature_id: what a `FeatureCall` names it by; unique among the keys of a screen.
+        button_text: what stands on it.
+        feature_name: a name on the wire that no screen shows; the id unless given.
+        arguments: the fields of the form.
+        new_window: True: a form opens before the call is sent; so it is when there are arguments.
     """
 
     feature_id: str
@@ -55,7 +67,6 @@ class Feature:
     new_window: bool = attrs.field(
         default=attrs.Factory(lambda self: bool(self.arguments), takes_self=True)
     )
-    """True: a form opens before the call is sent."""
 
 
 @attrs.frozen(kw_only=True)
@@ -79,9 +90,15 @@ class StyleItem:
 
 def as_features(values: Iterable[Feature]) -> tuple[Feature, ...]:
     """The keys as a tuple."""
-    return as_tuple(values)
+    remedy = "write Feature(feature_id=…, button_text=…); load_features(path) reads a features.json"
+    return as_tuple_of(Feature, values, remedy)
+
+
+def as_playground(value: Playground) -> Playground:
+    """The stage itself."""
+    return expect(Playground, value, "write Playground(path=…, text=…)")
 
 
 def as_style_items(values: Iterable[StyleItem]) -> tuple[StyleItem, ...]:
     """The items as a tuple."""
-    return as_tuple(values)
+    return as_tuple_of(StyleItem, values, "write StyleItem(widget=…)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 from typing import Any, Never
 
@@ -43,6 +44,7 @@ from moobius_trio.testing.core_rig import runtime_of
 BAND = ChannelId("band")
 ALICE = UserId("alice")
 BOB = UserId("bob")
+KEY: dict[str, Any] = {"feature_id": "roll", "button_text": "Roll"}
 CAROL = Character(user_id=UserId("carol"), nickname="Carol")
 
 
@@ -68,7 +70,7 @@ def a_band(service: Speaking) -> Band:
     return Band(channel_id=BAND, service=service, members=members)
 
 
-def up(**changes: Any) -> MessageUp:
+def up(**changes: Any) -> Any:
     """A text of alice to alice and bob."""
     values: dict[str, Any] = {
         "channel_id": BAND,
@@ -140,6 +142,48 @@ async def test_content(content: Any, subtype: str, meant: Content) -> None:
     await a_band(service).create_message(content, ALICE, subtype)
     message = MessageDown(channel_id=BAND, content=meant, recipients=[ALICE], subtype=subtype)
     assert service.sent == [message, message]
+
+
+@pytest.mark.parametrize(
+    ("call", "remedy"),
+    [
+        (lambda s: s.send_update_features(BAND, [{"feature_id": "a"}], ALICE), r"Feature\("),
+        (lambda s: s.send_update_features(BAND, Feature(**KEY), ALICE), "brackets"),
+        (lambda s: s.send_update_features(BAND, 5, ALICE), "iterable"),
+        (lambda s: Feature(**KEY | {"arguments": [{"name": "count"}]}), r"FeatureArgument\("),
+        (lambda s: s.send_update_playground(BAND, "Light", ALICE), r"Playground\("),
+        (lambda s: s.send_update_playground(BAND, {"text": "Light"}, ALICE), r"Playground\("),
+        (lambda s: s.send_update_style(BAND, [{"widget": "feature"}], ALICE), r"StyleItem\("),
+        (lambda s: s.send_update_user_list(BAND, {ALICE: CAROL}, ALICE), r"members\.values\(\)"),
+        (lambda s: s.send_update_user_list(BAND, CAROL, ALICE), "brackets"),
+    ],
+)
+async def test_a_screen_in_an_old_form_is_refused_with_the_new_one(call: Any, remedy: str) -> None:
+    """Dicts, texts and ids in place of values are refused where they are written."""
+    service = Speaking()
+    with pytest.raises(TypeError, match=remedy):
+        await call(service)
+    assert service.sent == []
+
+
+@pytest.mark.parametrize(
+    ("read", "value", "remedy"),
+    [
+        (lambda value: value.context, up(), "write msg_up.sender and msg_up.recipients"),
+        (lambda value: value.user_context, CAROL, "write character.nickname"),
+        (lambda value: value.sendr, up(), "no attribute 'sendr'$"),
+        (lambda value: value.nick, CAROL, "no attribute 'nick'$"),
+        (lambda value: value["text"], Content(text="hi"), "content.text"),
+    ],
+)
+def test_reading_a_value_in_an_old_form_says_the_new_one(
+    read: Any, value: object, remedy: str
+) -> None:
+    """There is no context and no indexing."""
+    with pytest.raises((AttributeError, TypeError), match=remedy):
+        read(value)
+    assert not hasattr(up(), "context")
+    assert copy.deepcopy(CAROL) == CAROL
 
 
 @pytest.mark.parametrize("content", [{"text": "hi"}, {"path": "x"}, None, 3, b"hi"], ids=repr)
