@@ -58,8 +58,9 @@ def websocket_connector(url: str, *, max_message_bytes: int = 2**20) -> Connecto
 async def _open(
     address: WebSocketAddress, tls: ssl.SSLContext | None, max_message_bytes: int
 ) -> AsyncIterator[FrameStream]:
+    deadline = trio.current_time() + CONNECT_SECONDS
     try:
-        with trio.fail_after(CONNECT_SECONDS):
+        with trio.fail_at(deadline):
             transport = await _reach(address, tls)
     except trio.TooSlowError:
         raise CouldNotConnect(f"no connection within {CONNECT_SECONDS:g} s") from None
@@ -69,7 +70,9 @@ async def _open(
             async with trio.open_nursery() as nursery:
                 library = await nursery.start(_shielded_nursery)
                 try:
-                    stream = await _shake_hands(library, transport, address, max_message_bytes)
+                    stream = await _shake_hands(
+                        library, transport, address, max_message_bytes, deadline
+                    )
                     shaken = True
                     gone = False
                     try:
@@ -102,8 +105,10 @@ async def _open(
 async def _shielded_nursery(*, task_status: trio.TaskStatus[trio.Nursery]) -> None:
     """Where the library's reader runs: a goodbye needs it also when everything is cancelled."""
     async with trio.open_nursery() as nursery:
-        nursery.cancel_scope.shield = True
         task_status.started(nursery)
+        # Cancelled before this line ran, it was not handed over; behind a shield it would stay.
+        await trio.lowlevel.checkpoint_if_cancelled()
+        nursery.cancel_scope.shield = True
         await trio.sleep_forever()
 
 
@@ -130,10 +135,14 @@ async def _reach(address: WebSocketAddress, tls: ssl.SSLContext | None) -> _Tran
 
 
 async def _shake_hands(
-    nursery: trio.Nursery, transport: _Transport, address: WebSocketAddress, max_message_bytes: int
+    nursery: trio.Nursery,
+    transport: _Transport,
+    address: WebSocketAddress,
+    max_message_bytes: int,
+    deadline: float,
 ) -> _WebSocketStream:
     try:
-        with trio.fail_after(CONNECT_SECONDS):
+        with trio.fail_at(deadline):
             connection = await wrap_client_stream(
                 nursery,
                 # any trio stream will do; the library's annotation names the two it makes itself
@@ -144,7 +153,7 @@ async def _shake_hands(
                 receive_buffer_size=RECEIVE_BYTES,
             )
     except trio.TooSlowError:
-        raise CouldNotConnect(f"no answer to the handshake in {CONNECT_SECONDS:g} s") from None
+        raise CouldNotConnect(f"no WebSocket within {CONNECT_SECONDS:g} s") from None
     transport.shaken = True
     return _WebSocketStream(connection, transport)
 

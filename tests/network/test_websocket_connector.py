@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 import trio
@@ -388,3 +389,25 @@ class ServerStream:
     def _lost(self, closed: ConnectionClosed) -> ConnectionLost:
         reason = closed.reason
         return ConnectionLost(reason.code if reason is not None else None, "")
+
+
+async def test_a_cancellation_between_connection_and_handshake_ends_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the very step in which the library's tasks would begin: none stays behind its shield."""
+    listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
+    port = listener.socket.getsockname()[1]
+    scope = trio.CancelScope()
+    reach = websocket._reach
+
+    async def reach_and_cancel(*args: Any) -> Any:
+        transport = await reach(*args)
+        scope.cancel()
+        return transport
+
+    monkeypatch.setattr(websocket, "_reach", reach_and_cancel)
+    with scope:
+        async with websocket_connector(f"ws://127.0.0.1:{port}")():
+            raise AssertionError("not reached")
+    assert scope.cancelled_caught
+    await listener.aclose()
