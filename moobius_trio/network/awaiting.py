@@ -6,6 +6,7 @@ Only the keeping of them: what an answer means, and what happens without one, is
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from typing import Final
 
 from moobius_trio.network.items import Item, ItemSet
@@ -15,6 +16,12 @@ __all__ = ("ANSWER_SECONDS", "Awaiting")
 
 ANSWER_SECONDS: Final = 20.0
 """Without an answer for so long on a live connection, a frame's fate is unknown."""
+
+SILENT_SECONDS: Final = 50.0
+"""By then a connection without any sign of life has been found dead, where that can be told."""
+
+LOOK_SECONDS: Final = 1.0
+"""Between two looks at frames that are late on a silent connection."""
 
 
 class Awaiting:
@@ -29,6 +36,7 @@ class Awaiting:
         self._live: ItemSet = OrderedDict()
         self._aside: ItemSet = OrderedDict()
         self._by_id: dict[RequestId, Item] = {}
+        self._newest: dict[Hashable, Item] = {}
 
     @property
     def count(self) -> int:
@@ -38,9 +46,15 @@ class Awaiting:
     def add(self, item: Item) -> None:
         """A write of this frame begins."""
         self._live[item] = None
-        item.home = self._live
+        item.home, item.heard = self._live, None
         self.size += item.frame.size
         self._by_id[item.frame.request_id] = item
+        key = item.frame.state_key
+        if key is not None:
+            older = self._newest.get(key)
+            if older is not None and older is not item:
+                older.outdated = True
+            self._newest[key] = item
 
     def find(self, request_id: RequestId) -> Item | None:
         """The frame with this id that has been written and has not ended."""
@@ -54,29 +68,41 @@ class Awaiting:
         """The frames whose answer is awaited on this connection, the oldest first."""
         return list(self._live)
 
-    def overdue(self, now: float) -> list[Item]:
-        """Those that have waited too long."""
-        late = []
+    def overdue(self, now: float, heard: int | None) -> list[Item]:
+        """Those that have waited too long.
+
+        ``heard``: the stream's sign of life, where a frame lost with its connection would be sent
+        again: there a late one waits for the next sign, since without one the connection may be
+        dead and not known to be. None elsewhere.
+        """
+        overdue = []
         for item in self._live:
             if now < item.written_at + ANSWER_SECONDS:
                 break
-            late.append(item)
-        return late
+            if heard is None or now >= item.written_at + SILENT_SECONDS:
+                overdue.append(item)
+            elif item.heard is None:
+                item.heard = heard
+            elif item.heard != heard:
+                overdue.append(item)
+        return overdue
 
     def next_overdue(self, now: float) -> float:
         """When to look again."""
         if not self._live:
             return now + ANSWER_SECONDS
-        return self.first().written_at + ANSWER_SECONDS
+        due = self.first().written_at + ANSWER_SECONDS
+        return due if due > now else now + LOOK_SECONDS
 
-    def set_aside(self, item: Item) -> bool:
-        """Keep a refused frame for its second try; False if it is queued already."""
-        if item.home is not self._live:
-            return False
+    def is_live(self, item: Item) -> bool:
+        """Whether its answer is awaited on this connection."""
+        return item.home is self._live
+
+    def set_aside(self, item: Item) -> None:
+        """Keep a refused frame, which is live, for its second try."""
         self._leave_live(item)
         self._aside[item] = None
         item.home = self._aside
-        return True
 
     def take_aside(self) -> list[Item]:
         """Hand out what was set aside, to be queued again."""
@@ -96,6 +122,9 @@ class Awaiting:
     def remove(self, item: Item) -> bool:
         """Forget a frame that has ended; False if it lies elsewhere, in the queue."""
         self._by_id.pop(item.frame.request_id, None)
+        key = item.frame.state_key
+        if key is not None and self._newest.get(key) is item:
+            del self._newest[key]
         if item.home is self._live:
             self._leave_live(item)
             return True

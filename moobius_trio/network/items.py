@@ -13,6 +13,7 @@ import attrs
 
 from moobius_trio.errors import MessageTooLarge
 from moobius_trio.network.receipts import Receipt
+from moobius_trio.network.reports import WrittenFrame
 from moobius_trio.types import (
     ChannelId,
     MessageDown,
@@ -90,9 +91,22 @@ class Item:
     """The set that holds it now."""
     written_at: float = 0.0
     """When its last write began, by trio's clock."""
+    heard: int | None = None
+    """The stream's sign of life when its answer became late."""
+    outdated: bool = False
+    """True when a newer state of the same thing has been written."""
     refused: bool = False
     """True when the platform has said no to it once."""
     ended: bool = False
+
+    def as_written(self) -> WrittenFrame:
+        """What the trace is told."""
+        return WrittenFrame(
+            text=self.frame.text,
+            request_id=self.frame.request_id,
+            channel_id=self.channel_id,
+            unit=self.unit,
+        )
 
 
 def size_of(text: str) -> int:

@@ -17,9 +17,9 @@ import structlog
 import trio
 
 from moobius_trio.errors import (
-    ApiError,
     ConnectionLost,
     LoginRejected,
+    MoobiusError,
     SignInRefused,
     Unreachable,
 )
@@ -222,23 +222,25 @@ class Link:
         self._session_began = None
         await self._wait(self._login_allowed_in())
         self._set_state("connecting")
-        async with self._connect() as stream:
-            self._counters.connections += 1
-            self._set_state("logging in")
-            session = Session(
-                stream,
-                wire=self._wire,
-                outbox=self._outbox,
-                login=self._login,
-                acknowledgement=self._ack,
-                counters=self._counters,
-                on_event=self._on_event,
-            )
-            try:
+        session: Session | None = None
+        try:
+            async with self._connect() as stream:
+                self._counters.connections += 1
+                self._set_state("logging in")
+                session = Session(
+                    stream,
+                    wire=self._wire,
+                    outbox=self._outbox,
+                    login=self._login,
+                    acknowledgement=self._ack,
+                    counters=self._counters,
+                    on_event=self._on_event,
+                )
                 await session.run(partial(self._on_ready, task_status))
-            except (ConnectionLost, LoginRefused) as error:
+        except (ConnectionLost, LoginRefused) as error:  # the connector's own included
+            if session is not None:
                 self._on_end(session, error)
-                raise
+            raise
 
     def _on_ready(self, task_status: trio.TaskStatus[None]) -> None:
         now = self._session_began = trio.current_time()
@@ -256,11 +258,11 @@ class Link:
             task_status.started()
 
     def _on_end(self, session: Session, error: ConnectionLost | LoginRefused) -> None:
-        self._outbox.connection_lost(str(error))
+        code = error.code if isinstance(error, ConnectionLost) else None
+        self._outbox.connection_lost(str(error), code)
         if self._session_began is not None:
             # without a close frame it may have been dead for some time
-            closed = isinstance(error, ConnectionLost) and error.code is not None
-            since = trio.current_time() if closed else session.quiet_since
+            since = trio.current_time() if code is not None else session.quiet_since
             self._lost = (since, str(error))
 
     def _session_seconds(self) -> float:
@@ -288,7 +290,7 @@ class Link:
             if not self._was_logged_in:
                 raise
             self._sign_in_refused = refused
-        except ApiError as error:
+        except MoobiusError as error:  # the platform's HTTP side is out of reach, or out of order
             log.warning("no new tokens", reason=str(error))
 
     def _wait_after_refusal(self) -> float | None:

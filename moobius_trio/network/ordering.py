@@ -8,7 +8,7 @@ section 4).
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 import attrs
 
@@ -63,9 +63,22 @@ class SendQueue:
         waiting = [item for lane in self._lanes.values() for item in lane.waiting]
         return [*self._ready, *waiting]
 
-    def replaced_by(self, key: Hashable | None) -> Item | None:
-        """The queued state that a new one with this key would replace."""
-        return self._states.get(key) if key is not None else None
+    def fits(self, items: Sequence[Item], limit_items: int, limit_bytes: int) -> bool:
+        """Whether there is room for these, counting what the states among them would replace.
+
+        One that is too large for any queue fits into an empty one.
+        """
+        count = self.count + len(items)
+        size = self.size + sum(item.frame.size for item in items)
+        if count <= limit_items and size <= limit_bytes:
+            return True
+        for item in items:
+            key = item.frame.state_key
+            replaced = self._states.get(key) if key is not None else None
+            if replaced is not None:
+                count -= 1
+                size -= replaced.frame.size
+        return (count <= limit_items and size <= limit_bytes) or not self.count
 
     def add(self, item: Item) -> None:
         """Queue a new frame behind all others of its channel."""

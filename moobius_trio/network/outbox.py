@@ -24,7 +24,7 @@ from moobius_trio.network.patience import sleep_until_settled
 from moobius_trio.network.receipts import CONFIRMED, EndState, Outcome, Receipt
 from moobius_trio.network.reports import FlushReport, Hold, OutboxStatistics, WrittenFrame
 from moobius_trio.network.room import WaitingLine
-from moobius_trio.network.streams import FrameStream
+from moobius_trio.network.streams import TOO_LARGE, FrameStream
 from moobius_trio.types import ChannelId, Copy, MessageDown, RequestId, ServiceCommand, ServiceId
 
 __all__ = ("FlushReport", "Hold", "Outbox", "OutboxStatistics", "WrittenFrame")
@@ -33,6 +33,9 @@ log = structlog.get_logger()
 
 WRITE_SECONDS: Final = 20.0
 """A write that takes longer ends the connection: the peer does not read any more."""
+
+PUTS_A_TURN: Final = 100
+"""So many frames may be put without letting others run; a switch for each would cost too much."""
 
 
 class Outbox:
@@ -84,7 +87,7 @@ class Outbox:
         self._line = WaitingLine(send_timeout)
         self._idle = trio.lowlevel.ParkingLot()
         self._counts: Counter[EndState] = Counter()
-        self._written = self._written_again = 0
+        self._puts = self._written = self._written_again = 0
 
     # For those who send.
 
@@ -113,7 +116,11 @@ class Outbox:
             MessageTooLarge: nothing was queued.
             OutboxFull: there was no room within ``send_timeout``; nothing was queued.
         """
-        await trio.lowlevel.checkpoint_if_cancelled()
+        self._puts += 1
+        if self._puts % PUTS_A_TURN:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        else:
+            await trio.lowlevel.checkpoint()
         if held and unit is None:
             raise ValueError("a held frame needs the unit whose transaction holds it")
         if isinstance(command, MessageDown) and not command.recipients:
@@ -161,9 +168,14 @@ class Outbox:
             await self._idle.park()
 
     async def flush(self, seconds: float) -> FlushReport:
-        """Wait until ``idle``, at most ``seconds``, and say what is left."""
+        """Wait until ``idle``, at most ``seconds``, and say what is left.
+
+        Where copies cannot confirm a frame, no answer is waited for.
+        """
+        await trio.lowlevel.checkpoint()
         with trio.move_on_after(seconds):
-            await self.wait_idle()
+            while self._flushable:
+                await self._idle.park()
         statistics = self.statistics()
         return FlushReport(unconfirmed=statistics.unconfirmed, unsent=statistics.queued)
 
@@ -221,10 +233,11 @@ class Outbox:
             self._writing_since = None
             self._written += 1
             if self._on_written is not None:
-                self._on_written(_written_frame(item))
+                self._on_written(item.as_written())
             self._line.note_change()
+            self._idle.unpark_all()  # for a flush that waits for no answer
 
-    async def watch(self) -> NoReturn:
+    async def watch(self, stream: FrameStream) -> NoReturn:
         """Beside ``write_to``: name what stays without an answer, end a write that does not end.
 
         Raises:
@@ -234,26 +247,27 @@ class Outbox:
             now, began = trio.current_time(), self._writing_since
             if began is not None and now >= began + WRITE_SECONDS:
                 raise ConnectionLost(None, f"a write did not end within {WRITE_SECONDS:g} s")
-            self._give_up_overdue(now)
+            self._give_up_overdue(now, stream.heard if self._mode == "proven" else None)
             due = min(now + WRITE_SECONDS, self._awaiting.next_overdue(now))
             await sleep_until_settled(due if began is None else min(due, began + WRITE_SECONDS))
 
     def on_copy(self, copy: Copy) -> Literal["settled", "refused", "unknown"]:
         """A receipt of the platform came.
 
-        ``settled``: it was the end of a frame. ``refused``: the frame is set aside for a second
-        try, which ``resume`` starts; a second refusal is its end. ``unknown``: no frame waits
-        for it.
+        ``settled``: nothing is left to do. ``refused``: the frame is set aside for a second try,
+        which ``resume`` starts; a refusal of that is its end. ``unknown``: no frame waits for it.
         """
         item = self._awaiting.find(copy.request_id)
         if item is None:
             return "unknown"
         if copy.status:
             self._end(item, CONFIRMED)
+        elif not self._awaiting.is_live(item):
+            pass  # the same refusal once more, or that of an ended connection: it is queued already
         elif not item.refused:
             item.refused = True
-            if self._awaiting.set_aside(item):
-                item.receipt.note_queued()
+            self._awaiting.set_aside(item)
+            item.receipt.note_queued()
             return "refused"
         else:
             reason = f"refused twice: {dict(copy.context)}"[:200]
@@ -268,7 +282,7 @@ class Outbox:
     def resume(self) -> None:
         """Write on, what was refused once first."""
         self._paused = False
-        self._queue.put_back(self._awaiting.take_aside())
+        self._queue_again(self._awaiting.take_aside())
         self._wake_writer()
 
     def use_mode(self, mode: Mode) -> None:
@@ -276,23 +290,28 @@ class Outbox:
         self._mode = mode
         self._queue.set_strict(self._strict and mode not in ("foreign", "absent"))
         self._wake_writer()
+        self._idle.unpark_all()
 
-    def connection_lost(self, reason: str) -> None:
+    def connection_lost(self, reason: str, code: int | None = None) -> None:
         """The connection is gone: what it had not confirmed is queued again, or is unconfirmed.
 
         Queued again in mode ``proven`` only: there a copy tells which frames got through. In
-        any other mode a second copy of a message might reach people who have the first.
+        any other mode a second copy of a message might reach people who have the first. With
+        ``code`` 1009 the largest is refused: it would end each further connection as well.
         """
         self._writing_since = None
         self._paused = False
         again = self._awaiting.take_aside()  # refused ones: they did not get through
         if self._mode == "proven":
             unanswered = self._awaiting.take_all()
+            if code == TOO_LARGE and unanswered:
+                unanswered.remove(largest := max(unanswered, key=lambda item: item.frame.size))
+                self._end(largest, Outcome("refused", f"{largest.frame.size:,} bytes: {reason}"))
             for item in unanswered:
                 item.receipt.note_queued()
             self._written_again += len(unanswered)
             again += unanswered
-        self._queue.put_back(again)
+        self._queue_again(again)
         lost = self._awaiting.items()
         for item in lost:
             self._end(item, Outcome("unconfirmed", f"the connection ended first: {reason}"))
@@ -302,6 +321,7 @@ class Outbox:
     def close(self, reason: str) -> None:
         """Nothing will be written any more: every frame ends now, and later ones are dropped."""
         self._closed = self._closed or reason
+        self._writing_since = None
         unconfirmed, unsent = self._awaiting.items(), self._queue.items()
         for item in unconfirmed:
             self._end(item, Outcome("unconfirmed", reason))
@@ -312,12 +332,19 @@ class Outbox:
         if unconfirmed or unsent:
             log.warning("frames left", unconfirmed=len(unconfirmed), unsent=len(unsent))
 
+    def _queue_again(self, items: list[Item]) -> None:
+        """What was written before leaves first, but no state after a newer one of the same."""
+        self._queue.put_back(items)
+        for item in items:
+            if item.outdated:
+                self._supersede(item)
+
     def _wait_over(self, item: Item) -> None:
         self._queue.wait_over(item)
         self._wake_writer()
 
-    def _give_up_overdue(self, now: float) -> None:
-        overdue = self._awaiting.overdue(now)
+    def _give_up_overdue(self, now: float, heard: int | None) -> None:
+        overdue = self._awaiting.overdue(now, heard)
         for item in overdue:
             self._end(item, Outcome("unconfirmed", "no answer within 20 s"))
         if overdue:
@@ -329,19 +356,15 @@ class Outbox:
         self._counts["dropped"] += 1
         return receipt
 
+    @property
+    def _flushable(self) -> bool:
+        """Whether waiting can make anything better."""
+        unsent = self._unended > self._awaiting.count or self._writing_since is not None
+        return unsent or (self._unended > 0 and self._mode not in ("foreign", "absent"))
+
     def _has_room(self, items: Sequence[Item]) -> bool:
-        """Whether they fit, counting what the states among them would replace."""
-        count = self._queue.count + len(items)
-        size = self._queue.size + sum(item.frame.size for item in items)
-        if count <= self._limit_items and size <= self._limit_bytes:
-            return True
-        for item in items:
-            replaced = self._queue.replaced_by(item.frame.state_key)
-            if replaced is not None:
-                count -= 1
-                size -= replaced.frame.size
-        fits = count <= self._limit_items and size <= self._limit_bytes
-        return fits or not self._queue.count or bool(self._closed)
+        fits = self._queue.fits(items, self._limit_items, self._limit_bytes)
+        return fits or bool(self._closed)
 
     def _take(self) -> Item | None:
         if self._paused or not self._queue:
@@ -374,12 +397,3 @@ class Outbox:
     def _wake_writer(self) -> None:
         if self._queue and not self._paused:
             self._writer.unpark()
-
-
-def _written_frame(item: Item) -> WrittenFrame:
-    return WrittenFrame(
-        text=item.frame.text,
-        request_id=item.frame.request_id,
-        channel_id=item.channel_id,
-        unit=item.unit,
-    )

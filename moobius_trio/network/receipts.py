@@ -19,7 +19,8 @@ EndState: TypeAlias = Literal[
 ]
 """How a frame can end (docs/architecture.md section 4).
 
-``confirmed``: the platform took it. ``refused``: it said no, twice. ``unconfirmed``: it was
+``confirmed``: the platform took it. ``refused``: it said no, twice, or
+closed the connection because of its size. ``unconfirmed``: it was
 written and no answer told its fate. ``dropped``: it never left, and never will. ``superseded``:
 a newer state of the same thing left instead. ``expired``: it became too old to leave.
 """

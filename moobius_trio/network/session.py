@@ -119,7 +119,7 @@ class Session:
                 on_ready()
                 self._outbox.resume()
                 nursery.start_soon(self._outbox.write_to, self._stream)
-                nursery.start_soon(self._outbox.watch)
+                nursery.start_soon(self._outbox.watch, self._stream)
                 nursery.start_soon(self._beat, nursery)
                 await self._log_in_when_wanted()
 

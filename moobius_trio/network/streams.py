@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from moobius_trio.errors import MoobiusError
 
-__all__ = ("Connector", "CouldNotConnect", "FrameStream")
+__all__ = ("TOO_LARGE", "Connector", "CouldNotConnect", "FrameStream")
+
+TOO_LARGE: Final = 1009
+"""The close code of a peer that got more than it takes (RFC 6455 section 7.4.1)."""
 
 
 class FrameStream(Protocol):

@@ -14,7 +14,15 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from moobius_trio.errors import ApiError, LoginRejected, SignInRefused, Unreachable
+from moobius_trio.errors import (
+    ApiError,
+    ConnectionLost,
+    LoginRejected,
+    MalformedPayload,
+    MoobiusError,
+    SignInRefused,
+    Unreachable,
+)
 from moobius_trio.network.memory import MemoryFrameStream, memory_connector
 from moobius_trio.network.websocket import Connector, CouldNotConnect, FrameStream
 from moobius_trio.testing.link_rig import TOKEN, LinkRig, make_link, message, open_link
@@ -469,11 +477,21 @@ async def test_a_wrong_password_at_renewal_is_told_as_that(autojump_clock: MockC
     assert len(platform.logins) == 1
 
 
-async def test_a_renewal_that_fails_on_the_way_does_not_end_it(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize(
+    "problem",
+    [
+        ApiError("/auth/refresh", "no reply"),
+        Unreachable("http://platform.test", 3, "refused"),
+        MalformedPayload("tokens", ["expected an object"]),
+    ],
+)
+async def test_a_renewal_that_fails_on_the_way_does_not_end_it(
+    autojump_clock: MockClock, problem: MoobiusError
+) -> None:
     """The login is tried with the tokens at hand."""
 
     async def renew() -> None:
-        raise ApiError("/auth/refresh", "no reply")
+        raise problem
 
     platform = ScriptedPlatform(refuses=lambda frame: is_login(frame) and frame.connection == 1)
     async with open_link(platform.serve, renew=renew) as rig:
@@ -494,6 +512,51 @@ async def test_no_storm_of_logins_within_an_hour(autojump_clock: MockClock) -> N
         assert len(script.logins) <= 200
         by_minute = [int(login.at // 60) for login in script.logins if login.at > began + 60]
         assert all(by_minute.count(minute) <= 12 for minute in set(by_minute))
+
+
+async def test_a_connection_that_breaks_below_the_session_is_told_like_any_other(
+    autojump_clock: MockClock,
+) -> None:
+    """Where the library's reader fails, the session is only cancelled; all the same the gap is
+    reported, and what had no answer is written again."""
+    breaks = trio.Event()
+
+    class Mute(ScriptedPlatform):
+        async def _acknowledge(self, stream: Any, frame: Any, accepted: bool) -> None:
+            if self.connections > 1 or not isinstance(frame.command, MessageDown):
+                await super()._acknowledge(stream, frame, accepted)
+
+    platform = Mute()
+    async with trio.open_nursery() as nursery:
+        connect = memory_connector(nursery, platform.serve)
+
+        @asynccontextmanager
+        async def break_first() -> AsyncIterator[FrameStream]:
+            async with connect() as stream, trio.open_nursery() as library:
+
+                async def fail() -> None:
+                    await breaks.wait()
+                    library.cancel_scope.cancel()
+
+                if not breaks.is_set():
+                    library.start_soon(fail)
+                yield stream
+            if library.cancel_scope.cancelled_caught:
+                raise ConnectionLost(None, "the library's reader failed")
+
+        rig = make_link(break_first)
+        await nursery.start(rig.link.serve)
+        receipt = await rig.outbox.put(message("x"))
+        await trio.testing.wait_all_tasks_blocked()
+        breaks.set()
+        outcome = await receipt.outcome()
+        assert outcome.state == "confirmed"
+        assert trio.current_time() < 2
+        assert [gap.reason for gap in rig.gaps] == [
+            "the connection ended (close code None): the library's reader failed"
+        ]
+        await rig.link.stop()
+        nursery.cancel_scope.cancel()
 
 
 async def test_every_reconnection_reports_its_gap(autojump_clock: MockClock) -> None:

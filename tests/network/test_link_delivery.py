@@ -10,7 +10,9 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from moobius_trio.network.memory import MemoryFrameStream
 from moobius_trio.network.receipts import Outcome, Receipt
+from moobius_trio.network.streams import FrameStream
 from moobius_trio.testing.link_rig import LinkRig, message, open_link
 from moobius_trio.testing.scripted_platform import ReceivedFrame, ScriptedPlatform
 from moobius_trio.types import (
@@ -169,24 +171,86 @@ def stage(text: str) -> UpdatePlayground:
     )
 
 
-async def test_without_an_answer_a_frame_is_unconfirmed_after_20_seconds(
-    autojump_clock: MockClock,
+class WithoutReceipts(ScriptedPlatform):
+    """It answers logins and heartbeats, and no message."""
+
+    async def _acknowledge(self, stream: Any, frame: Any, accepted: bool) -> None:
+        if not isinstance(frame.command, MessageDown):
+            await super()._acknowledge(stream, frame, accepted)
+
+
+@pytest.mark.parametrize(("copies", "seconds"), [("own", (23, 25)), ("foreign", (20, 20))])
+async def test_without_an_answer_a_frame_is_unconfirmed(
+    autojump_clock: MockClock, copies: Literal["own", "foreign"], seconds: tuple[int, int]
 ) -> None:
-    """Also where other copies name our ids; the connection stays, nothing is repeated."""
-
-    class Deaf(ScriptedPlatform):
-        async def _acknowledge(self, stream: Any, frame: Any, accepted: bool) -> None:
-            if not isinstance(frame.command, MessageDown):
-                await super()._acknowledge(stream, frame, accepted)
-
-    platform = Deaf()
+    """After 20 s; where copies name our ids when the next heartbeat shows that all is well."""
+    platform = WithoutReceipts(copies=copies)
     async with open_link(platform.serve) as rig:
-        await trio.sleep(7)
+        await trio.sleep(37)
         receipt = await rig.outbox.put(message("x"))
         assert (await receipt.outcome()).state == "unconfirmed"
-        assert trio.current_time() == 27
+        assert seconds[0] <= trio.current_time() - 37 <= seconds[1]
         assert rig.outbox.idle
     assert platform.connections == 1
+
+
+async def test_a_receipt_ends_on_a_connection_that_is_silent_for_good(
+    autojump_clock: MockClock,
+) -> None:
+    """Where silence proves nothing, the wait for a sign of life is bounded: 50 s in all."""
+    platform = WithoutReceipts(answers_heartbeats=False)
+
+    async def serve(end: FrameStream) -> None:
+        assert isinstance(end, MemoryFrameStream)
+        end.answers_pings = False
+        await platform.serve(end)
+
+    async with open_link(serve) as rig:
+        receipt = await rig.outbox.put(message("x"))
+        assert (await receipt.outcome()).state == "unconfirmed"
+        assert trio.current_time() == 50
+    assert platform.connections == 1
+
+
+async def test_what_falls_into_a_black_hole_is_written_again(autojump_clock: MockClock) -> None:
+    """That the connection is dead may be known after 45 s only: nothing is given up before."""
+    platform = ScriptedPlatform()
+    ends: list[MemoryFrameStream] = []
+
+    async def serve(end: FrameStream) -> None:
+        assert isinstance(end, MemoryFrameStream)
+        ends.append(end)
+        await platform.serve(end)
+
+    async with open_link(serve) as rig:
+        await trio.sleep(60.5)  # behind the second heartbeat: the next is far
+        ends[0].silent = ends[0].deaf = True
+        receipts = [await rig.outbox.put(message(text)) for text in "abc"]
+        outcomes = [await receipt.outcome() for receipt in receipts]
+        assert trio.current_time() - 60.5 > 20
+    assert {outcome.state for outcome in outcomes} == {"confirmed"}
+    assert [one.text for one in platform.taken] == ["a", "b", "c"]
+
+
+async def test_a_frame_that_closes_the_connection_by_its_size_is_not_written_for_ever(
+    autojump_clock: MockClock,
+) -> None:
+    """Closed with 1009, the largest frame on its way is refused; the others are written again."""
+
+    class Narrow(ScriptedPlatform):
+        async def _acknowledge(self, stream: Any, frame: Any, accepted: bool) -> None:
+            if isinstance(frame.command, MessageDown) and len(frame.command.text or "") > 1_000:
+                await stream.aclose(1009, "message too big")
+            await super()._acknowledge(stream, frame, accepted)
+
+    platform = Narrow()
+    async with open_link(platform.serve) as rig:
+        texts = ["before", "x" * 2_000, "behind"]
+        receipts = [await rig.outbox.put(message(text)) for text in texts]
+        outcomes = [await receipt.outcome() for receipt in receipts]
+    assert [outcome.state for outcome in outcomes] == ["confirmed", "refused", "confirmed"]
+    assert "message too big" in outcomes[1].reason
+    assert platform.connections == 2
 
 
 async def test_a_late_copy_confirms_from_any_connection(autojump_clock: MockClock) -> None:

@@ -12,6 +12,7 @@ import trio.testing
 
 from moobius_trio.codec import generation0
 from moobius_trio.errors import MessageTooLarge, OutboxFull, StorageError
+from moobius_trio.network.acknowledgement import Mode
 from moobius_trio.network.memory import memory_stream_pair
 from moobius_trio.network.outbox import Outbox
 from moobius_trio.network.reports import WrittenFrame
@@ -406,6 +407,100 @@ async def test_a_flush_says_what_it_had_to_leave(autojump_clock: trio.testing.Mo
     await outbox.put(message("held"), holds=[FakeHold()])
     report = await outbox.flush(5)
     assert (report.unconfirmed, report.unsent) == (1, 1)
+
+
+@pytest.mark.parametrize("mode", ["foreign", "absent"])
+async def test_a_flush_waits_for_no_answer_where_none_can_come(
+    autojump_clock: trio.testing.MockClock, mode: Mode
+) -> None:
+    """It waits until all is written, also for the write that goes on; then it is done."""
+    outbox = make_outbox()
+    outbox.use_mode(mode)
+    ours, theirs = memory_stream_pair(room=1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.write_to, ours)
+        for text in "ab":
+            await outbox.put(message(text))
+
+        async def read_late() -> None:
+            await trio.sleep(2)
+            await theirs.receive_text()
+
+        nursery.start_soon(read_late)
+        report = await outbox.flush(5)
+        assert trio.current_time() == 2
+        assert (report.unconfirmed, report.unsent) == (2, 0)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_flush_ends_when_the_outbox_closes_within_a_write(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """The write that was cut leaves nothing behind to wait for."""
+    outbox = make_outbox()
+    outbox.use_mode("absent")
+    ours, _ = memory_stream_pair(room=0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.write_to, ours)
+        await outbox.put(message("a"))
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    outbox.close("the end")
+    await outbox.flush(5)
+    assert trio.current_time() == 0
+
+
+async def test_a_refusal_that_comes_twice_counts_once() -> None:
+    """The second try is made, and only its own refusal is the end."""
+    outbox = make_outbox()
+    receipt = await outbox.put(message("a"))
+    await write_all(outbox)
+    confirm(outbox, receipt.request_id, status=False)
+    confirm(outbox, receipt.request_id, status=False)
+    assert receipt.state == "queued"
+    outbox.resume()
+    confirm(outbox, receipt.request_id, status=False)
+    assert [said(one) for one in await write_all(outbox)] == ["a"]
+    confirm(outbox, receipt.request_id, status=False)
+    assert (await receipt.outcome()).state == "refused"
+
+
+@pytest.mark.parametrize("fault", ["refused", "connection lost"])
+async def test_a_state_is_not_written_again_after_a_newer_one(fault: str) -> None:
+    """People would go back to the older stage; it ends as superseded."""
+    outbox = make_outbox()
+    outbox.use_mode("proven")
+    old = await outbox.put(stage("old"))
+    await write_all(outbox)
+    new = await outbox.put(stage("new"))
+    await write_all(outbox)
+    if fault == "refused":
+        confirm(outbox, old.request_id, status=False)
+    confirm(outbox, new.request_id)
+    if fault == "connection lost":
+        outbox.connection_lost("cut")
+    outbox.resume()
+    assert await write_all(outbox) == []
+    assert (await old.outcome()).state == "superseded"
+    assert (await new.outcome()).state == "confirmed"
+    assert outbox.idle
+
+
+async def test_who_sends_without_end_lets_others_run() -> None:
+    """States replace each other, so that the outbox never fills; put yields all the same."""
+    outbox = make_outbox()
+    others_ran = trio.Event()
+
+    async def other() -> None:
+        others_ran.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(other)
+        puts = 0
+        while not others_ran.is_set() and puts < 1_000:
+            await outbox.put(stage("x"))
+            puts += 1
+    assert puts < 1_000
 
 
 async def test_closing_ends_every_frame() -> None:
