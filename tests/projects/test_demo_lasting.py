@@ -106,3 +106,25 @@ async def test_a_cut_connection_changes_nothing(local: Local, demo: Demo) -> Non
     await local.skip(minutes=1)
     assert "Check in" in (bob.last.text or "")
     assert local.handle().statistics().link.connections == 2
+
+
+@pytest.mark.local(sockets=True)
+async def test_the_demo_over_real_sockets(local: Local, demo: Demo) -> None:
+    """A little of everything holds over HTTP and WebSockets of this machine too."""
+    alice, bob = await (await local.start(demo())).join("Alice", "Bob")
+    assert alice.texts == ["Alice joined the band!", "Bob joined the band!"]
+    await alice.click("key1", MICKEY)
+    assert alice.names == ["Alice", "Bob", "Mickey 0"]
+    await alice.click("key1", {"magic_type": "Talk"})
+    assert alice.last.text == "Mickey 0 Here!"
+    await alice.click("key2")
+    assert alice.stage is not None
+    assert alice.stage.text == "Let There Be Dark!"
+    await bob.say("moobius")
+    await bob.say("hide", to=SERVICE)
+    await local.aspell(("ABRA ", 2))
+    await bob.leave()
+    assert alice.texts[3:] == ["Moobius is Great!", "WAND: ABRA ABRA ", "Bob left the band!"]
+    assert bob.texts == ["Bob joined the band!", "Moobius is Great!", "WAND: ABRA ABRA "]
+    assert not bob.keys
+    assert alice.names == ["Alice"]
