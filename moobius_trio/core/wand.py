@@ -5,6 +5,7 @@ What a spell does is the service's business; sockets to other processes are not 
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Never, Self
@@ -71,23 +72,35 @@ class MoobiusWand:
             raise SystemExit(self._signals.exit_code())
         return suppressed
 
-    async def run(self, service: MoobiusService[Any], **refused: Never) -> ServiceHandle:
-        """Run a service; returns its handle when its `on_start` is done.
+    def run(
+        self, service: MoobiusService[Any], **refused: Never
+    ) -> Coroutine[Any, Any, ServiceHandle]:
+        """Run a service; awaited, it gives its handle when its `on_start` is done.
+
+        What is wrong with the call is raised by the call itself, also when nobody awaits it, as a
+        script for 0.0.1 would not.
 
         Raises:
             MovedError: a class was given, or an argument that is not ours.
+            RuntimeError: not in the block of the wand.
             Exception: whatever `MoobiusService.serve` raises before it is ready.
         """
+        if isinstance(service, type):
+            raise MovedError(
+                "wand.run takes a service object, in `async with MoobiusWand() as wand:`: "
+                f"handle = await wand.run({service.__name__}())"
+            )
         for name in refused:
             raise MovedError(
                 f"wand.run({name}=…): "
                 + (refused_argument(name) or "wand.run takes the service alone")
             )
-        if isinstance(service, type):
-            raise MovedError(f"wand.run takes a service object: wand.run({service.__name__}())")
         if self._nursery is None:
             raise RuntimeError("use the wand as `async with MoobiusWand() as wand:`")
-        handle: ServiceHandle = await self._nursery.start(service.serve)
+        return self._run(service, self._nursery)
+
+    async def _run(self, service: MoobiusService[Any], nursery: trio.Nursery) -> ServiceHandle:
+        handle: ServiceHandle = await nursery.start(service.serve)
         self._handles.append(handle)
         return handle
 

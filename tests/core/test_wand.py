@@ -212,6 +212,15 @@ async def test_old_forms_are_refused_with_the_new_one(local: Local) -> None:
             await wand.run(Service(), colour="red")  # type: ignore[arg-type]
 
 
+def test_a_script_of_the_original_fails_in_its_first_line() -> None:
+    """It awaits nothing and runs in no event loop; the call itself says what to write."""
+    wand: Any = MoobiusWand()
+    with pytest.raises(MovedError, match=r"async with MoobiusWand\(\) as wand.*await wand\.run"):
+        wand.run(Service, log_file="service.log", background=True)
+    with pytest.raises(RuntimeError, match="async with MoobiusWand"):
+        wand.run(Service())
+
+
 async def test_a_wand_is_used_in_a_block(local: Local) -> None:
     """Outside of one there is nowhere to run a service."""
     with pytest.raises(RuntimeError, match="async with MoobiusWand"):
