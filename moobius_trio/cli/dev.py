@@ -10,6 +10,7 @@ import attrs
 import structlog
 import trio
 
+from moobius_trio.cli.blocking import Blocking
 from moobius_trio.cli.loading import load_service
 from moobius_trio.cli.output import ready_line, say
 from moobius_trio.cli.platform import open_served_platform
@@ -83,6 +84,7 @@ async def _develop(
     name = service_name(type(service))
     account = Account.read(state, name)
     options, containers = own_choices(service)
+    trio.lowlevel.add_instrument(Blocking())
     with watch_unawaited(_tell_unawaited):
         async with (
             open_served_platform(state=state / "platform", port=port) as (platform, url),
