@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -652,6 +652,17 @@ async def test_a_bug_in_what_it_calls_comes_out_as_itself(autojump_clock: MockCl
         assert isinstance(await serve_to_its_end(rig), ZeroDivisionError)
 
 
+@pytest.fixture
+def logs_of_all_levels() -> Iterator[None]:
+    """What a service that ran before has set for the process would hide the lines of debugging."""
+    before = structlog.get_config() if structlog.is_configured() else None
+    structlog.reset_defaults()
+    yield
+    if before is not None:
+        structlog.configure(**before)
+
+
+@pytest.mark.usefixtures("logs_of_all_levels")
 async def test_each_attempt_is_one_line_with_the_next_delay_and_no_token(
     autojump_clock: MockClock,
 ) -> None:
