@@ -11,7 +11,7 @@ from collections.abc import Callable
 import structlog
 import trio
 
-from moobius_trio.core.units import current
+from moobius_trio.core.units import latest
 
 __all__ = ("BLOCKING_SECONDS", "Blocking")
 
@@ -38,7 +38,7 @@ class Blocking(trio.abc.Instrument):
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
         seconds = self._clock() - self._begun
-        unit = task.context.get(current)
+        unit = task.context.get(latest)  # a short handler has ended within the step
         if unit is not None and seconds >= BLOCKING_SECONDS:
             log.warning(
                 "everything stood still",

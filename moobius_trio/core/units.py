@@ -19,7 +19,7 @@ from moobius_trio.database import StorageUnit, current_unit
 from moobius_trio.errors import StorageError
 from moobius_trio.types import ChannelId, UserId
 
-__all__ = ("Unit", "current", "unit_of_work")
+__all__ = ("Unit", "current", "latest", "unit_of_work")
 
 FINISH_SECONDS = 10.0
 
@@ -47,6 +47,9 @@ class Unit:
 current: ContextVar[Unit | None] = ContextVar("moobius_trio_unit", default=None)
 """The unit the running code belongs to. Tasks of a handler's own nursery inherit it."""
 
+latest: ContextVar[Unit | None] = ContextVar("moobius_trio_latest_unit", default=None)
+"""The unit a task runs or has run last, for whoever looks at the task when a step has ended."""
+
 
 @asynccontextmanager
 async def unit_of_work(unit: Unit) -> AsyncIterator[Unit]:
@@ -60,6 +63,7 @@ async def unit_of_work(unit: Unit) -> AsyncIterator[Unit]:
             block raised, that is raised, and this noted in `Unit.unsaved`.
     """
     token = current.set(unit)
+    latest.set(unit)
     storage_token = current_unit.set(unit.storage)
     bound = {"handler": unit.handler, "band": unit.channel_id, "user": unit.user_id}
     log_tokens = structlog.contextvars.bind_contextvars(
