@@ -235,7 +235,8 @@ class Outbox:
             if self._on_written is not None:
                 self._on_written(item.as_written())
             self._line.note_change()
-            self._idle.unpark_all()  # for a flush that waits for no answer
+            if self._idle:  # a flush that waits for no answer
+                self._idle.unpark_all()
 
     async def watch(self, stream: FrameStream) -> NoReturn:
         """Beside ``write_to``: name what stays without an answer, end a write that does not end.
