@@ -24,7 +24,7 @@ from moobius_trio.core.schedule import (
     interval,
     missed_policy,
 )
-from moobius_trio.core.signatures import is_async
+from moobius_trio.core.signatures import is_async, name_of
 from moobius_trio.core.timers import REREAD_SECONDS, Timer, make_timer
 from moobius_trio.errors import JobError
 
@@ -145,7 +145,9 @@ class Jobs:
 
         Raises:
             JobError: wrong arguments; nothing was added.
+            TypeError: ``fn`` was called instead of given.
         """
+        name_of(fn)  # it finds a coroutine in place of fn
         own_name = getattr(fn, "__name__", type(fn).__name__)
         where = f"jobs.add({name or own_name})"
         schedule: Schedule

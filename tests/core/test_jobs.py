@@ -426,6 +426,8 @@ def test_add_refuses_what_it_cannot_run() -> None:
         jobs.add(fine, every=60, cron="* * * * *")
     with pytest.raises(JobError, match="the time between runs"):
         jobs.add(fine, every=0)
+    with pytest.raises(TypeError, match=r"was called.*no call"):
+        jobs.add(serve_for(jobs, 1), every=1)  # type: ignore[arg-type]
     with pytest.raises(JobError, match="async def"):
         jobs.add(plain, every=60)  # type: ignore[arg-type]
     assert jobs.jobs == ()
