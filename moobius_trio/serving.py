@@ -119,12 +119,15 @@ class _Server:
         self._streams: set[trio.SocketStream] = set()
         self._running: set[trio.CancelScope] = set()
         self._one_done = trio.Event()
-        self._scope = trio.CancelScope(shield=True)
+        self._scope = trio.CancelScope()
 
     async def hold_connections(self, *, task_status: trio.TaskStatus[trio.Nursery]) -> None:
         """Keep the nursery of the connections open until ``end``, also through a cancellation."""
         with self._scope:
             async with trio.open_nursery() as nursery:
+                # Cancelled before, it will not be handed over; behind a shield it would stay.
+                await trio.lowlevel.checkpoint_if_cancelled()
+                self._scope.shield = True
                 task_status.started(nursery)
                 await trio.sleep_forever()
 

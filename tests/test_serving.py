@@ -207,3 +207,13 @@ async def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
             await http.get(url)
         nursery.cancel_scope.cancel()
     assert capfd.readouterr() == ("", "")
+
+
+async def test_a_cancellation_at_the_very_start_ends_it() -> None:
+    """Also between the listener and the first connection; nothing stays behind a shield."""
+    for steps in range(6):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve_app, hello)
+            for _ in range(steps):
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()

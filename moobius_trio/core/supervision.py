@@ -33,6 +33,8 @@ async def open_background(
             async with trio.open_nursery() as nursery:
                 for service in services:
                     await nursery.start(service)
+                # Cancelled meanwhile, it will not be handed over; behind a shield it would stay.
+                await trio.lowlevel.checkpoint_if_cancelled()
                 scope.shield = True  # not earlier: starting must stay cancellable
                 task_status.started(scope)
 

@@ -247,6 +247,8 @@ class Stores:
             async with opener(settings, self._site) as engine:
                 store = Store(engine, self._on_problem)
                 ended = trio.Event()
+                # Cancelled meanwhile, it will not be handed over; behind a shield it would stay.
+                await trio.lowlevel.checkpoint_if_cancelled()
                 # From here on only `close` ends it: a cancelled service still stores what it did.
                 scope.shield = True
                 self._scopes.append(scope)

@@ -144,3 +144,19 @@ async def test_tasks_that_end_in_time_are_no_case_for_the_late(
         nursery.start_soon(shielded(1.5, seen))
         await trio.testing.wait_all_tasks_blocked()
     assert seen == ["shielded ended"]
+
+
+async def test_a_cancellation_during_the_start_reaches_services_that_start(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Nothing stays behind, also when the last one is through as the cancellation comes."""
+    with trio.CancelScope() as scope:
+
+        async def last(*, task_status: trio.TaskStatus[None]) -> None:
+            scope.cancel()
+            task_status.started()
+            await trio.sleep_forever()
+
+        async with open_background(last, goodbye=Diary().goodbye):
+            pytest.fail("the block must not begin")
+    assert scope.cancelled_caught

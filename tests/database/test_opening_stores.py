@@ -5,18 +5,27 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
-from moobius_trio.database import ContainerSpec, Stores, container, open_stores
+from moobius_trio.database import (
+    ENGINES,
+    ContainerSpec,
+    Engine,
+    EngineSite,
+    Stores,
+    container,
+    open_stores,
+)
 from moobius_trio.errors import ConfigError, StorageError, StoreLocked
 from moobius_trio.testing.inline import run_inline
-from moobius_trio.types import ChannelId, ServiceId
+from moobius_trio.types import ChannelId, JsonValue, ServiceId
 
 BAND = ChannelId("b")
 FILE_ENGINES = ["sqlite", "json"]
@@ -204,3 +213,27 @@ async def test_an_engine_of_another_package_is_found_by_its_entry_point(
     with pytest.raises(ConfigError, match="Did you mean 'mine'"):
         async with opened(tmp_path, spec("mime")):
             pytest.fail("opened")
+
+
+async def test_a_cancellation_while_a_store_opens_ends_it(tmp_path: Path) -> None:
+    """Also when the engine is open already: nothing stays behind a shield."""
+    with trio.CancelScope() as scope:
+
+        @asynccontextmanager
+        async def slow(
+            settings: Mapping[str, JsonValue], site: EngineSite
+        ) -> AsyncIterator[Engine]:
+            async with ENGINES["memory"](settings, site) as engine:
+                scope.cancel()  # nothing awaits behind this, as when a thread opens a file
+                yield engine
+
+        async with open_stores(
+            [spec("memory")],
+            service_id=ServiceId("s1"),
+            folder=tmp_path,
+            run_sync=run_inline,
+            on_problem=lambda problem: None,
+            engines={"memory": slow},
+        ):
+            pytest.fail("the block must not begin")
+    assert scope.cancelled_caught
