@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any, Final, TypeAlias
 
 import structlog
@@ -71,7 +72,9 @@ async def serve_app(
     bound = listeners[0].socket.getsockname()[1]
     name = f"[{host}]" if ":" in host else host
     server = _Server(app)
-    async with trio.open_nursery() as nursery:
+    async with AsyncExitStack() as stack, trio.open_nursery() as nursery:
+        for listener in listeners:
+            await stack.enter_async_context(listener)
         connections = await nursery.start(server.hold_connections)
         task_status.started(f"http://{name}:{bound}")
         try:

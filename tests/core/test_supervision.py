@@ -153,8 +153,8 @@ async def test_a_cancellation_during_the_start_reaches_services_that_start(
     with trio.CancelScope() as scope:
 
         async def last(*, task_status: trio.TaskStatus[None]) -> None:
-            scope.cancel()
             task_status.started()
+            scope.cancel()
             await trio.sleep_forever()
 
         async with open_background(last, goodbye=Diary().goodbye):
