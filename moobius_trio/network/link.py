@@ -39,7 +39,7 @@ log = structlog.get_logger()
 LinkState: TypeAlias = Literal["connecting", "logging in", "connected", "waiting", "stopped"]
 
 TRIES: Final = 3
-"""Attempts before the first login; and attempts in a row that failed for a fatal reason."""
+"""Attempts before the first login. After it a restarting platform may answer anything."""
 REFUSALS_A_MINUTE: Final = 3
 REFUSAL_WAITS: Final = tuple(60.0 * minutes for minutes in (1, 2, 4, 8, 15, 15, 15))
 """Before the fourth and later logins in a row, when the service had been logged in before."""
@@ -146,8 +146,7 @@ class Link:
         second. However it ends, every frame of the outbox has an outcome then.
 
         Raises:
-            Unreachable: no connection before the first login, or three times in a row an answer
-                that another try will not change, such as HTTP 404 or a wrong certificate.
+            Unreachable: no connection in three attempts before the first login.
             LoginRejected: the login was refused, also with new tokens: three times in a row at
                 the start, ten times within the hour later.
             SignInRefused: renewing the tokens showed that the account's password is wrong.
@@ -191,7 +190,6 @@ class Link:
         )
 
     async def _keep_connected(self, task_status: trio.TaskStatus[None]) -> None:
-        fatal_in_a_row = 0
         while True:
             self._attempt += 1
             asked_for = None
@@ -200,13 +198,13 @@ class Link:
                 return  # not reached: a session ends only by raising
             except LoginRefused as refusal:
                 await self._after_refusal(refusal.reason)
+                self._attempt = 0  # the platform was there; it has limits of its own for refusals
                 continue
             except CouldNotConnect as error:
                 reason, asked_for = error.reason, error.retry_after
-                fatal_in_a_row = fatal_in_a_row + 1 if error.fatal else 0
             except ConnectionLost as lost:
-                reason, fatal_in_a_row = str(lost), 0
-            if fatal_in_a_row >= TRIES or (not self._was_logged_in and self._attempt >= TRIES):
+                reason = str(lost)
+            if not self._was_logged_in and self._attempt >= TRIES:
                 raise Unreachable(self._address, self._attempt, reason)
             delay = self._backoff.next_delay(self._session_seconds(), asked_for)
             log.warning(

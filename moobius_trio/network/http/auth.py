@@ -6,6 +6,7 @@ request is made.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -31,6 +32,8 @@ REFRESH_PATH = "/auth/refresh"
 
 HOUR = 3600.0
 REFRESH_EVERY = 6 * HOUR
+SOON = 600.0
+"""Seconds within which a second wish for new tokens means that refreshed ones do not do."""
 SIGN_IN_EVERY = 7 * 24 * HOUR
 """Intervals, and the lives they rest on: docs/protocol/generation-0.md section 2.4."""
 
@@ -64,6 +67,7 @@ class Account:
         self._random = random
         self._tokens: Tokens | None = None
         self._signed_in_at = 0.0
+        self._refreshed_at = -math.inf
         self._one_at_a_time = trio.Lock()
         self._renewed = 0
         self._failed = 0
@@ -124,10 +128,15 @@ class Account:
     async def renew(self) -> None:
         """Refresh, and sign in if that fails (or nobody has signed in yet).
 
+        Asked again within `SOON`, the refreshed token was of no use: then sign in at once.
+
         Raises:
             SignInRefused, Unreachable, ApiError: as ``sign_in``; the old tokens stay.
         """
-        await self._renew_unless_done(self._renewed)
+        if trio.current_time() < self._refreshed_at + SOON:
+            await self.sign_in()
+        else:
+            await self._renew_unless_done(self._renewed)
 
     async def keep_fresh(self) -> None:
         """Refresh every 6 hours and sign in every 7 days, until cancelled.
@@ -204,6 +213,7 @@ class Account:
         call = post(REFRESH_PATH, http0.encode_refresh(self._email, refresh), idempotent=True)
         tokens = await self.client.request(call, http0.decode_tokens)
         self._accept(Tokens(access=tokens.access, refresh=tokens.refresh or refresh), REFRESH_PATH)
+        self._refreshed_at = trio.current_time()
 
     async def _sign_in(self) -> None:
         call = post(

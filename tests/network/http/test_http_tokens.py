@@ -247,6 +247,20 @@ async def test_a_late_401_of_an_old_token_causes_no_second_refresh(
     assert platform.refreshed == 1
 
 
+async def test_renewed_again_so_soon_is_a_sign_in(autojump_clock: MockClock) -> None:
+    """A login that is refused with refreshed tokens too gets those of a full sign-in next."""
+    platform = Platform()
+    async with opened(platform) as api:
+        await api.authenticate()
+        await api.renew()
+        assert (platform.refreshed, platform.sign_ins) == (1, 1)
+        await api.renew()
+        assert (platform.refreshed, platform.sign_ins) == (1, 2)
+        await trio.sleep(3600)
+        await api.renew()
+        assert (platform.refreshed, platform.sign_ins) == (2, 2)
+
+
 async def test_ten_callers_share_a_failed_renewal(autojump_clock: MockClock) -> None:
     """A changed password is tried once for all who wait, not ten times; later askers try anew."""
     platform = Platform()
