@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import attrs
 
@@ -45,8 +45,9 @@ class Ended:
 class Command:
     """A running process; made by `open_command`."""
 
-    def __init__(self, process: subprocess.Popen[str], errors: IO[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[str], output: IO[str], errors: IO[bytes]) -> None:
         self._process = process
+        self._output = output
         self._errors = errors
         self._read = ""
 
@@ -66,9 +67,8 @@ class Command:
         Raises:
             AssertionError: it ended, or wrote none for `LIMIT_SECONDS`.
         """
-        assert self._process.stdout is not None
         with self._killed_late():
-            line = self._process.stdout.readline()
+            line = self._output.readline()
         if not line:
             raise AssertionError(f"it wrote no further line; standard error:\n{self.errors}")
         self._read += line
@@ -76,8 +76,7 @@ class Command:
 
     def ready(self) -> Mapping[str, Any]:
         """The ready line (docs/architecture.md section 10) that ``--ready-json`` prints."""
-        found = json.loads(self.read_line())
-        assert isinstance(found, dict)
+        found: dict[str, Any] = json.loads(self.read_line())
         return found
 
     def signal(self, number: int = signal.SIGINT) -> None:
@@ -90,10 +89,9 @@ class Command:
         Raises:
             AssertionError: processes that it started are still there.
         """
-        assert self._process.stdout is not None
         begun = time.monotonic()
         with self._killed_late():
-            rest = self._process.stdout.read()
+            rest = self._output.read()
             code = self._process.wait()
         seconds = time.monotonic() - begun
         if self._has_children():
@@ -152,7 +150,7 @@ def open_command(
         )
         with process:
             try:
-                yield Command(process, errors)
+                yield Command(process, cast("IO[str]", process.stdout), errors)
             finally:
                 if process.poll() is None:
                     process.kill()
