@@ -63,7 +63,6 @@ class SpellLoop:
         self._boundary = boundary
         self._name = name
         self._scope = trio.CancelScope()
-        self._receiving = trio.CancelScope()
         self._closed = False
         self._running = False
         self._not_begun: list[object] = []
@@ -88,11 +87,8 @@ class SpellLoop:
         task_status.started()
         with self._scope:
             while not self._closed:
-                with trio.CancelScope() as self._receiving:
-                    spell = await self._spells.receive()
-                if self._receiving.cancelled_caught:
-                    break
-                if self._closed:  # it was handed over just before
+                spell = await self._spells.receive()
+                if self._closed:  # while this waited
                     self._not_begun.append(spell)
                     break
                 self._running = True
@@ -106,7 +102,6 @@ class SpellLoop:
     async def close(self) -> None:
         """Take no further spells, and wait for the one that runs; safe to cancel."""
         self._closed = True
-        self._receiving.cancel()
         while self._running:
             await self._ended.wait()
 

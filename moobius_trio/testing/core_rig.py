@@ -49,6 +49,8 @@ class FaultyApi(httpx.AsyncBaseTransport):
     """How long each call takes."""
     slow: dict[str, float] = attrs.field(factory=dict)
     """How much longer calls of this path take."""
+    late: dict[str, float] = attrs.field(factory=dict)
+    """How long the answer of this path is on its way back, and becomes old."""
     failing: dict[str, int] = attrs.field(factory=dict)
     """The HTTP status that calls of this path get instead of an answer; 0: no reply at all."""
     requests: list[str] = attrs.field(factory=list)
@@ -68,7 +70,9 @@ class FaultyApi(httpx.AsyncBaseTransport):
                 raise httpx.ConnectError("no route to host", request=request)
             if status is not None:
                 return httpx.Response(status, request=request)
-            return await self.inner.handle_async_request(request)
+            response = await self.inner.handle_async_request(request)
+            await trio.sleep(self.late.get(path, 0.0))
+            return response
         finally:
             self.in_flight -= 1
 

@@ -316,6 +316,21 @@ async def test_a_slow_list_after_a_gap_holds_the_lane_for_two_seconds(local: Loc
     assert list(service.bands[band.channel_id].members) == [alice.user_id, dave.user_id]
 
 
+async def test_an_old_list_does_not_undo_what_was_handled_meanwhile(local: Local) -> None:
+    """A list that was 20 s on its way back knows nothing of who came and went in that time."""
+    service = Watching()
+    with faulty_api() as api:
+        band = await local.start(service)
+        alice, bob = await band.join("Alice", "Bob")
+        api.late["/channel/userlist"] = 20
+        await local.drop_socket()
+        [dave] = await band.join("Dave")
+        await bob.leave()
+        await local.until(lambda: service.gaps)
+    assert (service.gaps[0].joined, service.gaps[0].left) == ((), ())
+    assert list(service.bands[band.channel_id].members) == [alice.user_id, dave.user_id]
+
+
 async def test_a_join_that_is_shed_is_not_lost_for_the_members(local: Local) -> None:
     """When a full lane sheds joins and leaves, the list is fetched once the lane has caught up."""
     proceed = trio.Event()

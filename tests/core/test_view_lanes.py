@@ -100,6 +100,22 @@ async def test_a_view_waits_for_its_own_join(local: Local) -> None:
     assert stage.service.seen[2:] == ["join bob", "list bob"]
 
 
+async def test_a_join_holds_back_the_next_view_also_while_one_runs(local: Local) -> None:
+    """A view that runs already ends; the one behind it waits for the join."""
+    stage = await open_stage(local)
+    service = stage.service
+    service.waits_in_view = trio.Event()
+    service.waits_in_join = trio.Event()
+    await stage.act("bob", "fetch_user_list", "fetch_features")
+    await stage.act("bob", "join_channel")
+    service.waits_in_view.set()
+    await trio.testing.wait_all_tasks_blocked()
+    assert service.seen == ["list bob"]
+    service.waits_in_join.set()
+    await local.settle()
+    assert service.seen == ["list bob", "join bob", "keys bob"]
+
+
 async def test_a_view_waits_for_a_join_and_a_leave(local: Local) -> None:
     """Held back by both, a view goes on when the last of them has ended."""
     stage = await open_stage(local)
