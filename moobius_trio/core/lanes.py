@@ -18,7 +18,7 @@ import trio
 
 from moobius_trio.types import ChannelId, UserId
 
-__all__ = ("SERVICE_LANE", "LaneKey", "LaneStatistics", "Lanes")
+__all__ = ("SERVICE_LANE", "LaneKey", "LaneStatistics", "Lanes", "LanesEnded")
 
 log = structlog.get_logger()
 
@@ -46,12 +46,18 @@ class LaneStatistics:
     """Events that came when the stop had begun; they are not handled."""
 
 
+class LanesEnded(Exception):
+    """The lanes have ended, so a turn will not come."""
+
+
 @attrs.define(eq=False)
 class _Turn:
     """A place in a lane for code that runs in a task of its own."""
 
     granted: trio.Event = attrs.field(factory=trio.Event)
     finished: trio.Event = attrs.field(factory=trio.Event)
+    refused: bool = False
+    """Granted so that the caller hears that the turn will never come."""
 
 
 @attrs.define(eq=False)
@@ -129,6 +135,10 @@ class Lanes(Generic[E]):
         for lane in self._lanes.values():
             lane.scope.cancel()
             left_over += sum(not isinstance(item, _Turn) for item in lane.waiting)
+            for item in lane.waiting:
+                if isinstance(item, _Turn):
+                    item.refused = True
+                    item.granted.set()
             self._waiting -= len(lane.waiting)
             self._note_finished(len(lane.waiting))
             lane.waiting.clear()
@@ -207,11 +217,18 @@ class Lanes(Generic[E]):
 
         The block runs in the caller's own task, so that cancelling the caller cancels it and its
         errors are the caller's. Cancelled while waiting, the place in the lane is given up.
+
+        Raises:
+            LanesEnded: `end` was called before the turn came.
         """
+        if self._ended:
+            raise LanesEnded
         turn = _Turn()
         self._append(self._lane(key), turn)
         try:
             await turn.granted.wait()
+            if turn.refused:
+                raise LanesEnded
             yield
         finally:
             turn.finished.set()

@@ -6,7 +6,8 @@ Made by `core.serving`; parts are built there, tasks are started there.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 import attrs
@@ -15,6 +16,7 @@ import trio
 from moobius_trio.core.boundary import Boundary
 from moobius_trio.core.environment import Environment, TraceRecord
 from moobius_trio.core.jobs import takes_band
+from moobius_trio.core.lanes import LanesEnded
 from moobius_trio.core.signatures import name_of
 from moobius_trio.core.units import Unit, current, unit_of_work
 from moobius_trio.errors import ServiceStopped
@@ -124,11 +126,20 @@ class Runtime:
         if self.closed:
             raise ServiceStopped(self.name)
         async with (
-            self.dispatcher.lanes.turn(self.dispatcher.lane_of(channel_id)),
+            self._turn(channel_id),
             unit_of_work(Unit(handler=label, channel_id=channel_id, in_lane=True)),
         ):
             await self.dispatcher.prepare(channel_id)
             return await fn(*args)
+
+    @asynccontextmanager
+    async def _turn(self, channel_id: ChannelId) -> AsyncIterator[None]:
+        lanes = self.dispatcher.lanes
+        try:
+            async with lanes.turn(self.dispatcher.lane_of(channel_id)):
+                yield
+        except LanesEnded:
+            raise ServiceStopped(self.name) from None
 
     async def execute(self, job: Job) -> None:
         """One run of a job to its end; once for each band, in its lane, if the job takes one."""
@@ -141,14 +152,15 @@ class Runtime:
 
     async def _run_job_in_lane(self, job: Job, band: Any) -> None:
         channel_id: ChannelId = band.channel_id
-        async with self.dispatcher.lanes.turn(self.dispatcher.lane_of(channel_id)):
-            unit = Unit(handler=job.name, channel_id=channel_id, in_lane=True)
 
-            async def run() -> None:
-                await self.dispatcher.prepare(channel_id)
-                await job.fn(band)
+        async def run() -> None:
+            await self.dispatcher.prepare(channel_id)
+            await job.fn(band)
 
-            await self._run_job(job, unit, run, limited=True)
+        unit = Unit(handler=job.name, channel_id=channel_id, in_lane=True)
+        with suppress(ServiceStopped):  # a run whose turn did not come before the end
+            async with self._turn(channel_id):
+                await self._run_job(job, unit, run, limited=True)
 
     async def _run_job(
         self, job: Job, unit: Unit, fn: Callable[[], Awaitable[object]], *, limited: bool

@@ -10,7 +10,7 @@ import structlog.testing
 import trio
 import trio.testing
 
-from moobius_trio.core.lanes import LaneKey, Lanes
+from moobius_trio.core.lanes import LaneKey, Lanes, LanesEnded
 from moobius_trio.types import ChannelId, UserId
 
 RED: LaneKey = ("band", ChannelId("red"), None)
@@ -234,3 +234,30 @@ async def test_a_closed_lane_takes_nothing_more_but_finishes() -> None:
         await lanes.wait_idle()
         assert lanes.statistics().late == 1
     assert (seen, shed) == (["kept"], [])
+
+
+async def test_whoever_waits_for_a_turn_hears_that_the_lanes_have_ended(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Neither a turn that waits at the end nor one asked for after it waits for ever."""
+    ended: list[str] = []
+
+    async def handle(event: str) -> None:
+        await trio.sleep_forever()
+
+    async def wait_for_turn(lanes: Lanes[str], name: str) -> None:
+        with pytest.raises(LanesEnded):
+            async with lanes.turn(RED):
+                pytest.fail("the turn came")
+        ended.append(name)
+
+    async with lanes_for(handle) as lanes:
+        lanes.open()
+        lanes.file(RED, "stuck")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait_for_turn, lanes, "before")
+            await trio.testing.wait_all_tasks_blocked()
+            lanes.end()
+        await wait_for_turn(lanes, "after")
+        await lanes.wait_idle()
+    assert ended == ["before", "after"]
