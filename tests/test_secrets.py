@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import sys
 import urllib.parse
@@ -129,6 +130,7 @@ def test_a_run_with_failures_leaves_no_secret_behind(tmp_path: Path) -> None:
         check=False,
         timeout=120,
         cwd=state,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     assert ended.returncode == 0, ended.stderr.decode()
     assert b"clumsy" in ended.stderr, "the failures were not logged, so nothing was tested"
