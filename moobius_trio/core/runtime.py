@@ -157,9 +157,9 @@ class Runtime:
             await self.dispatcher.prepare(channel_id)
             await job.fn(band)
 
-        unit = Unit(handler=job.name, channel_id=channel_id, in_lane=True)
         with suppress(ServiceStopped):  # a run whose turn did not come before the end
             async with self._turn(channel_id):
+                unit = Unit(handler=job.name, channel_id=channel_id, in_lane=True)
                 await self._run_job(job, unit, run, limited=True)
 
     async def _run_job(
