@@ -14,6 +14,7 @@ import {
   nextGuest,
   noListReason,
   recipients,
+  sentence,
   sizeText,
 } from "../../moobius_trio/local/page/select.js";
 import { callFrame, messageFrame, readFrame } from "../../moobius_trio/local/page/wire.js";
@@ -433,6 +434,11 @@ test("the next guest is one that this tab has not opened", () => {
   assert.equal(nextGuest(run(state, { kind: "another_opened", name: "bob" })), "carol");
   assert.equal(nextGuest(initialState({ name: "Bob", band: "" })), "carol");
   assert.equal(nextGuest(initialState({ name: "zoe", band: "" })), "alice");
+});
+
+test("the platform's own words become a sentence", () => {
+  const words = ["the platform is shutting down", "It ended (1006).", " ", ""];
+  assert.deepEqual(words.map(sentence), ["The platform is shutting down.", "It ended (1006).", "", ""]);
 });
 
 test("names and sizes are written for people and addresses", () => {

@@ -12,7 +12,7 @@ import { People } from "./components/people.js";
 import { SignIn } from "./components/sign_in.js";
 import { Stage } from "./components/stage.js";
 import { Link } from "./link.js";
-import { currentBand } from "./select.js";
+import { currentBand, sentence } from "./select.js";
 import { render } from "./vendor/preact.js";
 import { useState } from "./vendor/hooks.js";
 
@@ -22,7 +22,7 @@ function Notices({ state, link }) {
       ${state.link === "lost" &&
       html`<p class="notice warning" role="status">
         <${Icon} name="warning" />
-        <span>Not connected. ${state.linkReason} Trying again…</span>
+        <span>Not connected. ${sentence(state.linkReason)} Trying again…</span>
         <button type="button" onClick=${() => link.tryNow()}>Try now</button>
       </p>`}
       ${state.problem &&

@@ -96,6 +96,13 @@ export function addressKind(address, origin) {
   return { own: "", link: url.href };
 }
 
+/** Words of the platform's, such as the reason of a close, as a sentence of their own. */
+export function sentence(words) {
+  const text = words.trim();
+  if (text === "") return "";
+  return text[0].toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? "" : ".");
+}
+
 /** A file's size for people. */
 export function sizeText(bytes) {
   if (bytes < 1024) return `${bytes} bytes`;
