@@ -29,8 +29,7 @@ class Redactor:
     """
 
     def __init__(self) -> None:
-        self._patterns: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._patterns: dict[str, re.Pattern[str]] = {}
 
     def add(self, *secrets: Secret) -> None:
         """Mask these from now on."""
@@ -41,15 +40,17 @@ class Redactor:
         self._mask(other._patterns)
 
     def _mask(self, patterns: Iterable[str]) -> None:
-        self._patterns.update(patterns)
-        if self._patterns:
-            # The longest first: a secret may begin with another one.
-            ordered = sorted(self._patterns, key=lambda pattern: (-len(pattern), pattern))
-            self._pattern = re.compile("|".join(ordered))
+        # Each compiled for itself: one expression of all would be made anew with each new token.
+        compiled = {pattern: re.compile(pattern) for pattern in {*patterns} - self._patterns.keys()}
+        # The longest first: a secret may begin with another one.
+        ordered = sorted((self._patterns | compiled).items(), key=lambda item: -len(item[0]))
+        self._patterns = dict(ordered)
 
     def redact(self, text: str) -> str:
         """The text with a mask in place of each secret."""
-        return text if self._pattern is None else self._pattern.sub(MASK, text)
+        for pattern in self._patterns.values():
+            text = pattern.sub(MASK, text)
+        return text
 
     def __call__(self, logger: WrappedLogger, name: str, line: Any) -> str:
         """structlog's processor: takes what the renderer gave."""
