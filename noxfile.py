@@ -49,7 +49,9 @@ def tests(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """The tests of the page, which need Chromium, against the installed wheel."""
     install(session, "browser", package=".[test]")
-    session.run("pytest", "-m", "browser", *session.posargs, env={"PYTHONSAFEPATH": "1"})
+    session.run(
+        "pytest", "-m", "browser", "tests/browser", *session.posargs, env={"PYTHONSAFEPATH": "1"}
+    )
 
 
 @nox.session
