@@ -179,6 +179,7 @@ async def test_a_library_for_asyncio_is_named_with_its_remedy(local: Local) -> N
                 await asyncio.sleep(1)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(asyncio.sleep, 1)
+                nursery.start_soon(trio.sleep_forever)
 
     local.keep_failures = True
     service = Service()

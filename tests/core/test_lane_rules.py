@@ -290,6 +290,7 @@ async def test_in_lane_is_refused_inside_a_handler(local: Local, where: str) -> 
             bands = {"own": msg_up.channel_id, "other": ChannelId("local-blue")}
             async with trio.open_nursery() as nursery:  # its tasks are the handler's as well
                 nursery.start_soon(self.try_it, bands[where])
+                nursery.start_soon(self.try_it, bands[where])
 
         async def try_it(self, channel_id: ChannelId) -> None:
             with pytest.raises(RuntimeError, match=r"Service\.on_msg_up.*start_soon"):

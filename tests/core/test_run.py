@@ -98,7 +98,7 @@ def test_any_other_error_is_raised_as_it_is() -> None:
     with pytest.raises(LookupError):
         run(program)
     mixed = ExceptionGroup("both", [LookupError("a bug"), ServiceStopped("demo")])
-    with pytest.raises(ExceptionGroup) as info, ending():
+    with pytest.RaisesGroup(LookupError, ServiceStopped) as info, ending():
         raise mixed
     assert info.value is mixed
 
