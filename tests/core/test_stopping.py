@@ -684,6 +684,38 @@ async def test_a_service_can_be_served_again(local: Local) -> None:
     assert ticks == ["tick"] * 3
 
 
+async def test_a_cancelled_or_failed_service_can_be_served_again(local: Local) -> None:
+    """However the run before has ended, the next one has its jobs, its bands and its lanes."""
+    ticks: list[float] = []
+
+    class Service(Ending):
+        fails = True
+
+        async def on_start(self) -> None:
+            if self.fails:
+                self.fails = False
+                raise LookupError("the first time")
+
+        @every(minutes=1)
+        async def tick(self, band: Counted) -> None:
+            ticks.append(trio.current_time())
+
+    service = Service()
+    place(local, service)
+    with pytest.raises(LookupError):
+        await service.serve()
+    for _ in range(2):
+        known = local.platform.bands()[0].service_id
+        place(local, service, service_id=known)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(service.serve)
+            service.say("0")
+            await trio.sleep(90)
+            nursery.cancel_scope.cancel()
+    assert len(ticks) == 2
+    assert [entry.partition(" ")[2] for entry in service.log] == ["handled 0"] * 2
+
+
 async def test_a_running_service_is_not_served_twice(local: Local) -> None:
     """The second call is refused and leaves the first one alone."""
     service = Ending()

@@ -152,6 +152,23 @@ async def test_a_view_is_not_held_for_ever_by_a_join_that_fails(local: Local) ->
     await local.settle()
 
 
+async def test_views_and_lanes_by_sender(local: Local) -> None:
+    """With ``lanes: sender`` a join waits for nobody else, and its view still waits for it."""
+    service = Screen()
+    band = await local.start(service, lanes="sender")
+    stage = Stage(service, band.channel_id)
+    await stage.say()
+    service.waits_in_join = trio.Event()
+    await stage.act("bob", "join_channel", "fetch_user_list")
+    await stage.act("carol", "fetch_user_list")
+    assert service.seen == ["list carol"]
+    service.waits_in_join.set()
+    await trio.testing.wait_all_tasks_blocked()
+    assert service.seen == ["list carol", "join bob", "list bob"]
+    service.waits_in_message.set()
+    await local.settle()
+
+
 async def test_requests_that_wait_twice_are_one(local: Local) -> None:
     """Of equal requests of one user that wait only one is handled; others are not affected."""
     stage = await open_stage(local)
