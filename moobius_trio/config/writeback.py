@@ -188,6 +188,8 @@ def _replacement(target: Path, *, like: Path | None = None) -> Iterator[IO[bytes
     Without ``like`` only the owner may read it.
     """
     prefix = f".{target.name}."
+    for stale in target.parent.glob(f"{prefix}*.tmp"):
+        stale.unlink(missing_ok=True)  # of a process that was killed; it has the password in it
     with NamedTemporaryFile(prefix=prefix, suffix=".tmp", dir=target.parent, delete=False) as file:
         try:
             if like is not None:

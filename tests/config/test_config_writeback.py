@@ -243,3 +243,13 @@ def test_a_pending_file_of_other_content_is_refused(tmp_path: Path, content: str
     with pytest.raises(ConfigError) as caught:
         read_pending(path)
     assert caught.value.where == str(pending_path(path))
+
+
+def test_a_copy_left_by_a_killed_process_is_removed_by_the_next_write(tmp_path: Path) -> None:
+    """What a kill leaves beside the file has the password in it, so it does not stay."""
+    path = tmp_path / "service.json"
+    path.write_text('{"password": "canary", "service_id": ""}', encoding="utf-8")
+    left = tmp_path / ".service.json.abc.tmp"
+    left.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    write_service_id(path, ServiceId("new"))
+    assert [file.name for file in tmp_path.iterdir()] == ["service.json"]

@@ -154,7 +154,7 @@ def test_callback_that_is_not_async_is_refused() -> None:
 
     def plain(self: object, msg_up: object) -> None: ...
 
-    async def yielding(self: object, msg_up: object) -> AsyncIterator[object]:
+    async def yielding(self: object, msg_up: object) -> AsyncIterator[object]:  # noqa: ASYNC900
         yield msg_up
 
     def hiding(*args: object) -> object:
