@@ -17,7 +17,7 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_external_run = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-PYTHON_FILES = ("moobius_trio", "projects", "tests", "tools", "noxfile.py")
+PYTHON_FILES = ("moobius_trio", "projects", "tests", "tools", "benchmarks", "noxfile.py")
 
 IN_WHEEL = (
     "moobius_trio/py.typed",
@@ -69,7 +69,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """mypy --strict over the package, the public API as users write it, and every project."""
     install(session, "types", package=".[redis]")
-    session.run("mypy", "--strict", "moobius_trio", "noxfile.py", "tools")
+    session.run("mypy", "--strict", "moobius_trio", "noxfile.py", "tools", "benchmarks")
     for folder in ("tests/typing", *(main.parent for main in Path("projects").glob("*/main.py"))):
         session.run("mypy", "--strict", str(folder))  # one by one: each project has a main.py
 

@@ -123,7 +123,7 @@ async def measure(messages: int, every: int) -> Figures:
             for actor in people:
                 nursery.start_soon(talk, actor, relay)
         await local.settle()
-        ends = Counter(
+        ends: Counter[str] = Counter(
             [(await receipt.outcome()).state for receipt in relay.receipts.values()]
         )
         await local.settle()
