@@ -50,7 +50,6 @@ def test_the_page_finds_a_service_that_is_started_again(desk: Desk, tmp_path: Pa
         alice.hears("one", "Alice to 1, text")
         assert dev.stop().code == 0
     alice.page.get_by_role("button", name="Try now").wait_for()
-    alice.page.get_by_text("The platform is shutting down.").wait_for()
     desk.take_pictures("alone")
     changed = echo().replace("(msg_up))", "(msg_up, text=f'{msg_up.text}!'))")
     (tmp_path / "echo.py").write_text(changed)
