@@ -109,6 +109,7 @@ class Dispatcher:
         self._strangers: set[ChannelId] = set()
         self._unloaded = {band.channel_id for band in bands.values() if not band._storage.loaded}
         self._wants_copies = _overrides(service, "on_copy")
+        self._dispatches_actions = not _overrides(service, "on_action")
         self.lanes: Lanes[Filed] = Lanes(
             nursery=nursery, handle=self._handle, describe=self._describe, on_shed=self._on_shed
         )
@@ -233,7 +234,7 @@ class Dispatcher:
             return event.name
         if isinstance(event, Problem):
             return "storage"
-        if isinstance(event, Action) and not _overrides(self._service, "on_action"):
+        if isinstance(event, Action) and self._dispatches_actions:
             return f"{self._name}.on_{event.subtype}"
         return f"{self._name}.{_CALLBACKS[type(event)]}"
 

@@ -96,6 +96,10 @@ class MoobiusService(Callbacks, Sending, Generic[B]):
         May be called again after it has ended. Cancelled, it closes the connection and keeps what
         was changed (bounded); only a stop lets handlers finish and frames leave first.
 
+        In a nursery of your own under bare ``trio.run``, a second Ctrl+C, and a first one before
+        the service is ready, come out as a group that holds ``SystemExit``;
+        ``moobius_trio.run`` and the wand unwrap it.
+
         Raises:
             ConfigError: a setting is wrong; nothing was begun.
             Unreachable: the platform did not answer before the first login.
