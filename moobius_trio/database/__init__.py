@@ -6,14 +6,17 @@ No wire names, no sockets, and nothing of lanes or handlers here.
 from moobius_trio.database.cached_dict import CachedDict
 from moobius_trio.database.container import Container, container, declared_containers
 from moobius_trio.database.engine import (
+    Atomicity,
     Change,
     Engine,
     EngineSite,
     Level,
     Loaded,
+    NotAllStored,
     OpenEngine,
     Place,
     StoreBroken,
+    find_engine,
 )
 from moobius_trio.database.storage import MoobiusStorage
 from moobius_trio.database.store import StoreStatistics
@@ -24,6 +27,7 @@ from moobius_trio.database.unit import StorageUnit, current_unit
 
 __all__ = (
     "ENGINES",
+    "Atomicity",
     "CachedDict",
     "Change",
     "Container",
@@ -33,6 +37,7 @@ __all__ = (
     "Level",
     "Loaded",
     "MoobiusStorage",
+    "NotAllStored",
     "OpenEngine",
     "Place",
     "StorageUnit",
@@ -44,6 +49,7 @@ __all__ = (
     "container",
     "current_unit",
     "declared_containers",
+    "find_engine",
     "open_stores",
     "stored",
 )

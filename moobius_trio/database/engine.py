@@ -19,11 +19,13 @@ from moobius_trio.errors import ConfigError, StorageError
 from moobius_trio.types import ChannelId, JsonValue, RunSync, ServiceId
 
 __all__ = (
+    "Atomicity",
     "Change",
     "Engine",
     "EngineSite",
     "Level",
     "Loaded",
+    "NotAllStored",
     "OpenEngine",
     "Place",
     "StoreBroken",
@@ -36,6 +38,9 @@ __all__ = (
 Level = Literal["memory", "process", "power"]
 """What an acknowledged change survives: nothing, the death of the process, a loss of power."""
 
+Atomicity = Literal["record", "band", "store"]
+"""Within what the changes of one commit appear all or not at all after a crash."""
+
 GROUP = "moobius_trio.engines"
 
 
@@ -44,6 +49,19 @@ class StoreBroken(StorageError):
 
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(where, problem, "Nothing is stored there until the service is restarted")
+
+
+class NotAllStored(StorageError):
+    """Of some bands a commit has stored nothing, of all others everything.
+
+    Attributes:
+        refused: why, for each band of which nothing is stored; None is the service's own.
+    """
+
+    def __init__(self, where: str, refused: Mapping[ChannelId | None, StorageError]) -> None:
+        first = next(iter(refused.values()))
+        super().__init__(where, f"{len(refused)} bands could not be stored, one since {first}")
+        self.refused = refused
 
 
 @attrs.frozen
@@ -94,12 +112,15 @@ class Engine(Protocol):
         """What a commit that has returned survives."""
 
     @property
-    def atomic(self) -> bool:
-        """True when the changes of one commit appear all or not at all after a crash."""
+    def atomic(self) -> Atomicity:
+        """What of one commit appears all or not at all after a crash."""
 
     @property
     def keeps_order(self) -> bool:
         """True when records come back in the order in which they were added."""
+
+    async def places(self) -> Sequence[Place]:
+        """The containers that hold a record, in an order of the engine's own."""
 
     async def load(self, place: Place) -> Loaded:
         """Everything in one container."""
@@ -107,9 +128,12 @@ class Engine(Protocol):
     async def commit(self, changes: Sequence[Change]) -> None:
         """Store the changes, in order; each key occurs once. Returns when `level` holds.
 
+        One call may hold the changes of many bands and transactions.
+
         Raises:
             StoreBroken: it is not known what is stored now.
-            StorageError: nothing of it is stored.
+            NotAllStored: some bands are stored, others are not at all.
+            StorageError: nothing of it is stored; it may be given again, whole or in parts.
         """
 
     async def set_aside(self, place: Place, key: bytes, problem: str) -> str:
@@ -128,6 +152,9 @@ class EngineSite:
     """Relative paths in the settings start here."""
     run_sync: RunSync
     """How blocking work is run (docs/architecture.md section 9)."""
+    read_only: bool = False
+    """True: the store is looked at beside the process that owns it. Nothing of it is created,
+    changed, set aside or locked; `Engine.commit`, `set_aside` and `clear` are not called."""
 
 
 OpenEngine = Callable[[Mapping[str, JsonValue], EngineSite], AbstractAsyncContextManager[Engine]]

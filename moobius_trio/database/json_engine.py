@@ -15,11 +15,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, TypeVar, TypeVarTuple
+from urllib.parse import unquote_to_bytes
 
 import trio
 
 from moobius_trio.database.encoding import MAX_RECORD_BYTES
 from moobius_trio.database.engine import (
+    Atomicity,
     Change,
     Engine,
     EngineSite,
@@ -42,7 +44,7 @@ from moobius_trio.database.files import (
 )
 from moobius_trio.database.json_records import NotARecord, read_record, write_record
 from moobius_trio.errors import StorageError
-from moobius_trio.types import JsonValue, ServiceId
+from moobius_trio.types import ChannelId, JsonValue, ServiceId
 
 __all__ = ("FORMAT", "open_json")
 
@@ -51,6 +53,8 @@ Ts = TypeVarTuple("Ts")
 
 FORMAT: Final = 1
 _FORMAT_FILE = ".format"
+_NAME_FILE = ".name"
+_OWN = "own"
 _TEMPORARY = ".new-"
 _PLAIN = re.compile(r"[A-Za-z0-9_.@+ -]{1,200}")
 
@@ -103,6 +107,11 @@ class _JsonFolder:
         self._write_whole(mark, str(FORMAT).encode())
         sync_folder(self._folder)
 
+    def places(self) -> list[Place]:
+        with failing_as(self.where):
+            folders = dict.fromkeys(path.parent for path in sorted(self._folder.glob("*/*/*.json")))
+            return [Place(_band_of(one.parent), _text_of(one)) for one in folders]
+
     def load(self, place: Place) -> Loaded:
         records: list[tuple[bytes, bytes]] = []
         problems: list[StorageError] = []
@@ -142,7 +151,7 @@ class _JsonFolder:
                     folders[path.parent] = None
                     if change.value is None:
                         continue
-                    make_private_folder(path.parent)
+                    self._make_folder(change.place, path.parent)
                     temporary = path.with_name(f"{_TEMPORARY}{next(self._counter)}")
                     written.append((temporary, path))
                     named = os.fsencode(path.stem) == change.key and not path.stem.startswith("_")
@@ -192,13 +201,22 @@ class _JsonFolder:
                 del self._files[known]
 
     def _folder_of(self, place: Place) -> Path:
-        band = "own" if place.band is None else _folder_name(self._folder, "band_", place.band)
+        band = _OWN if place.band is None else _folder_name(self._folder, "band_", place.band)
         above = self._folder / band
         folder = above / _folder_name(above, "", place.container)
         for one in (above, folder):
             if one.is_symlink():
                 raise StorageError(str(one), "is a link that leads elsewhere", "Remove it")
         return folder
+
+    def _make_folder(self, place: Place, folder: Path) -> None:
+        """A folder whose name cannot be read back says in a file of its own what it is of."""
+        if folder.is_dir():
+            return
+        make_private_folder(folder)
+        for one, text in ((folder.parent, place.band), (folder, place.container)):
+            if text is not None and "%%" in one.name and not (one / _NAME_FILE).exists():
+                self._write_whole(one / _NAME_FILE, text.encode("utf-8", "surrogatepass"))
 
     def _path(self, place: Place, key: bytes) -> Path:
         name = self._files.get((place, key)) or f"{safe_name(key)}.json"
@@ -218,6 +236,17 @@ def _folder_name(above: Path, prefix: str, text: str) -> str:
     if _PLAIN.fullmatch(plain) and plain not in (".", "..") and (above / plain).is_dir():
         return plain
     return prefix + safe_name(text.encode("utf-8", "surrogatepass"))
+
+
+def _text_of(folder: Path, prefix: str = "") -> str:
+    """What a folder is of: the opposite of `_folder_name`."""
+    with contextlib.suppress(FileNotFoundError):
+        return (folder / _NAME_FILE).read_bytes().decode("utf-8", "surrogatepass")
+    return unquote_to_bytes(folder.name.removeprefix(prefix)).decode("utf-8", "surrogatepass")
+
+
+def _band_of(folder: Path) -> ChannelId | None:
+    return None if folder.name == _OWN else ChannelId(_text_of(folder, "band_"))
 
 
 def _read_file(path: Path) -> bytes:
@@ -243,7 +272,7 @@ def _set_aside(path: Path) -> Path:
 
 class _JsonEngine:
     level: Final[Level] = "process"
-    atomic: Final = False
+    atomic: Final[Atomicity] = "record"
     keeps_order: Final = False
 
     def __init__(self, folder: _JsonFolder, site: EngineSite) -> None:
@@ -254,6 +283,9 @@ class _JsonEngine:
     @property
     def where(self) -> str:
         return self._folder.where
+
+    async def places(self) -> Sequence[Place]:
+        return await self._alone(self._folder.places)
 
     async def load(self, place: Place) -> Loaded:
         return await self._alone(self._folder.load, place)

@@ -9,6 +9,7 @@ from typing import Final
 import trio
 
 from moobius_trio.database.engine import (
+    Atomicity,
     Change,
     Engine,
     EngineSite,
@@ -25,8 +26,12 @@ __all__ = ("open_memory",)
 class _MemoryEngine:
     where: Final = "memory"
     level: Final[Level] = "memory"
-    atomic: Final = True
+    atomic: Final[Atomicity] = "store"
     keeps_order: Final = True
+
+    async def places(self) -> Sequence[Place]:
+        await trio.lowlevel.checkpoint()
+        return ()
 
     async def load(self, place: Place) -> Loaded:
         await trio.lowlevel.checkpoint()

@@ -18,6 +18,7 @@ from typing import Final, TypeVar, TypeVarTuple
 import trio
 
 from moobius_trio.database.engine import (
+    Atomicity,
     Change,
     Engine,
     EngineSite,
@@ -30,7 +31,7 @@ from moobius_trio.database.engine import (
 )
 from moobius_trio.database.files import failing_as, lock, make_private_folder, safe_name, unlock
 from moobius_trio.errors import StorageError
-from moobius_trio.types import JsonValue
+from moobius_trio.types import ChannelId, JsonValue
 
 __all__ = ("FORMAT", "open_sqlite")
 
@@ -136,6 +137,13 @@ class _SqliteFile:
         finally:
             unlock(self._lock)
 
+    def places(self) -> list[Place]:
+        with _failing_as(self.where):
+            rows = self._connection.execute(
+                "SELECT band, container FROM record GROUP BY band, container ORDER BY min(position)"
+            ).fetchall()
+        return [Place(ChannelId(band) if band else None, container) for band, container in rows]
+
     def load(self, place: Place) -> list[tuple[bytes, bytes]]:
         with _failing_as(self.where):
             return self._connection.execute(
@@ -194,7 +202,7 @@ def _rows(changes: Iterable[Change]) -> Iterator[tuple[str | bytes, ...]]:
 
 class _SqliteEngine:
     level: Final[Level] = "power"
-    atomic: Final = True
+    atomic: Final[Atomicity] = "store"
     keeps_order: Final = True
 
     def __init__(self, file: _SqliteFile, site: EngineSite) -> None:
@@ -205,6 +213,9 @@ class _SqliteEngine:
     @property
     def where(self) -> str:
         return self._file.where
+
+    async def places(self) -> Sequence[Place]:
+        return await self._alone(self._file.places)
 
     async def load(self, place: Place) -> Loaded:
         return Loaded(await self._alone(self._file.load, place))

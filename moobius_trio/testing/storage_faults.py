@@ -13,6 +13,7 @@ from typing import Final
 import trio
 
 from moobius_trio.database import (
+    Atomicity,
     Change,
     Engine,
     EngineSite,
@@ -36,7 +37,7 @@ class FaultyDisk:
 
     where: Final = "faulty disk"
     level: Final[Level] = "process"
-    atomic: Final = True
+    atomic: Final[Atomicity] = "store"
     keeps_order: Final = True
 
     def __init__(self) -> None:
@@ -81,6 +82,11 @@ class FaultyDisk:
     def go_on(self) -> None:
         """Let the commits go on."""
         self._running.set()
+
+    async def places(self) -> Sequence[Place]:
+        """The containers that hold a record."""
+        await trio.lowlevel.checkpoint()
+        return list(dict.fromkeys(place for place, _ in self.records))
 
     async def load(self, place: Place) -> Loaded:
         """Everything in one container."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,11 +28,15 @@ from moobius_trio.database import (
     ENGINES,
     CachedDict,
     ContainerSpec,
+    Engine,
+    EngineSite,
     OpenEngine,
+    Place,
     StorageUnit,
     Stores,
     container,
     current_unit,
+    find_engine,
     open_stores,
 )
 from moobius_trio.errors import StorageError
@@ -175,6 +179,15 @@ class StorageSuite:
             yield stores
         assert not found, found
 
+    def open_engine(
+        self, folder: Path, *, read_only: bool = False
+    ) -> AbstractAsyncContextManager[Engine]:
+        """The engine itself, opened on the same store as `open` does."""
+        site = EngineSite(
+            service_id=SERVICE, folder=folder, run_sync=run_inline, read_only=read_only
+        )
+        return find_engine(self.engine, self.engines, "the test")(self.settings, site)
+
     def run(self, fn: Callable[[Path], Awaitable[None]]) -> None:
         """Run a test in a folder of its own."""
         clock = trio.testing.MockClock(autojump_threshold=0) if self.simulated else None
@@ -291,6 +304,27 @@ class StorageSuite:
                 for band, name in places:
                     box = (await stores.storage(band, declared)).container(name)
                     assert dict(box) == ({"k": [band, name]} if self.survives else {})
+
+        self.run(test)
+
+    def test_says_which_containers_it_holds(self) -> None:
+        """Every container with a record is named, also by ids no folder could bear; no other is."""
+
+        async def test(folder: Path) -> None:
+            bands = [BAND, ChannelId("../x"), ChannelId("x" * 300), ChannelId("%%"), None]
+            names = ["box", "Box", "%41", "y" * 300]
+            declared = {name: container(object) for name in names}
+            async with self.open(folder) as stores:
+                for band in bands:
+                    for name in names:
+                        (await stores.storage(band, declared)).container(name)["k"] = 1
+                (await stores.storage(ChannelId("empty"), declared)).container("box").clear()
+            found: list[Place] = []
+            async with self.open_engine(folder) as engine:
+                found.extend(await engine.places())
+            expected = {Place(band, name) for band in bands for name in names}
+            assert set(found) == (expected if self.survives else set())
+            assert len(found) == len(set(found))
 
         self.run(test)
 
