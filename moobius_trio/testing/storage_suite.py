@@ -17,7 +17,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
-import attrs
 import trio
 import trio.testing
 from hypothesis import HealthCheck, given
@@ -26,7 +25,6 @@ from hypothesis import strategies as st
 
 from moobius_trio.database import (
     ENGINES,
-    CachedDict,
     ContainerSpec,
     Engine,
     EngineSite,
@@ -47,102 +45,13 @@ from moobius_trio.testing.storage_data import (
     hashable_values,
     storable_values,
 )
+from moobius_trio.testing.storage_machine import Machine, operations
 from moobius_trio.types import ChannelId, Character, JsonValue, ServiceId, UserId, empty_mapping
 
 __all__ = ("StorageSuite",)
 
 BAND = ChannelId("band-1")
-SERVICE = ServiceId("service-1")
 ANY = {"box": container(object, key=object)}
-
-# Few, so that operations meet at the same key.
-_keys = st.sampled_from(["k", "K", "../x", 1, True, (1, "a")])
-_contents = st.dictionaries(_keys, storable_values, max_size=4)
-_operations = st.lists(
-    st.one_of(
-        st.tuples(st.just("set"), _keys, storable_values),
-        st.tuples(st.just("set"), _keys, st.just([])),
-        st.tuples(st.just("set"), _keys, st.just({})),
-        st.tuples(st.just("change inside"), _keys, storable_values),
-        st.tuples(st.sampled_from(["delete", "pop", "get", "save"]), _keys),
-        st.tuples(st.just("setdefault"), _keys, storable_values),
-        st.tuples(st.sampled_from(["update", "|=", "replace"]), _contents),
-        st.tuples(st.sampled_from(["popitem", "clear", "settle", "unit", "flush", "reopen"])),
-    ),
-    max_size=40,
-)
-
-
-@attrs.define
-class _Machine:
-    """A container beside a plain dict; each operation is done to both."""
-
-    box: CachedDict[Any, Any]
-    model: dict[Any, Any]
-
-    def do(self, name: str, args: tuple[Any, ...]) -> None:
-        ours = _outcome(self.box, name, copy.deepcopy(args))
-        theirs = _outcome(self.model, name, copy.deepcopy(args))
-        assert exactly(ours) == exactly(theirs), name
-        self.compare()
-
-    def compare(self) -> None:
-        assert exactly(dict(self.box.items())) == exactly(self.model)
-        assert list(self.box) == list(self.model)
-        assert len(self.box) == len(self.model)
-
-
-def _outcome(box: Any, name: str, args: tuple[Any, ...]) -> object:
-    """What an operation gives; the name of the error if it raises one."""
-    try:
-        match name, args:
-            case "set", (key, value):
-                box[key] = value
-            case "change inside", (key, value):
-                _change(box[key], value)
-            case "delete", (key,):
-                del box[key]
-            case "pop", (key,):
-                return box.pop(key), box.pop(key, "default")
-            case "get", (key,):
-                return box.get(key), box.get(key, "default"), key in box, box[key]
-            case "setdefault", (key, value):
-                return box.setdefault(key, value)
-            case "update", (content,):
-                box.update(content)
-            case "|=", (content,):
-                box |= content
-            case "replace", (content,) if isinstance(box, CachedDict):
-                box.replace(content)
-            case "replace", (content,):
-                box.clear()
-                box.update(content)
-            case "popitem", ():
-                return box.popitem()
-            case "clear", ():
-                box.clear()
-            case "save", (key,) if isinstance(box, CachedDict):
-                box.save(key)
-            case "save", (key,):
-                box[key]
-    except KeyError:
-        return "KeyError"
-    return None
-
-
-def _change(target: object, value: object) -> None:
-    """Change a value inside, where it can be."""
-    match target:
-        case list():
-            target.append(value)
-        case dict():
-            target[f"n{len(target)}"] = [value]
-        case set():
-            target.add(len(target))
-        case tuple() if target:
-            _change(target[0], value)
-        case _:
-            pass
 
 
 class StorageSuite:
@@ -161,6 +70,10 @@ class StorageSuite:
     simulated: ClassVar[bool] = True
     """False: real time, for engines that talk to a server."""
 
+    def service_id(self, folder: Path) -> ServiceId:
+        """The service of one example: new with its folder, since a server keeps what it has."""
+        return ServiceId(f"service-{folder.name}")
+
     @asynccontextmanager
     async def open(
         self, folder: Path, problems: list[StorageError] | None = None, **spec: bool
@@ -169,7 +82,7 @@ class StorageSuite:
         found: list[StorageError] = []
         async with open_stores(
             [ContainerSpec(name="box", implementation=self.engine, settings=self.settings, **spec)],
-            service_id=SERVICE,
+            service_id=self.service_id(folder),
             folder=folder,
             run_sync=run_inline,
             default_engine=self.engine,
@@ -184,7 +97,10 @@ class StorageSuite:
     ) -> AbstractAsyncContextManager[Engine]:
         """The engine itself, opened on the same store as `open` does."""
         site = EngineSite(
-            service_id=SERVICE, folder=folder, run_sync=run_inline, read_only=read_only
+            service_id=self.service_id(folder),
+            folder=folder,
+            run_sync=run_inline,
+            read_only=read_only,
         )
         return find_engine(self.engine, self.engines, "the test")(self.settings, site)
 
@@ -197,7 +113,7 @@ class StorageSuite:
     @hypothesis_settings(
         max_examples=60, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
     )
-    @given(_operations)
+    @given(operations)
     def test_behaves_like_a_dict_also_after_reopening(self, operations: list[Any]) -> None:
         """Any sequence of operations leaves what a plain dict has, in memory and in the store."""
 
@@ -223,7 +139,7 @@ class StorageSuite:
                 ordered = {key: model[key] for key in box}
                 model.clear()
                 model.update(ordered)
-            machine = _Machine(box, model)
+            machine = Machine(box, model)
             machine.compare()
             unit = StorageUnit()
             token = current_unit.set(unit)
