@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+import trio
+
 from moobius_trio.database.cached_dict import CachedDict
 from moobius_trio.database.engine import suggestion
 from moobius_trio.database.store import Store
@@ -25,6 +27,7 @@ class MoobiusStorage:
 
     def __init__(self, add: AddContainer) -> None:
         self._add = add
+        self._adding = trio.Lock()
         self._containers: dict[str, tuple[CachedDict[Any, Any], Store]] = {}
 
     def __contains__(self, name: object) -> bool:
@@ -57,18 +60,25 @@ class MoobiusStorage:
         """Add a container at run time, or give the one that is there.
 
         Args:
-            engine: the one db.json names for it, or the default one, if not given.
+            engine: the one db.json names for it, or the default one, if not given. One that is
+                there stays where it is.
             load: read its records now; otherwise `CachedDict.load` does.
-            clear: remove what is stored first.
+            clear: begin with nothing; what is stored, or there already, is removed.
 
         Raises:
             ConfigError: there is no such engine.
             StorageError: it cannot be opened or read.
         """
-        if name not in self._containers:
-            added = await self._add(name, engine, load, clear)
-            self._containers.setdefault(name, added)
-        return self._containers[name][0]
+        async with self._adding:  # two of one name would each have their own records
+            if name not in self._containers:
+                self._containers[name] = await self._add(name, engine, load, clear)
+                return self._containers[name][0]
+        container = self._containers[name][0]
+        if load or clear:
+            await container.load()
+        if clear:
+            container.clear()
+        return container
 
     @property
     def loaded(self) -> bool:

@@ -93,6 +93,7 @@ class Stores:
         self._scopes: list[trio.CancelScope] = []
         self._ended: list[trio.Event] = []
         self._storages: dict[ChannelId | None, MoobiusStorage] = {}
+        self._making: dict[ChannelId | None, trio.Lock] = {}
 
     async def storage(
         self, band: ChannelId | None, declared: Mapping[str, Container[Any, Any]]
@@ -109,9 +110,14 @@ class Stores:
             ConfigError: an engine is not known.
             StorageError: a store could not be opened or read.
         """
-        if band in self._storages:
+        async with self._making.setdefault(band, trio.Lock()):
+            if band not in self._storages:
+                self._storages[band] = await self._make_storage(band, declared)
             return self._storages[band]
 
+    async def _make_storage(
+        self, band: ChannelId | None, declared: Mapping[str, Container[Any, Any]]
+    ) -> MoobiusStorage:
         async def add(
             name: str, engine: str | None, load: bool, clear: bool
         ) -> tuple[CachedDict[Any, Any], Store]:
@@ -126,7 +132,7 @@ class Stores:
                 await storage.put(name)
             else:
                 await storage.put(name, load=spec.load, clear=spec.clear)
-        return self._storages.setdefault(band, storage)
+        return storage
 
     async def flush(self) -> None:
         """Wait until every change of every container made so far is stored.

@@ -198,6 +198,42 @@ async def test_a_container_can_be_added_at_run_time(tmp_path: Path) -> None:
             await storage.put("other", "sqlit")
 
 
+async def test_a_container_that_is_asked_for_twice_at_once_is_one(tmp_path: Path) -> None:
+    """Two that put the same name, or open the same band, get the same container: no record of
+    the one could be lost behind the other."""
+    got: list[Any] = []
+    async with opened(tmp_path, spec("sqlite"), default="sqlite") as stores:
+
+        async def use(key: str) -> None:
+            storage = await stores.storage(BAND, {})
+            box, late = storage.box, await storage.put("late", clear=True)
+            box[key] = late[key] = 1
+            got.append((storage, box, late))
+
+        async with trio.open_nursery() as nursery:
+            for key in ("a", "b", "c"):
+                nursery.start_soon(use, key)
+    assert len({tuple(map(id, one)) for one in got}) == 1
+    async with opened(tmp_path, spec("sqlite"), default="sqlite") as stores:
+        storage = await stores.storage(BAND, {})
+        assert sorted(storage.box) == ["a", "b", "c"]
+        assert len(await storage.put("late")) == 1  # each of the three cleared it
+
+
+async def test_put_keeps_its_word_about_a_container_that_is_there(tmp_path: Path) -> None:
+    """``load`` loads it and ``clear`` clears it, in the store too; otherwise it stays as it is."""
+    async with opened(tmp_path, spec("sqlite", load=False), default="sqlite") as stores:
+        storage = await stores.storage(BAND, {})
+        assert not (await storage.put("box", load=False)).loaded
+        box = await storage.put("box")
+        assert box.loaded
+        box["k"] = 1
+        assert await storage.put("box") == {"k": 1}
+        assert await storage.put("box", clear=True) == {}
+    async with opened(tmp_path, spec("sqlite")) as stores:
+        assert not (await stores.storage(BAND, {})).box
+
+
 async def test_an_engine_of_another_package_is_found_by_its_entry_point(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
