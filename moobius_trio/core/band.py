@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from moobius_trio.core.members import Members
 from moobius_trio.core.names import attribute_hint
 from moobius_trio.core.recipients import Recipients, Speaker
-from moobius_trio.errors import MovedError
+from moobius_trio.database import declared_containers
+from moobius_trio.errors import ConfigError, MovedError
 from moobius_trio.types import (
     ChannelId,
     Character,
@@ -37,7 +38,20 @@ class Band:
     Subclass it to declare containers with types, and name the subclass in the service's bases:
     ``class MyBand(Band): states = container(State, factory=State)`` and
     ``class Demo(MoobiusService[MyBand])``. Containers that only db.json names are attributes too.
+    Assigning a mapping to a container replaces its content.
+
+    Raises:
+        TypeError: a subclass gives a container the name of something that every band has.
     """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name in declared_containers(cls):
+            if name in _RESERVED or name.startswith("_"):
+                raise TypeError(
+                    f"{cls.__name__}.{name}: a container cannot have this name, since it would "
+                    "hide what every band has; give it another one"
+                )
 
     def __init__(
         self,
@@ -84,7 +98,23 @@ class Band:
     async def put(
         self, name: str, engine: str | None = None, load: bool = True, clear: bool = False
     ) -> CachedDict[str, Any]:
-        """Add a container while the service runs; it is an attribute from then on."""
+        """Add a container while the service runs; it is an attribute from then on.
+
+        One of that name that is there already is given, loaded and cleared as asked.
+
+        Args:
+            engine: the one db.json names for it, or the default one, if not given.
+            load: read its records now; otherwise `CachedDict.load` does.
+            clear: begin with nothing; what is stored is removed.
+
+        Raises:
+            ConfigError: there is no such engine, or every band has something of that name.
+            StorageError: it cannot be opened or read.
+        """
+        if name in _RESERVED or name.startswith("_"):
+            raise ConfigError(
+                f"container {name}", "bears a name that every band keeps for itself", "Rename it"
+            )
         return await self._storage.put(name, engine=engine, load=load, clear=clear)
 
     async def create_message(
@@ -151,5 +181,23 @@ class Band:
             "a container is declared on the class or named in db.json"
         )
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Replace a container's content, or set an attribute that the class declares."""
+        storage = self.__dict__.get("_storage")
+        if storage is None or name.startswith("_") or _declares(type(self), name):
+            object.__setattr__(self, name, value)
+        else:
+            setattr(storage, name, value)  # what is no container would be forgotten at the end
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.channel_id} with {len(self.members)} members>"
+
+
+def _declares(cls: type, name: str) -> bool:
+    """Whether a class says that its objects have this attribute."""
+    return hasattr(cls, name) or any(
+        name in getattr(base, "__annotations__", ()) for base in cls.__mro__
+    )
+
+
+_RESERVED = frozenset({"channel_id", *(name for name in vars(Band) if not name.startswith("_"))})

@@ -58,9 +58,7 @@ class Container(Generic[K, V]):
         return self if instance is None else instance._storage.container(self.name)
 
     def __set__(self, instance: HasStorage, value: Mapping[K, V]) -> None:
-        current: CachedDict[K, V] = instance._storage.container(self.name)
-        if value is not current:  # `band.states |= …` assigns the container to itself
-            current.replace(value)
+        setattr(instance._storage, self.name, value)
 
 
 @overload

@@ -5,7 +5,7 @@ Engines and stores are opened elsewhere (`stores`).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import trio
@@ -41,6 +41,19 @@ class MoobiusStorage:
         if name.startswith("_"):
             raise AttributeError(name)
         return self.container(name)
+
+    def __setattr__(self, name: str, value: Mapping[str, Any]) -> None:
+        """Assigning a mapping replaces a container's content in one commit.
+
+        Raises:
+            AttributeError: there is no container of that name.
+        """
+        if name.startswith("_"):
+            object.__setattr__(self, name, value)
+            return
+        current = self.container(name)
+        if value is not current:  # `storage.states |= …` assigns the container to itself
+            current.replace(value)
 
     def container(self, name: str) -> CachedDict[Any, Any]:
         """A container.

@@ -12,6 +12,7 @@ from moobius_trio import (
     Band,
     ChannelId,
     Character,
+    ConfigError,
     MoobiusService,
     MovedError,
     StorageError,
@@ -91,6 +92,53 @@ async def test_containers_are_attributes(local: Local) -> None:
     assert band.late == {"x": [1]}
     assert await band.put("late") is late
     await band.flush()
+
+
+async def test_assigning_to_a_container_never_hides_it(local: Local, tmp_path: Path) -> None:
+    """What is assigned is stored, also in containers no class declares; a slip in the name, which
+    nothing would store, is refused. Attributes that the class declares are the author's own."""
+
+    class Own(Rich):
+        game: str = ""
+        rounds: int
+
+    class Service(MoobiusService[Own]):
+        totals = container(int, key=str)
+
+    service = Service()
+    await local.start(service, state=tmp_path)
+    band = service.bands[BAND]
+    late = await band.put("late")
+    band.late = {"a": 1, "b": [2]}
+    band.late |= {"c": 3}
+    await service.storage.put("later")
+    service.storage.later = {"a": 1}
+    service.totals = {"all": 7}
+    assert band.late is late
+    with pytest.raises(AttributeError, match=r"no container 'stats'.*'states'"):
+        band.stats = {}
+    with pytest.raises(AttributeError, match=r"no container 'lates'.*'later'"):
+        service.storage.lates = {}
+    band.game, band.rounds = "chess", 3
+    assert (band.game, band.rounds) == ("chess", 3)
+    await local.stop()
+    again = Service()
+    await local.start(again, state=tmp_path)
+    assert await again.bands[BAND].put("late") == {"a": 1, "b": [2], "c": 3}
+    assert await again.storage.put("later") == {"a": 1}
+    assert again.totals == {"all": 7}
+
+
+async def test_a_container_cannot_bear_a_name_of_the_bands_own(local: Local) -> None:
+    """Declared, it would hide what every band has; put, it could never be reached."""
+    for name in ("members", "send_msg_down", "channel_id", "_hidden"):
+        with pytest.raises(TypeError, match=f"Hiding.{name}: a container cannot have this name"):
+            type("Hiding", (Band,), {name: container(int)})
+    service = Service()
+    await local.start(service)
+    for name in ("members", "put", "_hidden"):
+        with pytest.raises(ConfigError, match=f"container {name}"):
+            await service.bands[BAND].put(name)
 
 
 async def test_what_a_container_file_names_is_there(local: Local, tmp_path: Path) -> None:
