@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Literal, Protocol, cast
+from typing import Literal, Protocol, cast, runtime_checkable
 
 import attrs
 
@@ -27,6 +27,8 @@ __all__ = (
     "Loaded",
     "NotAllStored",
     "OpenEngine",
+    "Owned",
+    "Owner",
     "Place",
     "StoreBroken",
     "check_settings",
@@ -143,6 +145,22 @@ class Engine(Protocol):
         """Remove every record of one container."""
 
 
+@attrs.frozen
+class Owner:
+    """The process that has a store open to change it."""
+
+    pid: int | None
+    """None when it cannot be told."""
+
+
+@runtime_checkable
+class Owned(Protocol):
+    """An engine that can tell who has its store open; to be implemented beside `Engine`."""
+
+    async def owner(self) -> Owner | None:
+        """The process that has it open to change it now; None if there is none."""
+
+
 @attrs.frozen(kw_only=True)
 class EngineSite:
     """What an engine is given besides its settings."""
@@ -158,7 +176,8 @@ class EngineSite:
 
 
 OpenEngine = Callable[[Mapping[str, JsonValue], EngineSite], AbstractAsyncContextManager[Engine]]
-"""Opens a store; raises ConfigError for wrong settings, StorageError when it cannot be opened."""
+"""Opens a store; raises ConfigError for wrong settings, StorageError when it cannot be opened,
+StoreMissing when it is to be looked at and is not there."""
 
 
 def find_engine(name: str, builtin: Mapping[str, OpenEngine], where: str) -> OpenEngine:

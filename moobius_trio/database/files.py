@@ -11,10 +11,11 @@ import fcntl
 import hashlib
 import os
 import string
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from moobius_trio.database.engine import StoreBroken
+from moobius_trio.database.engine import Owner, StoreBroken
 from moobius_trio.errors import StorageError, StoreLocked
 
 __all__ = (
@@ -22,6 +23,7 @@ __all__ = (
     "failing_as",
     "fsync",
     "lock",
+    "lock_owner",
     "make_private_folder",
     "safe_name",
     "sync_folder",
@@ -119,17 +121,50 @@ def lock(path: Path) -> int:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        text = os.read(descriptor, 32)
-        os.close(descriptor)
-        raise StoreLocked(str(path.parent), int(text) if text.isdigit() else None) from None
-    except OSError:
+        for pause in _PAUSES:
+            if _lock_free(descriptor, fcntl.LOCK_EX):
+                break
+            time.sleep(pause)
+        else:
+            raise StoreLocked(str(path.parent), _read_pid(descriptor))
+    except BaseException:
         os.close(descriptor)
         raise
     os.ftruncate(descriptor, 0)
     os.write(descriptor, str(os.getpid()).encode())
     return descriptor
+
+
+def lock_owner(path: Path) -> Owner | None:
+    """Who holds the lock of a store; asking neither holds it nor changes the file.
+
+    None also when there is no lock file, since then nobody ever had it open.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        return None if _lock_free(descriptor, fcntl.LOCK_SH) else Owner(_read_pid(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def _lock_free(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read_pid(descriptor: int) -> int | None:
+    text = os.pread(descriptor, 32, 0)
+    return int(text) if text.isdigit() else None
+
+
+_PAUSES = (0.002, 0.01, 0.0)
+"""Between the tries to get a lock: whoever asks for its owner holds it for microseconds."""
 
 
 def unlock(descriptor: int) -> None:

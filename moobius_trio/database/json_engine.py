@@ -11,101 +11,88 @@ import itertools
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar, TypeVarTuple
+from typing import Final
 from urllib.parse import unquote_to_bytes
-
-import trio
 
 from moobius_trio.database.encoding import MAX_RECORD_BYTES
 from moobius_trio.database.engine import (
-    Atomicity,
     Change,
     Engine,
     EngineSite,
-    Level,
     Loaded,
+    Owner,
     Place,
     StoreBroken,
     check_settings,
     root_folder,
 )
+from moobius_trio.database.file_engine import FileStore, open_file_engine
 from moobius_trio.database.files import (
     create_private,
     failing_as,
     fsync,
     lock,
+    lock_owner,
     make_private_folder,
     safe_name,
     sync_folder,
     unlock,
 )
 from moobius_trio.database.json_records import NotARecord, read_record, write_record
-from moobius_trio.errors import StorageError
+from moobius_trio.errors import StorageError, StoreMissing
 from moobius_trio.types import ChannelId, JsonValue, ServiceId
 
 __all__ = ("FORMAT", "open_json")
-
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
 
 FORMAT: Final = 1
 _FORMAT_FILE = ".format"
 _NAME_FILE = ".name"
 _OWN = "own"
+_LOCK = ".lock"
 _TEMPORARY = ".new-"
 _PLAIN = re.compile(r"[A-Za-z0-9_.@+ -]{1,200}")
 
 
-class _JsonFolder:
-    """The open folder of one service. Everything blocks."""
+class _JsonLook(FileStore):
+    """The folder of one service, to be read only; its owner may be at work in it."""
 
     def __init__(self, root: Path, service_id: ServiceId) -> None:
-        self.where = str(root)
-        self._counter = itertools.count(1)
         self._files: dict[tuple[Place, bytes], str] = {}
+        self._folder = root / _folder_name(root, "service_", service_id)
+        self.where = str(self._folder)
         with failing_as(self.where):
-            make_private_folder(root)
-            self._folder = root / _folder_name(root, "service_", service_id)
-            make_private_folder(self._folder)
-            self.where = str(self._folder)
-            self._lock = lock(self._folder / ".lock")
-        try:
-            with failing_as(self.where):
-                self._check_format()
-                for left in self._folder.glob(f"*/*/{_TEMPORARY}*"):
-                    left.unlink()
-        except BaseException:
-            self.close()
-            raise
+            if not self._folder.is_dir():
+                raise StoreMissing(self.where)
+            self._has_format()
 
     def close(self) -> None:
-        unlock(self._lock)
+        pass
 
-    def _check_format(self) -> None:
-        """Files without a number are the original's; they are copied once, before any change."""
+    def owner(self) -> Owner | None:
+        with failing_as(self.where):
+            return lock_owner(self._folder / _LOCK)
+
+    def _has_format(self) -> bool:
+        """False if there is no number: then the files are the original's.
+
+        Raises:
+            StorageError: it is that of a newer format.
+        """
         mark = self._folder / _FORMAT_FILE
-        if mark.exists():
-            text = mark.read_text(errors="replace").strip()
-            if text.isdigit() and int(text) <= FORMAT:
-                return
-            raise StorageError(
-                self.where,
-                f"has format {text}, this version reads up to {FORMAT}",
-                "Update moobius_trio",
-            )
-        if any(self._folder.glob("*/*/*.json")):
-            copy = self._folder.with_name(self._folder.name + ".format-0")
-            if not copy.exists():
-                partial = copy.with_name(copy.name + ".part")
-                shutil.rmtree(partial, ignore_errors=True)
-                shutil.copytree(self._folder, partial, symlinks=True)
-                partial.chmod(0o700)
-                partial.rename(copy)
-        self._write_whole(mark, str(FORMAT).encode())
-        sync_folder(self._folder)
+        if not mark.exists():
+            return False
+        text = mark.read_text(errors="replace").strip()
+        if text.isdigit() and int(text) <= FORMAT:
+            return True
+        raise StorageError(
+            self.where,
+            f"has format {text}, this version reads up to {FORMAT}",
+            "Update moobius_trio",
+        )
 
     def places(self) -> list[Place]:
         with failing_as(self.where):
@@ -113,6 +100,7 @@ class _JsonFolder:
             return [Place(_band_of(one.parent), _text_of(one)) for one in folders]
 
     def load(self, place: Place) -> Loaded:
+        self._files = {known: name for known, name in self._files.items() if known[0] != place}
         records: list[tuple[bytes, bytes]] = []
         problems: list[StorageError] = []
         with failing_as(f"{self.where}, {place}"):
@@ -122,21 +110,76 @@ class _JsonFolder:
             for name in names:
                 try:
                     key, value = read_record(_read_file(folder / name))
-                    if (place, key) in self._files and self._files[place, key] != name:
+                    if (place, key) in self._files:
                         raise NotARecord(f"another file has its key: {self._files[place, key]}")
+                except FileNotFoundError:
+                    continue  # its owner has removed it just now
                 except NotARecord as exc:
-                    moved = _set_aside(folder / name)
+                    remedy = self._put_away(folder / name)
                     problems.append(
-                        StorageError(
-                            str(folder / name),
-                            f"cannot be read: {exc}",
-                            f"It was set aside as {moved.name}; the rest is loaded",
-                        )
+                        StorageError(str(folder / name), f"cannot be read: {exc}", remedy)
                     )
                 else:
                     self._files[place, key] = name
                     records.append((key, value))
         return Loaded(sorted(records), problems)
+
+    def _put_away(self, path: Path) -> str:
+        """What becomes of a file that cannot be read, in words."""
+        return "It was left as it is; the rest is read"
+
+    def _folder_of(self, place: Place) -> Path:
+        band = _OWN if place.band is None else _folder_name(self._folder, "band_", place.band)
+        above = self._folder / band
+        folder = above / _folder_name(above, "", place.container)
+        for one in (above, folder):
+            if one.is_symlink():
+                raise StorageError(str(one), "is a link that leads elsewhere", "Remove it")
+        return folder
+
+
+class _JsonFolder(_JsonLook):
+    """The open folder of one service, locked for this process."""
+
+    def __init__(self, root: Path, service_id: ServiceId) -> None:
+        self.where = str(root)
+        self._counter = itertools.count(1)
+        self._files = {}
+        with failing_as(self.where):
+            make_private_folder(root)
+            self._folder = root / _folder_name(root, "service_", service_id)
+            make_private_folder(self._folder)
+            self.where = str(self._folder)
+            self._lock = lock(self._folder / _LOCK)
+        try:
+            with failing_as(self.where):
+                self._mark_format()
+                for left in self._folder.glob(f"*/*/{_TEMPORARY}*"):
+                    left.unlink()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        unlock(self._lock)
+
+    def _mark_format(self) -> None:
+        """Files without a number are the original's; they are copied once, before any change."""
+        if self._has_format():
+            return
+        if any(self._folder.glob("*/*/*.json")):
+            copy = self._folder.with_name(self._folder.name + ".format-0")
+            if not copy.exists():
+                partial = copy.with_name(copy.name + ".part")
+                shutil.rmtree(partial, ignore_errors=True)
+                shutil.copytree(self._folder, partial, symlinks=True)
+                partial.chmod(0o700)
+                partial.rename(copy)
+        self._write_whole(self._folder / _FORMAT_FILE, str(FORMAT).encode())
+        sync_folder(self._folder)
+
+    def _put_away(self, path: Path) -> str:
+        return f"It was set aside as {_set_aside(path).name}; the rest is loaded"
 
     def commit(self, changes: Sequence[Change]) -> None:
         """All new contents are on the disk before the first name changes, so that a full disk
@@ -184,7 +227,7 @@ class _JsonFolder:
             else:
                 self._files[change.place, change.key] = path.name
 
-    def set_aside(self, place: Place, key: bytes) -> str:
+    def set_aside(self, place: Place, key: bytes, problem: str) -> str:
         with failing_as(f"{self.where}, {place}"):
             moved = _set_aside(self._path(place, key))
             self._files.pop((place, key), None)
@@ -199,15 +242,6 @@ class _JsonFolder:
                 sync_folder(folder)
             for known in [known for known in self._files if known[0] == place]:
                 del self._files[known]
-
-    def _folder_of(self, place: Place) -> Path:
-        band = _OWN if place.band is None else _folder_name(self._folder, "band_", place.band)
-        above = self._folder / band
-        folder = above / _folder_name(above, "", place.container)
-        for one in (above, folder):
-            if one.is_symlink():
-                raise StorageError(str(one), "is a link that leads elsewhere", "Remove it")
-        return folder
 
     def _make_folder(self, place: Place, folder: Path) -> None:
         """A folder whose name cannot be read back says in a file of its own what it is of."""
@@ -252,6 +286,8 @@ def _band_of(folder: Path) -> ChannelId | None:
 def _read_file(path: Path) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
     except OSError as exc:
         raise NotARecord(exc.strerror or str(exc)) from exc
     with os.fdopen(descriptor, "rb") as file:
@@ -270,42 +306,9 @@ def _set_aside(path: Path) -> Path:
     raise AssertionError("count never ends")
 
 
-class _JsonEngine:
-    level: Final[Level] = "process"
-    atomic: Final[Atomicity] = "record"
-    keeps_order: Final = False
-
-    def __init__(self, folder: _JsonFolder, site: EngineSite) -> None:
-        self._folder = folder
-        self._run_sync = site.run_sync
-        self._turn = trio.Lock()
-
-    @property
-    def where(self) -> str:
-        return self._folder.where
-
-    async def places(self) -> Sequence[Place]:
-        return await self._alone(self._folder.places)
-
-    async def load(self, place: Place) -> Loaded:
-        return await self._alone(self._folder.load, place)
-
-    async def commit(self, changes: Sequence[Change]) -> None:
-        await self._alone(self._folder.commit, changes)
-
-    async def set_aside(self, place: Place, key: bytes, problem: str) -> str:
-        return await self._alone(self._folder.set_aside, place, key)
-
-    async def clear(self, place: Place) -> None:
-        await self._alone(self._folder.clear, place)
-
-    async def _alone(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
-        async with self._turn:
-            return await self._run_sync(fn, *args)
-
-
-@asynccontextmanager
-async def open_json(settings: Mapping[str, JsonValue], site: EngineSite) -> AsyncIterator[Engine]:
+def open_json(
+    settings: Mapping[str, JsonValue], site: EngineSite
+) -> AbstractAsyncContextManager[Engine]:
     """Open the folder ``root_dir`` of the settings.
 
     Raises:
@@ -313,8 +316,14 @@ async def open_json(settings: Mapping[str, JsonValue], site: EngineSite) -> Asyn
         StorageError: it cannot be opened, or is of a newer format.
     """
     check_settings(settings, ("root_dir",), "json")
-    folder = await site.run_sync(_JsonFolder, root_folder(settings, site, "json"), site.service_id)
-    try:
-        yield _JsonEngine(folder, site)
-    finally:
-        folder.close()
+    return open_file_engine(
+        partial(
+            _JsonLook if site.read_only else _JsonFolder,
+            root_folder(settings, site, "json"),
+            site.service_id,
+        ),
+        site,
+        level="process",
+        atomic="record",
+        keeps_order=False,
+    )

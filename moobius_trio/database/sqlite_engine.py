@@ -10,33 +10,41 @@ import contextlib
 import itertools
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar, TypeVarTuple
+from typing import Final, TypeVar
 
-import trio
+import attrs
 
 from moobius_trio.database.engine import (
-    Atomicity,
     Change,
     Engine,
     EngineSite,
-    Level,
     Loaded,
+    Owner,
     Place,
     StoreBroken,
     check_settings,
     root_folder,
 )
-from moobius_trio.database.files import failing_as, lock, make_private_folder, safe_name, unlock
-from moobius_trio.errors import StorageError
+from moobius_trio.database.file_engine import FileStore, open_file_engine
+from moobius_trio.database.files import (
+    failing_as,
+    lock,
+    lock_owner,
+    make_private_folder,
+    safe_name,
+    unlock,
+)
+from moobius_trio.errors import StorageError, StoreMissing
 from moobius_trio.types import ChannelId, JsonValue
 
 __all__ = ("FORMAT", "open_sqlite")
 
 T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
 
 FORMAT: Final = 1
 APPLICATION: Final = 0x4D4F4F42  # "MOOB", so that another program's file is never taken for ours
@@ -72,6 +80,9 @@ _REMEDIES = {
     "SQLITE_NOTADB": "Move that file away if it is not a store",
 }
 
+_PAUSES = (0.01, 0.05, 0.1, 0.0)
+"""Between the tries to read a file whose owner comes or goes."""
+
 
 @contextlib.contextmanager
 def _failing_as(where: str) -> Iterator[None]:
@@ -84,14 +95,15 @@ def _failing_as(where: str) -> Iterator[None]:
         raise StorageError(where, str(exc), _REMEDIES.get(code, "")) from exc
 
 
-class _SqliteFile:
-    """The open file. Everything blocks."""
+class _SqliteFile(FileStore):
+    """The open file."""
 
     def __init__(self, path: Path) -> None:
         self.where = str(path)
+        self._path = path
         with failing_as(self.where):
             make_private_folder(path.parent)
-            self._lock = lock(path.with_name(path.name + ".lock"))
+            self._lock = lock(_beside(path, ".lock"))
         try:
             with failing_as(self.where), _failing_as(self.where):
                 # Created by hand first, since SQLite would give it the mode of the umask.
@@ -106,24 +118,14 @@ class _SqliteFile:
 
     def _prepare(self) -> None:
         run = self._connection.execute
-        (application,) = run("PRAGMA application_id").fetchone()
-        (found,) = run("PRAGMA user_version").fetchone()
-        (tables,) = run("SELECT count(*) FROM sqlite_schema").fetchone()
-        if tables and application != APPLICATION:
-            raise StorageError(self.where, "is another program's SQLite file", "Move it away")
-        if found > FORMAT:
-            raise StorageError(
-                self.where,
-                f"has format {found}, this version reads up to {FORMAT}",
-                "Update moobius_trio",
-            )
+        ours = _check_ours(self._connection, self.where)
         (mode,) = run("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise StorageError(
                 self.where, "this file system cannot hold it", "Name a folder on a local disk"
             )
         run("PRAGMA synchronous = FULL")
-        if not tables:
+        if not ours:
             self._connection.executescript(
                 f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id = {APPLICATION}; "
                 f"PRAGMA user_version = {FORMAT}; COMMIT;"
@@ -137,26 +139,23 @@ class _SqliteFile:
         finally:
             unlock(self._lock)
 
+    def owner(self) -> Owner | None:
+        return lock_owner(_beside(self._path, ".lock"))
+
     def places(self) -> list[Place]:
         with _failing_as(self.where):
-            rows = self._connection.execute(
-                "SELECT band, container FROM record GROUP BY band, container ORDER BY min(position)"
-            ).fetchall()
-        return [Place(ChannelId(band) if band else None, container) for band, container in rows]
+            return _places(self._connection)
 
-    def load(self, place: Place) -> list[tuple[bytes, bytes]]:
+    def load(self, place: Place) -> Loaded:
         with _failing_as(self.where):
-            return self._connection.execute(
-                "SELECT key, value FROM record WHERE band = ? AND container = ? ORDER BY position",
-                _row(place),
-            ).fetchall()
+            return _load(self._connection, place)
 
     def commit(self, changes: Sequence[Change]) -> None:
         with self._transaction():
             for statement, group in itertools.groupby(changes, _statement):
                 self._connection.executemany(statement, _rows(group))
 
-    def set_aside(self, place: Place, key: bytes, problem: str) -> None:
+    def set_aside(self, place: Place, key: bytes, problem: str) -> str:
         with self._transaction():
             self._connection.execute(
                 "INSERT INTO set_aside SELECT band, container, key, value, ? FROM record "
@@ -164,6 +163,7 @@ class _SqliteFile:
                 (problem, *_row(place), key),
             )
             self._connection.execute(_DELETE, (*_row(place), key))
+        return "table set_aside of the same file"
 
     def clear(self, place: Place) -> None:
         with self._transaction():
@@ -200,43 +200,134 @@ def _rows(changes: Iterable[Change]) -> Iterator[tuple[str | bytes, ...]]:
         yield (*_row(change.place), *tail)
 
 
-class _SqliteEngine:
-    level: Final[Level] = "power"
-    atomic: Final[Atomicity] = "store"
-    keeps_order: Final = True
+class _SqliteLook(FileStore):
+    """The file beside the process that owns it: each call opens it anew, to read only.
 
-    def __init__(self, file: _SqliteFile, site: EngineSite) -> None:
-        self._file = file
-        self._run_sync = site.run_sync
-        self._turn = trio.Lock()
+    A connection that stayed open would keep the owner's journal from being taken over.
+    """
 
-    @property
-    def where(self) -> str:
-        return self._file.where
+    def __init__(self, path: Path) -> None:
+        self.where = str(path)
+        self._path = path
+        self._read(lambda connection: None)
 
-    async def places(self) -> Sequence[Place]:
-        return await self._alone(self._file.places)
+    def close(self) -> None:
+        pass
 
-    async def load(self, place: Place) -> Loaded:
-        return Loaded(await self._alone(self._file.load, place))
+    def owner(self) -> Owner | None:
+        return lock_owner(_beside(self._path, ".lock"))
 
-    async def commit(self, changes: Sequence[Change]) -> None:
-        await self._alone(self._file.commit, changes)
+    def places(self) -> list[Place]:
+        return self._read(_places)
 
-    async def set_aside(self, place: Place, key: bytes, problem: str) -> str:
-        await self._alone(self._file.set_aside, place, key, problem)
-        return "table set_aside of the same file"
+    def load(self, place: Place) -> Loaded:
+        return self._read(lambda connection: _load(connection, place))
 
-    async def clear(self, place: Place) -> None:
-        await self._alone(self._file.clear, place)
+    def _read(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+        """What ``fn`` gives, of one state of the file, also while its owner comes or goes."""
+        for pause in _PAUSES:
+            state = self._state()
+            try:
+                result = self._read_once(fn, state)
+            except StorageError:
+                time.sleep(pause)
+                if not pause or self._state() == state:
+                    raise
+            else:
+                # Beside a journal SQLite keeps what it reads as it was; without one, nobody does.
+                if state.in_use or self._state() == state:
+                    return result
+        raise StorageError(self.where, "changed each time it was read", "Try again")
 
-    async def _alone(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
-        async with self._turn:
-            return await self._run_sync(fn, *args)
+    def _read_once(self, fn: Callable[[sqlite3.Connection], T], state: _State) -> T:
+        if state.in_use:
+            option = "readonly_shm=1"  # or SQLite would write to the index that it shares
+        elif state.journal:
+            raise StorageError(
+                self.where,
+                "was copied or moved without the file -shm beside it",
+                "Start its service once, or copy all its files",
+            )
+        else:
+            option = "immutable=1"  # or SQLite would create the two files of a journal
+        with _failing_as(self.where):
+            connection = sqlite3.connect(
+                f"{self._path.absolute().as_uri()}?mode=ro&{option}", uri=True, isolation_level=None
+            )
+            with contextlib.closing(connection):
+                if not _check_ours(connection, self.where):
+                    raise StoreMissing(self.where)
+                return fn(connection)
+
+    def _state(self) -> _State:
+        with failing_as(self.where):
+            try:
+                file = self._path.stat()
+            except FileNotFoundError:
+                raise StoreMissing(self.where) from None
+            journal = _beside(self._path, "-wal")
+            present = journal.exists()
+            if present and _beside(self._path, "-shm").exists():
+                return _State(in_use=True)
+            return _State(
+                in_use=False,
+                journal=journal.stat().st_size if present else 0,
+                file=(file.st_ino, file.st_size, file.st_mtime_ns),
+            )
 
 
-@asynccontextmanager
-async def open_sqlite(settings: Mapping[str, JsonValue], site: EngineSite) -> AsyncIterator[Engine]:
+@attrs.frozen(kw_only=True)
+class _State:
+    """What lies there. While the file has a journal, it changes without being another state."""
+
+    in_use: bool
+    """The journal and its index are there: the store is open, or its process was killed."""
+    journal: int = 0
+    file: tuple[int, int, int] = (0, 0, 0)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+def _check_ours(connection: sqlite3.Connection, where: str) -> bool:
+    """False if the file is empty.
+
+    Raises:
+        StorageError: it is another program's, or of a newer format.
+    """
+    run = connection.execute
+    (application,) = run("PRAGMA application_id").fetchone()
+    (found,) = run("PRAGMA user_version").fetchone()
+    (tables,) = run("SELECT count(*) FROM sqlite_schema").fetchone()
+    if tables and application != APPLICATION:
+        raise StorageError(where, "is another program's SQLite file", "Move it away")
+    if found > FORMAT:
+        raise StorageError(
+            where, f"has format {found}, this version reads up to {FORMAT}", "Update moobius_trio"
+        )
+    return bool(tables)
+
+
+def _places(connection: sqlite3.Connection) -> list[Place]:
+    rows = connection.execute(
+        "SELECT band, container FROM record GROUP BY band, container ORDER BY min(position)"
+    ).fetchall()
+    return [Place(ChannelId(band) if band else None, container) for band, container in rows]
+
+
+def _load(connection: sqlite3.Connection, place: Place) -> Loaded:
+    return Loaded(
+        connection.execute(
+            "SELECT key, value FROM record WHERE band = ? AND container = ? ORDER BY position",
+            _row(place),
+        ).fetchall()
+    )
+
+
+def open_sqlite(
+    settings: Mapping[str, JsonValue], site: EngineSite
+) -> AbstractAsyncContextManager[Engine]:
     """Open ``service_ID.sqlite3`` in the folder ``root_dir`` of the settings.
 
     Raises:
@@ -244,12 +335,14 @@ async def open_sqlite(settings: Mapping[str, JsonValue], site: EngineSite) -> As
         StorageError: it cannot be opened, or is not ours.
     """
     check_settings(settings, ("root_dir",), "sqlite")
-    name = f"service_{safe_name(site.service_id.encode())}.sqlite3"
-    path = root_folder(settings, site, "sqlite") / name
-    file = await site.run_sync(_SqliteFile, path)
-    try:
-        yield _SqliteEngine(file, site)
-    finally:
-        # Shielded, or a cancelled service would leave the file to the next start's recovery.
-        with trio.CancelScope(shield=True):
-            await site.run_sync(file.close)
+    path = (
+        root_folder(settings, site, "sqlite")
+        / f"service_{safe_name(site.service_id.encode())}.sqlite3"
+    )
+    return open_file_engine(
+        partial(_SqliteLook if site.read_only else _SqliteFile, path),
+        site,
+        level="power",
+        atomic="store",
+        keeps_order=True,
+    )

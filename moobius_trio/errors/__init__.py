@@ -34,6 +34,7 @@ from moobius_trio.errors.storage import (
     StorageError,
     StorageTypeError,
     StoreLocked,
+    StoreMissing,
 )
 
 __all__ = (
@@ -58,6 +59,7 @@ __all__ = (
     "StorageError",
     "StorageTypeError",
     "StoreLocked",
+    "StoreMissing",
     "Unreachable",
     "UsageError",
 )

@@ -9,6 +9,7 @@ __all__ = (
     "StorageError",
     "StorageTypeError",
     "StoreLocked",
+    "StoreMissing",
 )
 
 
@@ -72,3 +73,10 @@ class StoreLocked(StorageError):
             "Stop that process first",
         )
         self.pid = pid
+
+
+class StoreMissing(StorageError):
+    """A store was to be looked at, and there is none."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(where, "there is no store", "A service makes it when it is started")
