@@ -10,6 +10,7 @@ see an engine only through `open_stores`: no file, table or server is known here
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -37,7 +38,7 @@ from moobius_trio.database import (
     find_engine,
     open_stores,
 )
-from moobius_trio.errors import StorageError
+from moobius_trio.errors import StorageError, StoreMissing
 from moobius_trio.testing.inline import run_inline
 from moobius_trio.testing.storage_data import (
     HOSTILE_KEYS,
@@ -52,6 +53,15 @@ __all__ = ("StorageSuite",)
 
 BAND = ChannelId("band-1")
 ANY = {"box": container(object, key=object)}
+
+
+def _contents(folder: Path) -> Mapping[str, bytes | None]:
+    """Every name in a folder, with the bytes of files."""
+    return {
+        # What is mapped into memory shows who reads it when both are in one process.
+        str(path): path.read_bytes() if path.is_file() and path.suffix != ".sqlite3-shm" else None
+        for path in folder.rglob("*")
+    }
 
 
 class StorageSuite:
@@ -241,6 +251,42 @@ class StorageSuite:
             expected = {Place(band, name) for band in bands for name in names}
             assert set(found) == (expected if self.survives else set())
             assert len(found) == len(set(found))
+
+        self.run(test)
+
+    def test_can_be_looked_at_beside_its_owner(self) -> None:
+        """Read-only, a store shows what is committed, keeps nobody out and leaves no trace."""
+
+        async def look(folder: Path) -> object:
+            before = _contents(folder)
+            async with self.open_engine(folder, read_only=True) as engine:
+                found = {
+                    place: sorted((await engine.load(place)).records)
+                    for place in await engine.places()
+                }
+            assert _contents(folder) == before
+            return found if self.survives else {}
+
+        async def test(folder: Path) -> None:
+            with contextlib.suppress(StoreMissing):
+                assert await look(folder) == {}
+            assert _contents(folder) == {}
+            stored: list[tuple[bytes, bytes]] = []
+            expected = {Place(BAND, "box"): stored} if self.survives else {}
+            async with self.open(folder) as stores:
+                storage = await stores.storage(BAND, ANY)
+                for number in range(3):
+                    storage.box[f"k{number}"] = [number]
+                    await storage.flush()
+                    stored.append((b"k%d" % number, b"[%d]" % number))
+                    assert await look(folder) == expected
+            assert await look(folder) == expected
+            if not self.survives:
+                return
+            async with self.open_engine(folder, read_only=True) as engine:
+                async with self.open(folder) as stores:
+                    (await stores.storage(BAND, ANY)).container("box").clear()
+                assert await engine.places() in ([], ())
 
         self.run(test)
 
