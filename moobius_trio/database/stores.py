@@ -24,6 +24,7 @@ from moobius_trio.database.engine import EngineSite, OpenEngine, Place, find_eng
 from moobius_trio.database.json_engine import open_json
 from moobius_trio.database.memory_engine import open_memory
 from moobius_trio.database.records import Owners
+from moobius_trio.database.redis_opener import open_redis
 from moobius_trio.database.sqlite_engine import open_sqlite
 from moobius_trio.database.storage import MoobiusStorage
 from moobius_trio.database.store import Store, StoreStatistics
@@ -39,7 +40,7 @@ FLUSH_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
 
 ENGINES: Final[Mapping[str, OpenEngine]] = MappingProxyType(
-    {"json": open_json, "memory": open_memory, "sqlite": open_sqlite}
+    {"json": open_json, "memory": open_memory, "redis": open_redis, "sqlite": open_sqlite}
 )
 
 
@@ -55,8 +56,9 @@ class ContainerSpec:
     clear: bool = False
     """True: what is stored is removed at each start."""
     settings: Mapping[str, JsonValue] = attrs.field(
-        factory=empty_mapping, converter=as_mapping, hash=False
+        factory=empty_mapping, converter=as_mapping, hash=False, repr=False
     )
+    """The engine's own; not shown, since a password may be among them."""
 
 
 @attrs.frozen

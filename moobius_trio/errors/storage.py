@@ -64,15 +64,19 @@ class StoreLocked(StorageError):
 
     Attributes:
         pid: the other process; None when it cannot be told.
+        host: its machine; None if it is this one.
     """
 
-    def __init__(self, where: str, pid: int | None) -> None:
+    def __init__(self, where: str, pid: int | None, host: str | None = None) -> None:
+        facts = [f"pid {pid}"] if pid is not None else []
+        facts += [f"on {host}"] if host is not None else []
         super().__init__(
             where,
-            "another process has it open" + (f" (pid {pid})" if pid is not None else ""),
+            "another process has it open" + (f" ({' '.join(facts)})" if facts else ""),
             "Stop that process first",
         )
         self.pid = pid
+        self.host = host
 
 
 class StoreMissing(StorageError):

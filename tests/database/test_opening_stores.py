@@ -85,7 +85,7 @@ def holding(engine: str, root: Path) -> Iterator[subprocess.Popen[str]]:
     ("specs", "words"),
     [
         ([spec("jsn")], "no storage engine 'jsn'. Did you mean 'json'"),
-        ([spec("nothing alike")], "Engines are json, memory, sqlite"),
+        ([spec("nothing alike")], "Engines are json, memory, redis, sqlite"),
         ([spec("json"), spec("json")], "is named twice"),
         ([spec("json", settings={"rootdir": "x"})], "Did you mean 'root_dir'"),
         ([spec("json", settings={"root_dir": 5})], "must be a text"),
