@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from moobius_trio.database import stored as registry
+from moobius_trio.database.plain import AS_IT_IS, RareFloat, is_plain, is_rare, json_text, to_text
 from moobius_trio.database.shapes import Misfit, fit
 from moobius_trio.types import Character
 
@@ -29,11 +30,7 @@ __all__ = ("MAX_RECORD_BYTES", "Format", "Unreadable")
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 100
 
-_dumps = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
-).encode
-_AS_IT_IS = frozenset({str, int, bool, type(None)})
-_UNCHANGING = _AS_IT_IS | {float, bytes, datetime, date, time, timedelta, Character}
+_UNCHANGING = AS_IT_IS | {float, bytes, datetime, date, time, timedelta, Character}
 _CHANGING = frozenset({list, dict, set})
 
 
@@ -120,7 +117,7 @@ class Format:
 
     def _text(self, value: object) -> bytes:
         try:
-            text = _dumps(self._plain(value, 0)).encode("utf-8", "surrogatepass")
+            text = to_text(value if is_plain(value, MAX_DEPTH) else self._plain(value, 0))
         except ValueError as exc:  # an int of more digits than Python writes
             raise Misfit(f"cannot be written as text ({exc})") from exc
         if len(text) > MAX_RECORD_BYTES:
@@ -141,7 +138,7 @@ class Format:
 
     def _plain(self, value: object, depth: int) -> object:
         kind = type(value)
-        if kind in _AS_IT_IS:
+        if kind in AS_IT_IS:
             return value
         if depth >= MAX_DEPTH:
             raise Misfit(f"is nested more than {MAX_DEPTH} deep, or contains itself")
@@ -157,7 +154,7 @@ class Format:
         result: list[object] = []
         try:
             for one in value:
-                result.append(one if type(one) in _AS_IT_IS else self._plain(one, depth))
+                result.append(one if type(one) in AS_IT_IS else self._plain(one, depth))
         except Misfit as exc:
             raise exc.at(f"[{len(result)}]") from None
         return result
@@ -169,7 +166,7 @@ class Format:
             for key, one in value.items():
                 if type(key) is not str or key[:1] == "$":
                     break
-                plain[key] = one if type(one) in _AS_IT_IS else self._plain(one, depth)
+                plain[key] = one if type(one) in AS_IT_IS else self._plain(one, depth)
             else:
                 return plain
             pairs = []
@@ -181,7 +178,7 @@ class Format:
 
     def _plain_set(self, value: set[object], depth: int) -> list[object]:
         """In a fixed order, so that equal sets have equal texts."""
-        return sorted((self._plain(one, depth) for one in value), key=_dumps)
+        return sorted((self._plain(one, depth) for one in value), key=json_text)
 
     def _plain_object(self, entry: registry.StoredClass, value: Any, depth: int) -> object:
         known = registry.find(entry.name, self._preferred())
@@ -191,20 +188,23 @@ class Format:
         if isinstance(value, Enum):
             fields["name"] = value.name
         for field in entry.fields:
+            one = getattr(value, field.name, attrs.NOTHING)
+            if type(one) in field.simple:
+                fields[field.name] = one
+                continue
             try:
-                fields[field.name] = self._plain_field(field, value, depth)
+                fields[field.name] = self._plain_field(field, one, depth)
             except Misfit as exc:
                 raise exc.at(f".{field.name}") from None
         return {"$type": entry.name, "version": entry.version, "fields": fields}
 
     def _plain_field(self, field: registry.StoredField, value: object, depth: int) -> object:
-        one = getattr(value, field.name, attrs.NOTHING)
-        if one is attrs.NOTHING:
+        if value is attrs.NOTHING:
             raise Misfit("was never set")
-        field.shape.check(one)
-        if type(one) is MappingProxyType:  # read-only fields of our own values
-            return self._plain_dict(one, depth)
-        return one if type(one) in _AS_IT_IS else self._plain(one, depth)
+        field.shape.check(value)
+        if type(value) is MappingProxyType:  # read-only fields of our own values
+            return self._plain_dict(value, depth)
+        return value if is_plain(value, MAX_DEPTH - depth) else self._plain(value, depth)
 
     def _preferred(self) -> Mapping[str, registry.StoredClass]:
         if self._classes is None:
@@ -216,14 +216,14 @@ class Format:
     def _value(self, plain: Any) -> object:
         kind = type(plain)
         if kind is list:
-            return [one if type(one) in _AS_IT_IS else self._value(one) for one in plain]
+            return [one if type(one) in AS_IT_IS else self._value(one) for one in plain]
         if kind is not dict:
             return plain
         read = _READERS.get(next(iter(plain), ""))
         if read is not None and read.keys >= plain.keys():
             return read.make(self, plain)
         return {
-            key: one if type(one) in _AS_IT_IS else self._value(one) for key, one in plain.items()
+            key: one if type(one) in AS_IT_IS else self._value(one) for key, one in plain.items()
         }
 
     def _object(self, plain: dict[str, Any]) -> object:
@@ -249,7 +249,7 @@ class Format:
 
 def _refusal(value: object) -> str:
     kind = type(value)
-    base = next((one for one in kind.__mro__[1:] if one in _WRITERS or one in _AS_IT_IS), None)
+    base = next((one for one in kind.__mro__[1:] if one in _WRITERS or one in AS_IT_IS), None)
     if base is not None:
         return f"is of class {kind.__name__}; store {base.__name__}(value), which it comes back as"
     if attrs.has(kind):
@@ -258,7 +258,9 @@ def _refusal(value: object) -> str:
 
 
 def _write_float(_: Format, value: float, depth: int) -> object:
-    return value if math.isfinite(value) else {"$float": repr(value)}
+    if not math.isfinite(value):
+        return {"$float": repr(value)}
+    return RareFloat(value) if is_rare(value) else value
 
 
 def _write_datetime(_: Format, value: datetime, depth: int) -> object:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import collections.abc
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 from typing import Any, Literal, Protocol
 
 import attrs
 
-__all__ = ("Build", "Misfit", "Shape", "fit", "shape_of")
+__all__ = ("Build", "Misfit", "Shape", "exact_kinds", "fit", "shape_of")
 
 Build = Callable[[type, dict[Any, Any]], object]
 """Makes an object of a class from the plain object that stands for it; raises `Misfit`."""
@@ -117,7 +117,7 @@ class _Items:
     def check(self, value: object) -> None:
         if type(value) not in self.kinds:
             raise Misfit.of(value, self.said)
-        if isinstance(self.element, _Anything):
+        if _all_fit(self.element, typing.cast("list[object]", value)):
             return
         for index, one in enumerate(typing.cast("list[object]", value)):
             try:
@@ -171,7 +171,10 @@ class _Pairs:
     def check(self, value: object) -> None:
         if type(value) is not dict and type(value) is not types.MappingProxyType:
             raise Misfit.of(value, "dict")
-        for key, one in typing.cast("dict[object, object]", value).items():
+        pairs = typing.cast("dict[object, object]", value)
+        if _all_fit(self.key, pairs) and _all_fit(self.value, pairs.values()):
+            return
+        for key, one in pairs.items():
             try:
                 self.key.check(key)
                 self.value.check(one)
@@ -284,10 +287,22 @@ def shape_of(declared: object, build: Build) -> Shape:
     return _generic(origin or declared, typing.get_args(declared), declared, build)
 
 
+def exact_kinds(shape: Shape) -> frozenset[type]:
+    """The types whose objects the shape takes without a look at what they are; maybe not all."""
+    return shape.kinds if isinstance(shape, _Exactly) else frozenset()
+
+
+def _all_fit(shape: Shape, values: Iterable[object]) -> bool:
+    """True when a quick look says that every value is of the shape."""
+    return isinstance(shape, _Anything) or exact_kinds(shape).issuperset(map(type, values))
+
+
 def _union(members: tuple[object, ...], declared: object, build: Build) -> Shape:
     shapes = tuple(shape_of(member, build) for member in members)
     if any(isinstance(shape, _Anything) for shape in shapes):
         return _ANYTHING
+    if all(isinstance(shape, _Exactly) for shape in shapes):
+        return _Exactly(frozenset().union(*map(exact_kinds, shapes)), str(declared))
     return _OneOf(shapes, str(declared))
 
 

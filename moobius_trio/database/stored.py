@@ -14,7 +14,8 @@ from typing import Any, TypeVar, overload
 import attrs
 
 from moobius_trio import types as words
-from moobius_trio.database.shapes import Misfit, Shape, fit, shape_of
+from moobius_trio.database.plain import AS_IT_IS
+from moobius_trio.database.shapes import Misfit, Shape, exact_kinds, fit, shape_of
 
 __all__ = (
     "Migration",
@@ -64,6 +65,11 @@ class StoredField:
     init: bool
     default: bool
     shape: Shape
+    simple: frozenset[type] = attrs.field(init=False)
+    """The plain types that the shape takes without a further look."""
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "simple", AS_IT_IS & exact_kinds(self.shape))
 
 
 @attrs.define(eq=False)

@@ -1,0 +1,73 @@
+"""Plain data, which JSON has itself: whether a value is that already, and its canonical text.
+
+Nearly every value is plain as it is, so it goes to the encoder without a copy. Types that JSON
+lacks and the tags that stand for them are the matter of ``encoding``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+__all__ = ("AS_IT_IS", "RareFloat", "is_plain", "is_rare", "json_text", "to_text")
+
+AS_IT_IS = frozenset({str, int, bool, type(None)})
+
+json_text = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
+).encode
+"""What defines the canonical text, before UTF-8."""
+
+
+class RareFloat(float):
+    """A float that `is_rare`, in a copy; orjson refuses subclasses of float."""
+
+    __slots__ = ()
+
+
+def is_rare(value: float) -> bool:
+    """True unless the float has neither an exponent nor many zeros, and so one way to be written.
+
+    Also of NaN and the infinities.
+    """
+    return not 1e-4 <= abs(value) < 1e15 and value != 0
+
+
+def is_plain(value: Any, levels: int) -> bool:
+    """True when `to_text` may be given the value itself.
+
+    Args:
+        levels: of nesting; what is nested deeper is not plain.
+    """
+    kind = type(value)
+    if kind in AS_IT_IS:
+        return True
+    if levels == 0:
+        return False
+    if kind is dict:
+        for key, one in value.items():
+            if type(key) is not str or key[:1] == "$":
+                return False
+            if type(one) not in AS_IT_IS and not is_plain(one, levels - 1):
+                return False
+        return True
+    if kind is list:
+        for one in value:
+            if type(one) not in AS_IT_IS and not is_plain(one, levels - 1):
+                return False
+        return True
+    return kind is float and not is_rare(value)
+
+
+def to_text(plain: object) -> bytes:
+    """The canonical text of plain data, UTF-8 in which lone surrogates are let through.
+
+    Raises:
+        ValueError: an int has more digits than Python writes.
+    """
+    try:
+        return orjson.dumps(plain)
+    except TypeError:  # lone surrogates, ints of more than 64 bits, rare floats: it knows none
+        return json_text(plain).encode("utf-8", "surrogatepass")
