@@ -6,6 +6,7 @@ Nothing else is public on a band, since its other attributes are the author's co
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 from moobius_trio.core.members import Members
@@ -94,6 +95,24 @@ class Band:
             StorageError: one of them could not be stored.
         """
         await self._storage.flush()
+
+    def transaction(self) -> AbstractAsyncContextManager[None]:
+        """Store everything that is changed in the block together, or nothing of it::
+
+            async with self.bands[channel_id].transaction():
+                accounts[giver].coins -= 1
+                accounts[taker].coins += 1
+
+        Returns when it is stored. Frames sent inside leave then. When the block raises, or the
+        changes cannot be stored, memory goes back to what it was, with new objects in the
+        records, and the frames are dropped (docs/architecture.md section 6).
+
+        Raises:
+            RuntimeError: this handler has a transaction open already.
+            StorageError: nothing of it was stored; also where an engine cannot do it (json), or
+                not for containers in different stores, or on redis of different bands.
+        """
+        return self._storage.transaction()
 
     async def put(
         self, name: str, engine: str | None = None, load: bool = True, clear: bool = False

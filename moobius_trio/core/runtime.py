@@ -6,7 +6,7 @@ Made by `core.serving`; parts are built there, tasks are started there.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
@@ -86,8 +86,14 @@ class Runtime:
         unit = current.get()
         if unit is None:
             return await self.outbox.put(payload)
-        holds: Sequence[Any] = unit.storage.settle()
-        receipt = await self.outbox.put(payload, holds=holds, unit=unit.number)
+        holds = unit.storage.settle()
+        transaction = unit.storage.transaction
+        receipt = await self.outbox.put(
+            payload,
+            holds=holds,
+            unit=unit.number,
+            transaction=None if transaction is None else transaction.ticket,
+        )
         if self.tracing is not None:
             self.tracing.note(unit, receipt.request_id, len(holds))
         return receipt

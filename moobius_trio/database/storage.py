@@ -6,19 +6,21 @@ Engines and stores are opened elsewhere (`stores`).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import trio
 
 from moobius_trio.database.cached_dict import CachedDict
 from moobius_trio.database.engine import suggestion
-from moobius_trio.database.store import Store
+from moobius_trio.database.kept import KeptRecords
+from moobius_trio.database.transactions import open_transaction
 from moobius_trio.database.unit import current_unit
 
 __all__ = ("MoobiusStorage",)
 
 AddContainer = Callable[
-    [str, str | None, bool, bool], Awaitable[tuple[CachedDict[Any, Any], Store]]
+    [str, str | None, bool, bool], Awaitable[tuple[CachedDict[Any, Any], KeptRecords]]
 ]
 
 
@@ -28,7 +30,7 @@ class MoobiusStorage:
     def __init__(self, add: AddContainer) -> None:
         self._add = add
         self._adding = trio.Lock()
-        self._containers: dict[str, tuple[CachedDict[Any, Any], Store]] = {}
+        self._containers: dict[str, tuple[CachedDict[Any, Any], KeptRecords]] = {}
 
     def __contains__(self, name: object) -> bool:
         return name in self._containers
@@ -96,7 +98,7 @@ class MoobiusStorage:
     @property
     def loaded(self) -> bool:
         """False while containers wait for `load`."""
-        return all(container.loaded for container in self.containers())
+        return all(kept.loaded for kept in self.kept())
 
     async def load(self) -> None:
         """Load the containers that were named with ``load: false``, if they are not loaded yet.
@@ -104,9 +106,8 @@ class MoobiusStorage:
         Raises:
             StorageError: one of them could not be read.
         """
-        for container, _ in list(self._containers.values()):
-            if not container.loaded:
-                await container.load()
+        for kept in self.kept():
+            await kept.load()
 
     async def flush(self) -> None:
         """Wait until every change made so far is stored, also changes inside values.
@@ -114,19 +115,33 @@ class MoobiusStorage:
         In a unit of work these are the values it touched; outside, all of this storage.
 
         Raises:
+            RuntimeError: a transaction is open, which ends by storing its changes.
             StorageTypeError: a value cannot be stored.
             StorageError: a change could not be stored.
         """
         unit = current_unit.get()
+        if unit is not None and unit.transaction is not None:
+            raise RuntimeError(
+                "flush() inside a transaction would never end: the end of the block stores what "
+                "was changed in it, and waits for it"
+            )
+        kept = self.kept()
         if unit is not None:
             await unit.save_all()
         else:
-            for container, _ in list(self._containers.values()):
-                await container.save_changed()
-        stores = dict.fromkeys(store for _, store in self._containers.values())
-        for store in stores:
-            await store.barrier()
+            for one in kept:
+                await one.save_changed()
+        bands = {one.place.band for one in kept}
+        for store in dict.fromkeys(one.store for one in kept):
+            await store.barrier(bands)
 
-    def containers(self) -> list[CachedDict[Any, Any]]:
-        """All of them."""
-        return [container for container, _ in self._containers.values()]
+    def transaction(self) -> AbstractAsyncContextManager[None]:
+        """``async with storage.transaction():`` stores all changes of the block or none.
+
+        Raises and behaves as `transactions.open_transaction` says.
+        """
+        return open_transaction()
+
+    def kept(self) -> list[KeptRecords]:
+        """The records of all containers."""
+        return [kept for _, kept in self._containers.values()]

@@ -5,41 +5,23 @@ What changes mean for memory is the containers' matter; how bytes are kept is th
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Container, Iterable, Iterator
 
 import attrs
 import structlog
 import trio
 
-from moobius_trio.database.engine import Change, Engine, StoreBroken
+from moobius_trio.database.engine import Change, Engine, NotAllStored, StoreBroken
+from moobius_trio.database.group import ChangeHome, Group, Where
 from moobius_trio.database.tickets import Ticket
 from moobius_trio.errors import StorageError
+from moobius_trio.types import ChannelId
 
-__all__ = ("Queued", "Store", "StoreStatistics")
+__all__ = ("Store", "StoreStatistics")
 
 log = structlog.get_logger()
 
 SLICE = 1_000
-
-
-class Container(Protocol):
-    """Where a change came from."""
-
-    def stored(self, queued: Queued) -> None:
-        """The change is durable."""
-
-    def refused(self, queued: Queued) -> None:
-        """The change could not be stored, and no newer one of the same record waits."""
-
-
-@attrs.frozen(eq=False)
-class Queued:
-    """A change that waits."""
-
-    container: Container
-    key: object
-    change: Change
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +44,10 @@ class StoreStatistics:
 class Store:
     """An open engine with its queue of changes.
 
+    Changes of one band that wait at the same time are a group, and so are those of a transaction.
+    One commit takes every group that waits; if it is refused as a whole, each group is tried
+    alone, so that no band suffers from another one's change.
+
     Args:
         on_problem: told of each commit that failed.
     """
@@ -69,62 +55,76 @@ class Store:
     def __init__(self, engine: Engine, on_problem: Callable[[StorageError], None]) -> None:
         self.engine = engine
         self._on_problem = on_problem
-        self._pending: dict[tuple[int, bytes], Queued] = {}
-        self._ticket: Ticket | None = None
-        self._in_flight: Ticket | None = None
-        self._writing = 0
+        self._line: list[list[Group]] = []
+        """The groups that wait. Those of one inner list never hold the same record twice."""
+        self._open: dict[ChannelId | None, Group] = {}
+        """The group that takes a band's next change; all of them are in the last inner list."""
+        self._in_flight: list[Group] = []
         self._wake = trio.Event()
         self._stopping = False
         self._broken: StorageError | None = None
         self._changes = self._commits = self._records = self._failures = 0
 
-    def queue(self, container: Container, key: object, change: Change) -> Ticket:
+    def queue(self, container: ChangeHome, key: object, change: Change) -> Ticket:
         """Take a change; of several for one record only the last is written.
 
         Raises:
             StorageError: the store is broken or closed; nothing was taken.
         """
-        if self._broken is not None:
-            raise self._broken
-        if self._stopping:
-            raise StorageError(self.engine.where, "is closed", "Change nothing after on_stop")
-        where = (id(container), change.key)
-        earlier = self._pending.get(where)
-        if earlier is not None:
-            if change.fresh or change.value is None:
-                del self._pending[where]  # its place in the order is a new one
-            elif earlier.change.fresh:
-                change = attrs.evolve(change, fresh=True)
-        self._pending[where] = Queued(container, key, change)
-        if self._ticket is None:
-            self._ticket = Ticket(self.engine.where)
+        self._refuse_if_closed()
+        band = change.place.band
+        group = self._open.get(band)
+        if group is None:
+            group = Group(self.engine.where)
+            if not self._open:
+                self._line.append([])
+            self._line[-1].append(group)
+            self._open[band] = group
+            self._wake.set()
+        group.add(container, key, change)
         self._changes += 1
-        self._ticket.number = self._changes
-        self._wake.set()
-        return self._ticket
+        group.ticket.number = self._changes
+        return group.ticket
 
-    async def barrier(self) -> None:
+    def submit(self, group: Group) -> None:
+        """Take the changes of a transaction, behind all that were taken before.
+
+        Raises:
+            StorageError: the store is broken or closed; nothing was taken.
+        """
+        self._refuse_if_closed()
+        self._changes += len(group)
+        group.ticket.number = self._changes
+        self._line.append([group])
+        self._open = {}
+        self._wake.set()
+
+    async def barrier(self, bands: Container[ChannelId | None] | None = None) -> None:
         """Wait until every change taken so far is durable.
+
+        Args:
+            bands: only their changes; None: all.
 
         Raises:
             StorageError: one of them is not.
         """
         if self._broken is not None:
             raise self._broken
-        for ticket in (self._in_flight, self._ticket):
-            if ticket is not None:
-                await ticket.wait()
+        groups = [group for group in [*self._in_flight, *self._waiting()] if len(group)]
+        for group in groups:
+            if bands is None or any(band in bands for band in group.bands):
+                await group.ticket.wait()
 
     async def run(self) -> None:
         """Write what is queued, each time all of it in one commit; returns after `stop`.
 
         Not to be cancelled in the middle of a commit: shield it.
         """
-        while not (self._stopping and not self._pending):
+        while not (self._stopping and not self._line):
             await self._wake.wait()
             self._wake = trio.Event()
-            while self._pending:
-                await self._commit()
+            while self._line:
+                await self._commit(self._take())
 
     def stop(self) -> None:
         """Take nothing further; `run` returns when what waits is written."""
@@ -134,57 +134,71 @@ class Store:
     def abandon(self) -> None:
         """The task is gone: whoever still waits is told so."""
         error = StorageError(self.engine.where, "was closed before the change was stored")
-        for ticket in (self._in_flight, self._ticket):
-            if ticket is not None and not ticket.done:
-                self._failures += 1
-                self._on_problem(error)
-                ticket.finish(error)
+        undecided = [
+            group for group in [*self._in_flight, *self._waiting()] if not group.ticket.done
+        ]
+        if undecided:
+            self._failures += 1
+            self._on_problem(error)
+        for group in undecided:
+            group.ticket.finish(error)
 
     def statistics(self) -> StoreStatistics:
         """A snapshot."""
         return StoreStatistics(
             where=self.engine.where,
             level=self.engine.level,
-            waiting=self._writing + len(self._pending),
+            waiting=sum(len(group) for group in [*self._in_flight, *self._waiting()]),
             commits=self._commits,
             records=self._records,
             failures=self._failures,
             broken=self._broken.problem if self._broken is not None else None,
         )
 
-    def _take(self) -> tuple[dict[tuple[int, bytes], Queued], Ticket]:
-        batch, self._pending = self._pending, {}
-        ticket, self._ticket = self._ticket, None
-        assert ticket is not None  # noqa: S101  # made with the first change of the batch
-        self._in_flight = ticket
-        self._writing = len(batch)
-        return batch, ticket
+    def _refuse_if_closed(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+        if self._stopping:
+            raise StorageError(self.engine.where, "is closed", "Change nothing after on_stop")
 
-    async def _commit(self) -> None:
-        batch, ticket = self._take()
-        error = await self._try([queued.change for queued in batch.values()])
-        if error is None:
-            self._commits += 1
-            self._records += len(batch)
-            for count, queued in enumerate(batch.values(), 1):
-                queued.container.stored(queued)
-                if count % SLICE == 0:
-                    await trio.lowlevel.checkpoint()
+    def _waiting(self) -> Iterator[Group]:
+        return (group for groups in self._line for group in groups)
+
+    def _take(self) -> list[Group]:
+        """As many groups as fit into one commit, in which no record may occur twice."""
+        taken: list[Group] = self._line.pop(0)
+        seen: set[Where] = set()
+        while self._line:
+            for group in taken:
+                seen.update(group.changes)
+            if any(not seen.isdisjoint(group.changes) for group in self._line[0]):
+                break
+            taken = [*taken, *self._line.pop(0)]
+        if not self._line:
+            self._open = {}
+        self._in_flight = list(taken)
+        return taken
+
+    async def _commit(self, groups: list[Group]) -> None:
+        """Store the groups together; those that are refused together, each alone."""
+        problems: dict[str, StorageError] = {}
+        error = await self._try(groups)
+        whole = error is not None and not isinstance(error, StoreBroken | NotAllStored)
+        if whole and len(groups) > 1:
+            for group in groups:
+                await self._settle([group], await self._try([group]), problems)
         else:
-            self._fail(batch, error)
-        self._in_flight = None
-        self._writing = 0
-        ticket.finish(error)
-        if self._broken is not None and self._pending:
-            batch, ticket = self._take()
-            self._fail(batch, self._broken)
-            self._in_flight = None
-            self._writing = 0
-            ticket.finish(self._broken)
+            await self._settle(groups, error, problems)
+        self._in_flight = []
+        for problem in problems.values():
+            self._failures += 1
+            self._on_problem(problem)
 
-    async def _try(self, changes: list[Change]) -> StorageError | None:
+    async def _try(self, groups: Iterable[Group]) -> StorageError | None:
+        if self._broken is not None:
+            return self._broken
         try:
-            await self.engine.commit(changes)
+            await self.engine.commit([queued.change for group in groups for queued in group])
         except StoreBroken as exc:
             self._broken = exc
             return exc
@@ -194,11 +208,33 @@ class Store:
             log.exception("a storage engine failed in a way of its own", store=self.engine.where)
             self._broken = StoreBroken(self.engine.where, f"the engine failed: {exc!r}")
             return self._broken
+        self._commits += 1
         return None
 
-    def _fail(self, batch: dict[tuple[int, bytes], Queued], error: StorageError) -> None:
-        self._failures += 1
-        for where, queued in batch.items():
-            if where not in self._pending:
-                queued.container.refused(queued)
-        self._on_problem(error)
+    async def _settle(
+        self,
+        groups: Iterable[Group],
+        error: StorageError | None,
+        problems: dict[str, StorageError],
+    ) -> None:
+        """Tell each group, and through it the containers and whoever waits, how it ended."""
+        count = 0
+        for group in groups:
+            problem = group.share(error) if error is not None else None
+            if problem is not None:
+                if group.report:
+                    problems.setdefault(str(problem), problem)
+                group.refuse(problem, self._newer(group))
+                continue
+            for queued in group:
+                queued.container.stored(queued)
+                count += 1
+                if count % SLICE == 0:
+                    await trio.lowlevel.checkpoint()
+            self._records += len(group)
+            group.ticket.finish()
+
+    def _newer(self, group: Group) -> set[Where]:
+        """The records of which another change waits."""
+        later = [one for one in self._waiting() if one is not group]
+        return {where for one in later for where in one.changes}

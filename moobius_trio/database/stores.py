@@ -22,6 +22,7 @@ from moobius_trio.database.container import Container
 from moobius_trio.database.encoding import Format
 from moobius_trio.database.engine import EngineSite, OpenEngine, Place, find_engine
 from moobius_trio.database.json_engine import open_json
+from moobius_trio.database.kept import KeptRecords
 from moobius_trio.database.memory_engine import open_memory
 from moobius_trio.database.records import Owners
 from moobius_trio.database.redis_opener import open_redis
@@ -122,7 +123,7 @@ class Stores:
     ) -> MoobiusStorage:
         async def add(
             name: str, engine: str | None, load: bool, clear: bool
-        ) -> tuple[CachedDict[Any, Any], Store]:
+        ) -> tuple[CachedDict[Any, Any], KeptRecords]:
             return await self._open_container(
                 band, self._spec(name, engine, load, clear), declared.get(name)
             )
@@ -157,16 +158,15 @@ class Stores:
             What was found. Values that cannot be stored are reported as problems instead.
         """
         found: list[StrayChange] = []
-        for band, storage in list(self._storages.items()):
-            for container in storage.containers():
-                place = Place(band, container.name)
-                for key in await container.save_changed(held=held):
-                    found.append(StrayChange(place, key))
+        for storage in list(self._storages.values()):
+            for kept in storage.kept():
+                for key in await kept.save_changed(held=held):
+                    found.append(StrayChange(kept.place, key))
                     if self._on_stray is not None:
                         self._on_stray(found[-1])
                     log.warning(
                         "a stored value was changed outside its unit of work",
-                        container=str(place),
+                        container=str(kept.place),
                         key=key,
                         remedy="read it from the container again in each handler",
                     )
@@ -215,21 +215,19 @@ class Stores:
 
     async def _open_container(
         self, band: ChannelId | None, spec: ContainerSpec, declared: Container[Any, Any] | None
-    ) -> tuple[CachedDict[Any, Any], Store]:
-        store = await self._store_of(spec)
-        container: CachedDict[Any, Any] = CachedDict(
+    ) -> tuple[CachedDict[Any, Any], KeptRecords]:
+        kept = KeptRecords(
             place=Place(band, spec.name),
-            store=store,
+            store=await self._store_of(spec),
             format=Format(declared.declared, declared.key) if declared is not None else Format(),
             owners=self._owners,
-            factory=declared.factory if declared is not None else None,
             on_problem=self._on_problem,
         )
         if spec.clear:
-            await container.wipe()
+            await kept.wipe()
         if spec.load:
-            await container.load()
-        return container, store
+            await kept.load()
+        return CachedDict(kept, declared.factory if declared is not None else None), kept
 
     async def _store_of(self, spec: ContainerSpec) -> Store:
         """The store of an engine with these settings; one for all containers that name both."""

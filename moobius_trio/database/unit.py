@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextvars import ContextVar
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
 from moobius_trio.database.tickets import Ticket
 from moobius_trio.errors import StorageError
+
+if TYPE_CHECKING:
+    from moobius_trio.database.transactions import Transaction
 
 __all__ = ("SLICE", "WINDOW", "StorageUnit", "Touched", "current_unit")
 
@@ -44,6 +47,8 @@ class StorageUnit:
         self._window: dict[Touched, None] = {}
         self._tickets: dict[Ticket, None] = {}
         self._finished = False
+        self.transaction: Transaction | None = None
+        """The one that is open; what the unit changes meanwhile belongs to it."""
 
     def touch(self, record: Touched) -> None:
         """Note that the unit has a record's value in its hands."""
@@ -70,8 +75,8 @@ class StorageUnit:
 
         Returns:
             The tickets the frame must wait for: those of this unit's records that are not
-            durable yet. One that failed is given again at each later call, since what the unit
-            says may rest on it.
+            durable yet, and that of an open transaction. One that failed is given again at each
+            later call, since what the unit says may rest on it.
 
         Raises:
             StorageTypeError: a value cannot be stored; the record has the stored value again.
@@ -87,6 +92,8 @@ class StorageUnit:
             del self._tickets[ticket]
         if error is not None:
             raise error
+        if self.transaction is not None:
+            self.hold(self.transaction.ticket)
         return tuple(self._tickets)
 
     async def save_all(self) -> None:

@@ -28,7 +28,6 @@ class Holding:
         """``over``: one of an item's waits is over. ``drop``: it is never to leave."""
         self._over = over
         self._drop = drop
-        self._transactions: dict[int, list[Item]] = {}
 
     def failed(self, holds: Sequence[Hold]) -> Outcome | None:
         """The end of a frame whose records could not be stored; None if none has failed yet."""
@@ -37,33 +36,13 @@ class Holding:
                 return Outcome("dropped", str(hold.error), hold.error)
         return None
 
-    def keep_back(self, items: Iterable[Item], holds: Sequence[Hold], unit: int | None) -> None:
-        """Before the items are queued: count their waits. ``unit``: whose transaction is open."""
+    def keep_back(self, items: Iterable[Item], holds: Sequence[Hold]) -> None:
+        """Before the items are queued: count their waits."""
         pending = [hold for hold in holds if not hold.done]
         for item in items:
             item.waits = len(pending)
             for hold in pending:
                 self._attach(hold, item)
-            if unit is not None:
-                item.waits += 1
-                item.receipt.held = True
-                self._transactions.setdefault(unit, []).append(item)
-
-    def release(self, unit: int) -> None:
-        """The transaction of this unit is committed."""
-        for item in self._transactions.pop(unit, ()):
-            item.receipt.held = False
-            if not item.ended:
-                self._over(item)
-
-    def discard(self, unit: int, error: Exception | None) -> None:
-        """The transaction of this unit has failed."""
-        for item in self._transactions.pop(unit, ()):
-            self._drop(item, Outcome("dropped", "its transaction failed", error))
-
-    def clear(self) -> None:
-        """Nothing will leave any more."""
-        self._transactions.clear()
 
     def _attach(self, hold: Hold, item: Item) -> None:
         def done() -> None:

@@ -97,14 +97,14 @@ class Outbox:
         *,
         holds: Sequence[Hold] = (),
         unit: int | None = None,
-        held: bool = False,
+        transaction: Hold | None = None,
     ) -> Receipt:
         """Queue a command and give its receipt; waits only while the outbox is full.
 
         The frame is made now: its ``request_id`` stays the same however often it is written. It
         leaves in the order of ``put``, but not before every hold is done; until then frames of
-        the same channel wait behind it. A hold that fails drops it. With ``held`` it also waits
-        for ``release`` or ``discard`` of ``unit``, which must be given then.
+        the same channel wait behind it. A hold that fails drops it. ``transaction`` is the one
+        of them that whoever sends has open: nobody may wait for the frame before it is over.
 
         An update that is a state (user list, features, playground, style) replaces an older one
         with the same channel, recipients and kind that still waits. A ``MessageDown`` without
@@ -121,12 +121,10 @@ class Outbox:
             await trio.lowlevel.checkpoint_if_cancelled()
         else:
             await trio.lowlevel.checkpoint()
-        if held and unit is None:
-            raise ValueError("a held frame needs the unit whose transaction holds it")
         if isinstance(command, MessageDown) and not command.recipients:
             return self._never_sent("no recipients")
         frames = frames_of(command, self.encode, self._max_message_bytes)
-        receipt = Receipt(frames[0].request_id, len(frames))
+        receipt = Receipt(frames[0].request_id, len(frames), transaction)
         channel_id: ChannelId | None = getattr(command, "channel_id", None)
         items = [Item(frame, receipt, channel_id, unit) for frame in frames]
         if self._line or not self._has_room(items):
@@ -139,22 +137,13 @@ class Outbox:
             for item in items:
                 self._end(item, failure)
             return receipt
-        if holds or held:
-            self._holding.keep_back(items, holds, unit if held else None)
+        if holds:
+            self._holding.keep_back(items, holds)
         for item in items:
             self._queue.add(item)
         if self._writer:
             self._wake_writer()
         return receipt
-
-    def release(self, unit: int) -> None:
-        """The transaction of ``unit`` is committed: its frames leave as soon as nothing else
-        holds them."""
-        self._holding.release(unit)
-
-    def discard(self, unit: int, error: Exception | None) -> None:
-        """The transaction of ``unit`` has failed: its frames are dropped."""
-        self._holding.discard(unit, error)
 
     @property
     def idle(self) -> bool:
@@ -328,7 +317,6 @@ class Outbox:
             self._end(item, Outcome("unconfirmed", reason))
         for item in [*self._awaiting.take_aside(), *unsent]:
             self._end(item, Outcome("dropped", reason))
-        self._holding.clear()
         self._line.note_change()
         if unconfirmed or unsent:
             log.warning("frames left", unconfirmed=len(unconfirmed), unsent=len(unsent))

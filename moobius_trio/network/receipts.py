@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 import trio
 
+from moobius_trio.network.reports import Hold
 from moobius_trio.types import RequestId
 
 __all__ = ("CONFIRMED", "EndState", "Outcome", "Receipt")
@@ -56,12 +57,21 @@ class Receipt:
         request_id: the id on the wire; of a message split over several frames that of the first.
     """
 
-    __slots__ = ("_ended", "_frames", "_outcome", "_unwritten", "_worst", "held", "request_id")
+    __slots__ = (
+        "_ended",
+        "_frames",
+        "_outcome",
+        "_transaction",
+        "_unwritten",
+        "_worst",
+        "request_id",
+    )
 
-    def __init__(self, request_id: RequestId, frames: int = 1) -> None:
+    def __init__(
+        self, request_id: RequestId, frames: int = 1, transaction: Hold | None = None
+    ) -> None:
         self.request_id = request_id
-        self.held = False
-        """For the outbox: True while an open transaction holds it back."""
+        self._transaction = transaction
         self._frames = frames
         self._unwritten = frames
         self._worst: Outcome | None = None
@@ -84,10 +94,10 @@ class Receipt:
             RuntimeError: the transaction that holds it back is still open; waiting for it
                 inside that transaction would never end.
         """
-        if self.held:
+        if self._transaction is not None and not self._transaction.done:
             raise RuntimeError(
                 "this frame leaves when its transaction is committed: await outcome() behind "
-                "the `async with storage.transaction()` block"
+                "the `async with …transaction()` block"
             )
         while self._outcome is None:
             if self._ended is None:
@@ -111,7 +121,6 @@ class Receipt:
             self._worst = outcome
         if self._frames <= 0:
             self._outcome = self._worst
-            self.held = False
             if self._ended is not None:
                 self._ended.set()
 

@@ -22,6 +22,7 @@ from moobius_trio.core.service import MoobiusService
 from moobius_trio.core.signals import SignalState
 from moobius_trio.testing.harness import Local
 from moobius_trio.testing.site import Sinks, Site
+from moobius_trio.testing.storage_faults import FaultyDisk
 from moobius_trio.types import Secret, ServiceEvent
 
 __all__ = (
@@ -30,6 +31,7 @@ __all__ = (
     "changed_environment",
     "deliver",
     "faulty_api",
+    "kept_on",
     "place",
     "runtime_of",
 )
@@ -94,6 +96,15 @@ def changed_environment(change: Callable[[Environment], Environment]) -> Iterato
         yield
     finally:
         Site.environment = made  # type: ignore[method-assign]
+
+
+@contextmanager
+def kept_on(disk: FaultyDisk) -> Iterator[None]:
+    """Services that are started in the block keep everything on this disk."""
+    with changed_environment(
+        lambda environment: attrs.evolve(environment, engines=disk.engines, default_engine="faulty")
+    ):
+        yield
 
 
 @contextmanager

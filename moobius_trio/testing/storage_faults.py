@@ -37,7 +37,7 @@ class FaultyDisk:
 
     where: Final = "faulty disk"
     level: Final[Level] = "process"
-    atomic: Final[Atomicity] = "store"
+    atomic: Atomicity = "store"
     keeps_order: Final = True
 
     def __init__(self) -> None:

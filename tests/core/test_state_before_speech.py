@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import attrs
 import pytest
@@ -23,9 +23,8 @@ from moobius_trio import (
     container,
     every,
 )
-from moobius_trio.core.environment import Environment
 from moobius_trio.testing import SERVICE, Local
-from moobius_trio.testing.core_rig import changed_environment, deliver, runtime_of
+from moobius_trio.testing.core_rig import deliver, kept_on, runtime_of
 from moobius_trio.testing.storage_faults import FaultyDisk
 
 ALICE = UserId("alice")
@@ -58,17 +57,6 @@ class Counter(MoobiusService[Counting]):
 
     async def on_error(self, event: object, exc: BaseException) -> None:
         self.errors.append((event, exc))
-
-
-@contextmanager
-def kept_on(disk: FaultyDisk) -> Iterator[None]:
-    """Services that are started in the block keep everything on this disk."""
-
-    def change(environment: Environment) -> Environment:
-        return attrs.evolve(environment, engines=disk.engines, default_engine="faulty")
-
-    with changed_environment(change):
-        yield
 
 
 @asynccontextmanager

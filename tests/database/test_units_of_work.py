@@ -11,13 +11,13 @@ import trio
 import trio.testing
 
 from moobius_trio.database import (
-    CachedDict,
     ContainerSpec,
     StorageUnit,
     StrayChange,
     container,
     current_unit,
 )
+from moobius_trio.database.kept import KeptRecords
 from moobius_trio.database.unit import WINDOW
 from moobius_trio.errors import NotLoaded, StorageTypeError
 from moobius_trio.testing.storage_faults import FaultyDisk
@@ -118,14 +118,14 @@ async def test_a_loop_of_changes_and_sends_encodes_each_record_a_bounded_number_
 ) -> None:
     """3,000 records changed one by one with a send each: no send looks at all of them again."""
     looks = 0
-    look = CachedDict.save_if_changed
+    look = KeptRecords.save_if_changed
 
-    def counted(self: CachedDict[Any, Any], record: Any) -> bool:
+    def counted(self: KeptRecords, record: Any) -> bool:
         nonlocal looks
         looks += 1
         return look(self, record)
 
-    monkeypatch.setattr(CachedDict, "save_if_changed", counted)
+    monkeypatch.setattr(KeptRecords, "save_if_changed", counted)
     async with opened(FaultyDisk()) as storage:
         with working() as unit:
             for n in range(3_000):

@@ -222,7 +222,7 @@ class Sender:
         text = f"{source.random()}"
         command, key = message(text, channel=channel), None
         extra: dict[str, Any] = {}
-        may_leave, discarded, unit = True, False, None
+        may_leave, discarded, transaction = True, False, None
         if source.random() < 0.3:
             key = (channel, source.choice(["alice", "bob"]))
             command = stage(text, *key)  # type: ignore[assignment]
@@ -232,8 +232,10 @@ class Sender:
             extra["holds"] = [record]
             may_leave = record.error is None
         if source.random() < 0.1:
-            unit, discarded = source.randrange(10**9), source.random() < 0.3
-            extra |= {"unit": unit, "held": True}
+            discarded = source.random() < 0.3
+            transaction = LateRecord(OSError("no") if discarded else None)
+            extra["transaction"] = transaction
+            extra["holds"] = [*extra.get("holds", ()), transaction]
         patience = source.choice([0, 0.001, 0.5]) if source.random() < 0.3 else 1e6
         receipt = None
         with trio.move_on_after(patience):
@@ -243,12 +245,8 @@ class Sender:
                 return
         if receipt is None:
             return
-        if unit is not None:
-            await trio.sleep(source.choice([0, 0.1, 2]))
-            if discarded:
-                outbox.discard(unit, None)
-            else:
-                outbox.release(unit)
+        if transaction is not None:
+            await transaction.store(source.choice([0, 0.1, 2]))
         self.sent.append(Sent(channel, text, key, receipt, may_leave and not discarded))
 
 

@@ -377,13 +377,14 @@ async def test_a_cancelled_caller_queues_nothing() -> None:
 async def test_frames_of_an_open_transaction_leave_at_its_commit() -> None:
     """They keep their place in the channel; other channels pass."""
     outbox = make_outbox()
-    receipt = await outbox.put(message("held"), unit=1, held=True)
-    await outbox.put(message("behind"), unit=2)
-    await outbox.put(message("elsewhere", channel="other"), unit=1)
+    transaction = FakeHold()
+    receipt = await outbox.put(message("held"), holds=[transaction], transaction=transaction)
+    await outbox.put(message("behind"))
+    await outbox.put(message("elsewhere", channel="other"))
     assert [said(one) for one in await write_all(outbox)] == ["elsewhere"]
     with pytest.raises(RuntimeError, match="transaction"):
         await receipt.outcome()
-    outbox.release(1)
+    transaction.finish()
     assert [said(one) for one in await write_all(outbox)] == ["held", "behind"]
 
 
@@ -391,9 +392,10 @@ async def test_frames_of_a_failed_transaction_are_dropped() -> None:
     """With the error that failed it; nothing of it is written."""
     outbox = make_outbox()
     problem = ValueError("no")
-    receipt = await outbox.put(message("held"), unit=1, held=True)
-    await outbox.put(message("behind"), unit=2)
-    outbox.discard(1, problem)
+    transaction = FakeHold()
+    receipt = await outbox.put(message("held"), holds=[transaction], transaction=transaction)
+    await outbox.put(message("behind"))
+    transaction.finish(problem)
     outcome = await receipt.outcome()
     assert (outcome.state, outcome.error) == ("dropped", problem)
     assert [said(one) for one in await write_all(outbox)] == ["behind"]

@@ -1,0 +1,304 @@
+"""The records of one container in memory: what was queued, what is durable, what goes back.
+
+How an author reads and changes them is `CachedDict`'s matter; when something is saved, the
+units'; what a transaction is, `transactions`'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import trio
+
+from moobius_trio.database.encoding import Format
+from moobius_trio.database.engine import Change, Place
+from moobius_trio.database.group import Queued
+from moobius_trio.database.loading import StoredRecord, read_records
+from moobius_trio.database.records import Owners, Record
+from moobius_trio.database.shapes import Misfit
+from moobius_trio.database.store import Store
+from moobius_trio.database.tickets import Ticket
+from moobius_trio.database.transactions import Before, Transaction
+from moobius_trio.database.unit import SLICE, current_unit
+from moobius_trio.errors import NotLoaded, StorageError, StorageTypeError
+
+__all__ = ("KeptRecords",)
+
+
+class KeptRecords:
+    """The content of one container, and how a change of it reaches the store."""
+
+    def __init__(
+        self,
+        *,
+        place: Place,
+        store: Store,
+        format: Format,
+        owners: Owners,
+        on_problem: Callable[[StorageError], None],
+    ) -> None:
+        self.place = place
+        self.store = store
+        self.format = format
+        self.loaded = False
+        self._owners = owners
+        self._on_problem = on_problem
+        self._records: dict[object, Record] = {}
+        self._durable: dict[bytes, bytes] = {}
+        self._locked: dict[bytes, Transaction] = {}
+        self._loading = trio.Lock()
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return self.place.container
+
+    @property
+    def records(self) -> dict[object, Record]:
+        """The records by key.
+
+        Raises:
+            NotLoaded: they were not read yet.
+        """
+        if not self.loaded:
+            raise NotLoaded(str(self.place))
+        return self._records
+
+    def touch(self, record: Record) -> None:
+        """Somebody has the record's value in hands."""
+        if record.ticket is not None and record.ticket.done:
+            record.ticket = None
+        unit = current_unit.get()
+        if unit is not None:
+            unit.touch(record)
+
+    # What an author changes ---------------------------------------------------------------------
+
+    def assign(self, key: object, value: object, encoded: bytes) -> None:
+        """Make this the value of a key; ``encoded`` is its text."""
+        record = self._records.get(key)
+        if record is None:
+            record = Record(self, key, self.raw_key(key))
+            self._write(record, encoded, fresh=True)
+            self._records[key] = record
+        elif encoded != record.queued:
+            self._write(record, encoded)
+        self._hold(record, value)
+        self.touch(record)
+
+    def remove(self, record: Record) -> None:
+        """Take a record out."""
+        ticket = self._queue(record.key, Change(self.place, record.raw_key, None))
+        self._owners.release(record)
+        del self._records[record.key]
+        unit = current_unit.get()
+        if unit is not None:
+            unit.hold(ticket)
+
+    def encode(self, key: object, value: object) -> bytes:
+        """The value's text.
+
+        Raises:
+            StorageTypeError: it cannot be stored.
+        """
+        try:
+            return self.format.encode(value)
+        except Misfit as exc:
+            raise StorageTypeError(self.name, key, "".join(exc.path), exc.problem) from None
+
+    def raw_key(self, key: object) -> bytes:
+        """The key's text.
+
+        Raises:
+            StorageTypeError: it cannot be a key.
+        """
+        try:
+            return self.format.encode_key(key)
+        except Misfit as exc:
+            raise StorageTypeError(self.name, key, "", f"the key {exc.problem}") from None
+
+    def refuse_shared(self, key: object, value: object, leaving: Callable[[Record], bool]) -> None:
+        """Refuse a value that another record holds.
+
+        Args:
+            leaving: tells of a record whether it is about to let go of its value.
+        """
+        if self.format.changing(value):
+            owner = self._owners.other(value, leaving)
+            if owner is not None:
+                raise self.shared(key, owner.home.name, owner.key)
+
+    def shared(self, key: object, container: str, other: object) -> StorageTypeError:
+        """The error for one value under two keys."""
+        return StorageTypeError(
+            self.name,
+            key,
+            "",
+            f"is the same object as {container}[{other!r}], so a change of one would be a change "
+            "of both; store a copy",
+        )
+
+    # Loading and saving -------------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """Read the records, once; later calls return at once.
+
+        Raises:
+            StorageError: nothing could be read at all.
+        """
+        async with self._loading:
+            if self.loaded:
+                return
+            for stored in await read_records(
+                self.store.engine, self.place, self.format, self._on_problem
+            ):
+                self._take_in(stored)
+            self.loaded = True
+
+    async def wipe(self) -> None:
+        """Remove everything that is stored, before the container is first used."""
+        await self.store.engine.clear(self.place)
+
+    async def save_changed(self, *, held: bool = True) -> list[object]:
+        """Save each record whose value has changed inside; gives their keys.
+
+        What cannot be stored is reported.
+
+        Args:
+            held: also those that a running unit has touched.
+        """
+        found: list[object] = []
+        for count, record in enumerate(list(self._records.values()), 1):
+            if count % SLICE == 0:
+                await trio.lowlevel.checkpoint()
+            if record.fixed or (record.holders and not held):
+                continue
+            try:
+                if record.save_if_changed():
+                    found.append(record.key)
+            except StorageError as exc:
+                self._on_problem(exc)
+        return found
+
+    def save_if_changed(self, record: Record) -> bool:
+        """Queue a record's value if it is not what was queued last.
+
+        A record that an open transaction of somebody else has changed is left to it.
+        """
+        if record.fixed or self._records.get(record.key) is not record:
+            return False
+        if self._locked and self._transaction_of(record.raw_key) is not None:
+            return False
+        try:
+            encoded = self.encode(record.key, record.value)
+            if encoded == record.queued:
+                return False
+            self._write(record, encoded)
+        except StorageError:
+            self._reset(record, record.queued)
+            raise
+        return True
+
+    # For the store ------------------------------------------------------------------------------
+
+    def stored(self, queued: Queued) -> None:
+        """A change is durable."""
+        change = queued.change
+        if change.value is None:
+            self._durable.pop(change.key, None)
+        else:
+            self._durable[change.key] = change.value
+
+    def refused(self, queued: Queued) -> None:
+        """A change could not be stored: memory goes back to what the store has."""
+        raw_key = queued.change.key
+        text = self._durable.get(raw_key)
+        transaction = self._locked.get(raw_key)
+        if transaction is not None:
+            transaction.amend(self, raw_key, text)
+        else:
+            self.restore(Before(self, queued.key, raw_key, text, None))
+
+    # For transactions ---------------------------------------------------------------------------
+
+    def before(self, key: object, raw_key: bytes) -> Before:
+        """A record as it is now."""
+        record = self._records.get(key)
+        if record is None:
+            return Before(self, key, raw_key, None, None)
+        return Before(self, key, raw_key, record.queued, record.ticket)
+
+    def lock(self, raw_key: bytes, transaction: Transaction | None) -> None:
+        """From now on only this transaction writes the record; None: everybody may."""
+        if transaction is None:
+            self._locked.pop(raw_key, None)
+        else:
+            self._locked[raw_key] = transaction
+
+    def restore(self, before: Before) -> None:
+        """Make a record what it was."""
+        record = self._records.get(before.key)
+        if before.text is None:
+            if record is not None:
+                self._owners.release(record)
+                del self._records[before.key]
+            return
+        if record is None:
+            record = self._records[before.key] = Record(self, before.key, before.raw_key)
+        self._reset(record, before.text)
+        record.ticket = before.ticket
+
+    def order(self) -> Sequence[object]:
+        """The keys as they stand."""
+        return list(self._records)
+
+    def reorder(self, keys: Sequence[object]) -> None:
+        """Put the keys that are there in this order; others come behind."""
+        rest = self._records.copy()
+        self._records.clear()
+        self._records.update((key, rest.pop(key)) for key in keys if key in rest)
+        self._records.update(rest)
+
+    # Inside -------------------------------------------------------------------------------------
+
+    def _write(self, record: Record, encoded: bytes, *, fresh: bool = False) -> None:
+        change = Change(self.place, record.raw_key, encoded, fresh)
+        record.ticket = self._queue(record.key, change)
+        record.queued = encoded
+
+    def _queue(self, key: object, change: Change) -> Ticket:
+        if self._locked and self._transaction_of(change.key) is not None:
+            raise StorageError(
+                f"{self.place}[{key!r}]",
+                "is being changed in an open transaction of another handler",
+                "Try again when that has ended",
+            )
+        unit = current_unit.get()
+        if unit is not None and unit.transaction is not None:
+            return unit.transaction.queue(self, key, change)
+        return self.store.queue(self, key, change)
+
+    def _transaction_of(self, raw_key: bytes) -> Transaction | None:
+        """The open transaction of somebody else that has changed the record."""
+        transaction = self._locked.get(raw_key)
+        unit = current_unit.get()
+        mine = transaction is not None and unit is not None and unit.transaction is transaction
+        return None if mine else transaction
+
+    def _hold(self, record: Record, value: object) -> None:
+        if value is record.value and not record.fixed:
+            return
+        self._owners.release(record)
+        record.value = value
+        record.fixed = self.format.unchanging(value)
+        if self.format.changing(value):
+            self._owners.claim(record)
+
+    def _reset(self, record: Record, text: bytes) -> None:
+        self._hold(record, self.format.decode(text))
+        record.queued = text
+
+    def _take_in(self, stored: StoredRecord) -> None:
+        record = self._records[stored.key] = Record(self, stored.key, stored.raw_key)
+        self._durable[stored.raw_key] = record.queued = stored.text
+        self._hold(record, stored.value)
