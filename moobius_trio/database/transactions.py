@@ -24,6 +24,8 @@ from moobius_trio.errors import StorageError
 
 __all__ = ("Before", "Home", "Transaction", "open_transaction")
 
+FINISH_SECONDS = 10.0
+
 
 @attrs.define(eq=False)
 class Before:
@@ -195,7 +197,8 @@ async def open_transaction() -> AsyncIterator[None]:
                 yield
         finally:
             current_unit.reset(token)
-            await unit.finish()
+            with trio.move_on_after(FINISH_SECONDS, shield=True):
+                await unit.finish()
     else:
         async with _within(unit):
             yield

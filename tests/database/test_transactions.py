@@ -40,7 +40,8 @@ async def unit_of_work() -> AsyncIterator[StorageUnit]:
     try:
         yield unit
     finally:
-        await unit.finish()
+        with trio.move_on_after(10, shield=True):
+            await unit.finish()
         current_unit.reset(token)
 
 
