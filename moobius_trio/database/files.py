@@ -22,6 +22,7 @@ __all__ = (
     "create_private",
     "failing_as",
     "fsync",
+    "left_open",
     "lock",
     "lock_owner",
     "make_private_folder",
@@ -68,13 +69,19 @@ _REMEDIES = {
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create a folder, and those above it, for this user only; an existing one stays as it is."""
+    """Create a folder, and those above it, for this user only; an existing one stays as it is.
+
+    All their names are durable afterwards, also that of a folder whose maker was killed before it
+    could sync it.
+    """
     missing = []
     while not folder.is_dir():
         missing.append(folder)
         folder = folder.parent
         if folder == folder.parent:
             break
+    with contextlib.suppress(PermissionError):  # then this user has not made it either
+        sync_folder(folder.parent)
     for one in reversed(missing):
         if one.exists():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(one))
@@ -127,11 +134,11 @@ def lock(path: Path) -> int:
             time.sleep(pause)
         else:
             raise StoreLocked(str(path.parent), _read_pid(descriptor))
-    except BaseException:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+    except BaseException:  # a full disk, for one
         os.close(descriptor)
         raise
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, str(os.getpid()).encode())
     return descriptor
 
 
@@ -169,4 +176,14 @@ _PAUSES = (0.002, 0.01, 0.0)
 
 def unlock(descriptor: int) -> None:
     """Let the store go. The file stays: removing it could take another process's lock away."""
+    with contextlib.suppress(OSError):  # the disk may be what the store is closed for
+        os.ftruncate(descriptor, 0)
     os.close(descriptor)
+
+
+def left_open(path: Path) -> bool:
+    """Whether the last process that held a store did not `unlock` it, but was killed.
+
+    What that process was doing can be read and yet be lost with the power.
+    """
+    return path.exists() and path.stat().st_size > 0

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from moobius_trio.database.durable import copy_folder, replace_whole, write_new
 from moobius_trio.database.encoding import MAX_RECORD_BYTES
 from moobius_trio.database.engine import (
     Change,
@@ -32,9 +33,8 @@ from moobius_trio.database.engine import (
 )
 from moobius_trio.database.file_engine import FileStore, open_file_engine
 from moobius_trio.database.files import (
-    create_private,
     failing_as,
-    fsync,
+    left_open,
     lock,
     lock_owner,
     make_private_folder,
@@ -145,17 +145,22 @@ class _JsonFolder(_JsonLook):
         self.where = str(root)
         self._counter = itertools.count(1)
         self._files = {}
+        self._made: set[Path] = set()
         with failing_as(self.where):
             make_private_folder(root)
             self._folder = root / _folder_name(root, "service_", service_id)
             make_private_folder(self._folder)
             self.where = str(self._folder)
+            self._in_doubt = left_open(self._folder / _LOCK)
             self._lock = lock(self._folder / _LOCK)
         try:
             with failing_as(self.where):
-                self._mark_format()
-                for left in self._folder.glob(f"*/*/{_TEMPORARY}*"):
-                    left.unlink()
+                marked = self._has_format()
+                for above in ("", "*/", "*/*/"):
+                    for left in self._folder.glob(f"{above}{_TEMPORARY}*"):
+                        left.unlink()
+                if not marked:
+                    self._mark_format()
         except BaseException:
             self.close()
             raise
@@ -165,18 +170,23 @@ class _JsonFolder(_JsonLook):
 
     def _mark_format(self) -> None:
         """Files without a number are the original's; they are copied once, before any change."""
-        if self._has_format():
-            return
         if any(self._folder.glob("*/*/*.json")):
             copy = self._folder.with_name(self._folder.name + ".format-0")
             if not copy.exists():
                 partial = copy.with_name(copy.name + ".part")
                 shutil.rmtree(partial, ignore_errors=True)
-                shutil.copytree(self._folder, partial, symlinks=True)
-                partial.chmod(0o700)
+                copy_folder(self._folder, partial, without=_LOCK)
                 partial.rename(copy)
-        self._write_whole(self._folder / _FORMAT_FILE, str(FORMAT).encode())
-        sync_folder(self._folder)
+            sync_folder(copy.parent)
+        self._replace_whole(self._folder / _FORMAT_FILE, str(FORMAT).encode())
+
+    def load(self, place: Place) -> Loaded:
+        if self._in_doubt:
+            with failing_as(f"{self.where}, {place}"):
+                folder = self._folder_of(place)
+                if folder.is_dir():
+                    sync_folder(folder)  # else a loss of power could take back what is read now
+        return super().load(place)
 
     def _put_away(self, path: Path) -> str:
         return f"It was set aside as {_set_aside(path).name}; the rest is loaded"
@@ -198,9 +208,7 @@ class _JsonFolder(_JsonLook):
                     temporary = path.with_name(f"{_TEMPORARY}{next(self._counter)}")
                     written.append((temporary, path))
                     named = os.fsencode(path.stem) == change.key and not path.stem.startswith("_")
-                    self._write_whole(
-                        temporary, write_record(change.key, change.value, named=named)
-                    )
+                    write_new(temporary, write_record(change.key, change.value, named=named))
                 begun = True
                 self._switch(changes, written)
                 for folder in folders:
@@ -244,24 +252,25 @@ class _JsonFolder(_JsonLook):
                 del self._files[known]
 
     def _make_folder(self, place: Place, folder: Path) -> None:
-        """A folder whose name cannot be read back says in a file of its own what it is of."""
-        if folder.is_dir():
+        """A folder whose name cannot be read back says in a file of its own what it is of.
+
+        Whether all of it is durable is found out once: a killed process may have been on the way.
+        """
+        if folder in self._made:
             return
-        make_private_folder(folder)
         for one, text in ((folder.parent, place.band), (folder, place.container)):
+            make_private_folder(one)
             if text is not None and "%%" in one.name and not (one / _NAME_FILE).exists():
-                self._write_whole(one / _NAME_FILE, text.encode("utf-8", "surrogatepass"))
+                content = text.encode("utf-8", "surrogatepass")
+                self._replace_whole(one / _NAME_FILE, content)
+        self._made.add(folder)
 
     def _path(self, place: Place, key: bytes) -> Path:
         name = self._files.get((place, key)) or f"{safe_name(key)}.json"
         return self._folder_of(place) / name
 
-    def _write_whole(self, path: Path, content: bytes) -> None:
-        descriptor = create_private(path)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            fsync(descriptor, path)
+    def _replace_whole(self, path: Path, content: bytes) -> None:
+        replace_whole(path, content, path.with_name(f"{_TEMPORARY}{next(self._counter)}"))
 
 
 def _folder_name(above: Path, prefix: str, text: str) -> str:
@@ -302,6 +311,7 @@ def _set_aside(path: Path) -> Path:
         moved = path.with_name(f"{path.name}.corrupt-{number}")
         if not moved.exists():
             path.rename(moved)
+            sync_folder(path.parent)
             return moved
     raise AssertionError("count never ends")
 

@@ -125,6 +125,8 @@ class _SqliteFile(FileStore):
                 self.where, "this file system cannot hold it", "Name a folder on a local disk"
             )
         run("PRAGMA synchronous = FULL")
+        # What a killed process had written, but not synced, can be read and is made durable here.
+        run("PRAGMA wal_checkpoint")
         if not ours:
             self._connection.executescript(
                 f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id = {APPLICATION}; "
