@@ -6,54 +6,108 @@ Where the container is kept, and when it is opened again, is the suite's matter.
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 from hypothesis import strategies as st
 
-from moobius_trio.database import CachedDict
-from moobius_trio.testing.storage_data import exactly, storable_values
+from moobius_trio.database import CachedDict, current_unit
+from moobius_trio.testing.storage_data import exactly
+from moobius_trio.types import Character, UserId
 
 __all__ = ("Machine", "operations")
 
 # Few, so that operations meet at the same key.
 _keys = st.sampled_from(["k", "K", "../x", 1, True, (1, "a")])
-_contents = st.dictionaries(_keys, storable_values, max_size=4)
-operations: st.SearchStrategy[list[Any]] = st.lists(
-    st.one_of(
-        st.tuples(st.just("set"), _keys, storable_values),
-        st.tuples(st.just("set"), _keys, st.just([])),
-        st.tuples(st.just("set"), _keys, st.just({})),
-        st.tuples(st.just("change inside"), _keys, storable_values),
-        st.tuples(st.sampled_from(["delete", "pop", "get", "save"]), _keys),
-        st.tuples(st.just("setdefault"), _keys, storable_values),
-        st.tuples(st.sampled_from(["update", "|=", "replace"]), _contents),
-        st.tuples(st.sampled_from(["popitem", "clear", "settle", "unit", "flush", "reopen"])),
-    ),
-    max_size=40,
+
+# Of each kind one or two: what matters here is what is done to them.
+_values: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        *([], [1, [2]], {}, {"a": []}, {"a": {"n": 1}}, {1: {"$set": []}}, {1, "x"}, ([], 1)),
+        *(None, True, 0, 1, 2.5, "", "x", "\ud800", b"b", (1, 2), frozenset({1})),
+        datetime(2024, 10, 27, 2, 30, tzinfo=UTC),
+        Character(user_id=UserId("alice"), nickname="Alice"),
+    ]
 )
-"""Sequences of ``(name, *args)``; those without arguments from ``settle`` on are the suite's."""
+_contents = st.dictionaries(_keys, _values, max_size=4)
+_ways = st.sampled_from(["[]", "get", "setdefault", "values", "items", "copy", "kept"])
+_operation = st.one_of(
+    st.tuples(st.just("set"), _keys, _values),
+    st.tuples(st.just("change inside"), _keys, _ways, _values),
+    st.tuples(st.just("change inside"), _keys, _ways, _values),
+    st.tuples(st.sampled_from(["delete", "pop", "get", "save"]), _keys),
+    st.tuples(st.just("setdefault"), _keys, _values),
+    st.tuples(st.sampled_from(["update", "|=", "replace"]), _contents),
+    st.tuples(st.sampled_from(["popitem", "clear", "settle", "unit", "flush", "reopen"])),
+)
+# The length is drawn first: drawn by itself, it would hardly ever be more than ten.
+operations: st.SearchStrategy[list[Any]] = st.integers(0, 200).flatmap(
+    lambda length: st.lists(_operation, min_size=length, max_size=length)
+)
+"""Sequences of ``(name, *args)``; ``settle``, ``unit``, ``flush`` and ``reopen`` are the suite's
+to do."""
 
 
 @attrs.define
 class Machine:
-    """A container beside a plain dict; each operation is done to both."""
+    """A container beside a plain dict; each operation is done to both.
+
+    Attributes:
+        kept: values that were read in the running unit of work, as the container and as the dict
+            gave them; to be emptied when the unit ends.
+    """
 
     box: CachedDict[Any, Any]
     model: dict[Any, Any]
+    kept: dict[Any, tuple[Any, Any]] = attrs.field(factory=dict)
 
     def do(self, name: str, args: tuple[Any, ...]) -> None:
         """Do one operation to both; the outcomes and contents must be the same."""
-        ours = _outcome(self.box, name, copy.deepcopy(args))
-        theirs = _outcome(self.model, name, copy.deepcopy(args))
-        assert exactly(ours) == exactly(theirs), name
+        if name == "change inside":
+            self._change_inside(*args)
+        else:
+            ours = _outcome(self.box, name, _fresh(args))
+            theirs = _outcome(self.model, name, _fresh(args))
+            assert exactly(ours) == exactly(theirs), name
         self.compare()
 
     def compare(self) -> None:
         """The contents must be the same, down to types and order."""
-        assert exactly(dict(self.box.items())) == exactly(self.model)
-        assert list(self.box) == list(self.model)
-        assert len(self.box) == len(self.model)
+        with _unseen():
+            assert exactly(dict(self.box.items())) == exactly(self.model)
+            assert list(self.box) == list(self.model)
+            assert len(self.box) == len(self.model)
+
+    def _change_inside(self, key: object, way: str, value: object) -> None:
+        if way != "kept":
+            if key not in self.model:
+                return
+            self.kept[key] = _read(self.box, key, way), _read(self.model, key, way)
+        for one in self.kept.get(key, ()):
+            _change(one, copy.deepcopy(value))
+
+
+@contextmanager
+def _unseen() -> Iterator[None]:
+    """What is read in the block is not touched by the running unit, which would then look at it."""
+    token = current_unit.set(None)
+    try:
+        yield
+    finally:
+        current_unit.reset(token)
+
+
+def _fresh(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Copies that share nothing: one object under two keys is refused."""
+    return tuple(
+        {key: copy.deepcopy(value) for key, value in one.items()}
+        if isinstance(one, dict)
+        else copy.deepcopy(one)
+        for one in args
+    )
 
 
 def _outcome(box: Any, name: str, args: tuple[Any, ...]) -> object:
@@ -62,8 +116,6 @@ def _outcome(box: Any, name: str, args: tuple[Any, ...]) -> object:
         match name, args:
             case "set", (key, value):
                 box[key] = value
-            case "change inside", (key, value):
-                _change(box[key], value)
             case "delete", (key,):
                 del box[key]
             case "pop", (key,):
@@ -89,21 +141,43 @@ def _outcome(box: Any, name: str, args: tuple[Any, ...]) -> object:
                 box.save(key)
             case "save", (key,):
                 box[key]
+            case _:
+                raise AssertionError(f"no such operation: {name}")
     except KeyError:
         return "KeyError"
     return None
 
 
+def _read(box: Any, key: object, way: str) -> object:
+    """The value of a key that is there, in one of the ways in which authors come by it."""
+    place = list(box).index(key)
+    match way:
+        case "get":
+            return box.get(key)
+        case "setdefault":
+            return box.setdefault(key)
+        case "values":
+            return list(box.values())[place]
+        case "items":
+            return list(box.items())[place][1]
+        case "copy":
+            return box.copy()[key]
+        case _:
+            return box[key]
+
+
 def _change(target: object, value: object) -> None:
-    """Change a value inside, where it can be."""
+    """Change a value inside, where it can be; deep inside, where it has an inside."""
     match target:
+        case [list() | dict() | set() as inner, *_]:
+            _change(inner, value)
         case list():
             target.append(value)
+        case dict() if target and isinstance(inner := next(iter(target.values())), list | dict):
+            _change(inner, value)
         case dict():
             target[f"n{len(target)}"] = [value]
         case set():
             target.add(len(target))
-        case tuple() if target:
-            _change(target[0], value)
         case _:
             pass
