@@ -5,6 +5,7 @@ What a process does, and what its death must leave behind, is the test's matter.
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import importlib.util
 import inspect
@@ -83,13 +84,16 @@ class Forks:
         self._requests: IO[bytes] = process.stdin
         self._output = process.stdout.fileno()
         self._read = b""
+        self._pid: int | None = None
 
     def start(self, *arguments: str) -> Fork:
         """Fork: the function runs with these arguments. The fork before must have ended."""
         self.mark.clear()
         self._requests.write(json.dumps(arguments).encode() + b"\n")
         self._requests.flush()
-        return Fork(self, int(self.read_line()))
+        self._pid = None
+        self._pid = int(self.read_line())
+        return Fork(self, self._pid)
 
     def read_line(self) -> str:
         """The next line that a fork has written, without its end.
@@ -99,6 +103,8 @@ class Forks:
         """
         while b"\n" not in self._read:
             ready, _, _ = select.select([self._output], [], [], LIMIT_SECONDS)
+            if not ready and self._pid is not None:
+                os.kill(self._pid, signal.SIGABRT)  # it writes what it was doing
             part = os.read(self._output, 65_536) if ready else b""
             if not part:
                 raise AssertionError("the fork says nothing; see its standard error")
@@ -214,6 +220,7 @@ def _serve(descriptor: int, name: str) -> None:
 def _run(fn: Callable[..., None], mark: Mark, arguments: list[str]) -> None:
     """The fork: it returns nowhere."""
     threading.Thread(target=_end_with_the_test, daemon=True).start()
+    faulthandler.enable()
     print(os.getpid(), flush=True)  # noqa: T201  # here, so that it comes before all else
     code = 1
     try:
