@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -158,7 +158,7 @@ class Fork:
 
 
 @contextmanager
-def open_forks(fn: Callable[..., None]) -> Iterator[Forks]:
+def open_forks(fn: Callable[..., None], *, imports: Sequence[str] = ()) -> Iterator[Forks]:
     """Have a process that has imported everything and forks itself when told to, for the block.
 
     It has one thread and no event loop, so a fork of it is as good as a new process; a fork of
@@ -167,11 +167,13 @@ def open_forks(fn: Callable[..., None]) -> Iterator[Forks]:
     Args:
         fn: what a fork runs, with its `Mark` and the arguments of `Forks.start`; at the top level
             of its module. What it prints and flushes can be read here.
+        imports: modules that it would import later, so that not every fork does.
     """
     with tempfile.TemporaryFile() as shared:
         shared.truncate(1)
         mark = Mark(shared.fileno())
-        program = f"from {__name__} import _serve; _serve({shared.fileno()}, {name_function(fn)!r})"
+        arguments = f"{shared.fileno()}, {name_function(fn)!r}, {list(imports)!r}"
+        program = f"from {__name__} import _serve; _serve({arguments})"
         process = subprocess.Popen(  # noqa: S603  # this interpreter, with the test's own function
             [sys.executable, "-c", program],
             stdin=subprocess.PIPE,
@@ -206,8 +208,10 @@ def find_function(text: str) -> Any:
     return getattr(found, name)
 
 
-def _serve(descriptor: int, name: str) -> None:
+def _serve(descriptor: int, name: str, imports: Sequence[str]) -> None:
     """The process that forks: one line is one fork, whose end it waits for."""
+    for module in imports:
+        importlib.import_module(module)
     fn, mark = find_function(name), Mark(descriptor)
     while line := sys.stdin.buffer.readline():
         pid = os.fork()

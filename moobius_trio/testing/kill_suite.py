@@ -86,6 +86,7 @@ def kill_writers(
     *,
     kills: int,
     settings: Mapping[str, JsonValue] | None = None,
+    imports: Sequence[str] = (),
     seed: int = 0,
 ) -> Kills:
     """Let a process write through this engine, kill it, open the store again; and once more.
@@ -99,6 +100,7 @@ def kill_writers(
         open_engine: at the top level of its module.
         folder: where the engine may keep files; nothing is in it yet.
         settings: of the engine.
+        imports: modules that the engine imports only when it is opened.
         seed: for the choice of moments; the rest is the operating system's.
 
     Raises:
@@ -109,7 +111,7 @@ def kill_writers(
     source = random.Random(seed)  # noqa: S311
     store = _Store(open_engine, folder, settings or empty_mapping())
     before, number = _round(0), 3
-    with open_forks(_write) as forks:
+    with open_forks(_write, imports=imports) as forks:
         for _ in range(kills):
             fork = forks.start(*store.words(), str(number))
             told = _kill_some_time(fork, forks.mark, source)
