@@ -19,6 +19,9 @@ nox.options.error_on_external_run = True
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHON_FILES = ("moobius_trio", "projects", "tests", "tools", "benchmarks", "noxfile.py")
 
+ORIGINAL = "moobius==1.8.0"
+"""What the benchmarks compare with, in an environment of its own."""
+
 IN_WHEEL = (
     "moobius_trio/py.typed",
     "moobius_trio/local/page/index.html",
@@ -72,6 +75,17 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "--strict", "moobius_trio", "noxfile.py", "tools", "benchmarks")
     for folder in ("tests/typing", *(main.parent for main in Path("projects").glob("*/main.py"))):
         session.run("mypy", "--strict", str(folder))  # one by one: each project has a main.py
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Storage beside the published original; arguments go to benchmarks/storage.py."""
+    install(session, "bench", package=".[redis]")
+    original = Path(session.virtualenv.location) / "original"
+    session.run("python", "-m", "venv", str(original))
+    python = str(original / "bin" / "python")
+    session.run(python, "-m", "pip", "install", "--quiet", ORIGINAL, external=True)
+    session.run("python", "benchmarks/storage.py", "--original", python, *session.posargs)
 
 
 @nox.session

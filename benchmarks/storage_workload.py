@@ -1,0 +1,91 @@
+"""What both sides of the storage benchmark share: workloads, records, figures, the ticker.
+
+Also runs in the environment of the original, so nothing beyond the standard library is imported
+here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from typing import Any, NamedTuple
+
+RECORDS = 10_000
+"""So many lie in the container before anything is measured."""
+TICK = 0.001
+"""Seconds the ticker sleeps."""
+
+_points = itertools.count(time.time_ns() // 1000)
+
+
+class Workload(NamedTuple):
+    """Handlers that overwrite existing keys, each waited for until all it did is stored."""
+
+    name: str
+    keys: int
+    """Changed by one handler."""
+    handlers: int
+    """Run one after the other."""
+    in_a_row: int
+    """Changes between two yields of the handler to its loop."""
+
+    def changes(self) -> list[list[tuple[str, Any]]]:
+        """For each handler the keys with new values; no key twice, no value that was there."""
+        return [
+            [(key(number), record(number)) for number in range(start, start + self.keys)]
+            for start in (turn * self.keys for turn in range(self.handlers))
+        ]
+
+
+class Figures(NamedTuple):
+    """What came of one workload in one round."""
+
+    workload: str
+    keys: int
+    seconds: float
+    """From the first change of each handler until everything it did is stored, summed up."""
+    stall: float
+    """The longest that the loop kept the ticker waiting, in seconds."""
+
+
+class Ticker:
+    """Finds how late a task of the same loop wakes up. Who uses it sleeps `TICK` at a time."""
+
+    def __init__(self) -> None:
+        self.stall = 0.0
+        self._due = time.perf_counter() + TICK
+
+    def tick(self) -> None:
+        """To be called when a sleep has ended and the next one begins."""
+        now = time.perf_counter()
+        self.stall = max(self.stall, now - self._due)
+        self._due = now + TICK
+
+
+def key(number: int) -> str:
+    """A user id, as keys of containers are."""
+    return f"user-{number:06}"
+
+
+def record(number: int) -> dict[str, Any]:
+    """1 KB as JSON, of a shape that services have, never the same twice."""
+    return {
+        "nickname": f"Player {number}",
+        "points": next(_points),
+        "health": 97.5,
+        "alive": True,
+        "place": [number % 64, number // 64],
+        "bag": {"gold": number, "lamp": 1, "rope": 2, "key": None},
+        "diary": [f"Day {day}: went north, saw a light and turned back." for day in range(16)],
+    }
+
+
+def answer(figures: list[Figures]) -> None:
+    """Give the figures of one round to `storage.py`."""
+    print(json.dumps(figures), flush=True)
+
+
+def question(line: str) -> list[Workload]:
+    """The workloads that a line of `storage.py` asks for."""
+    return [Workload(*fields) for fields in json.loads(line)]
