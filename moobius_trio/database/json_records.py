@@ -30,6 +30,16 @@ _TAGS = {
 }
 
 
+_BY_FIRST = {
+    b"{": "dict",
+    b"[": "list",
+    b'"': "str",
+    b"t": "bool",
+    b"f": "bool",
+    b"n": "NoneType",
+}
+
+
 class NotARecord(Exception):
     """A file's content is not a record."""
 
@@ -84,12 +94,20 @@ def _typed(value: bytes) -> tuple[str, bytes]:
         fields = json.loads(value.decode("utf-8", "surrogatepass"))["fields"]
         profile = {name: fields.pop(name) for name in _PROFILE}
         return "Character", _json({**fields, "user_context": profile})
+    if not value.startswith(b'{"$'):
+        return _builtin_of(value), value
     plain = json.loads(value.decode("utf-8", "surrogatepass"))
-    if isinstance(plain, dict) and plain:
-        first = next(iter(plain))
-        name = plain["$type"] if first == "$type" else _TAGS.get(first, "dict")
-        return str(name), value
-    return type(plain).__name__, value
+    first = next(iter(plain))
+    name = plain["$type"] if first == "$type" else _TAGS.get(first, "dict")
+    return str(name), value
+
+
+def _builtin_of(value: bytes) -> str:
+    """The type of a value without a tag, seen from its text alone: nothing is parsed for it."""
+    first = value[:1]
+    if first in _BY_FIRST:
+        return _BY_FIRST[first]
+    return "float" if b"." in value or b"e" in value else "int"
 
 
 def _tagged(value: Any, name: str | None) -> object:
@@ -112,7 +130,8 @@ def _has_tag(value: object) -> bool:
     return first == "$type" or first in _TAGS
 
 
+_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(
-        "utf-8", "surrogatepass"
-    )
+    return _dumps(value).encode("utf-8", "surrogatepass")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from moobius_trio.database import stored
 from moobius_trio.database.encoding import MAX_DEPTH, Format
+from moobius_trio.database.json_records import write_record
 from moobius_trio.database.plain import is_plain
 from moobius_trio.database.shapes import Misfit
 
@@ -84,3 +85,14 @@ def test_what_is_written_otherwise_is_not_taken_for_plain(value: object) -> None
     """Wherever it lies; else it would come back as something else."""
     for around in (value, [value], {"k": value}, [{"k": [1, value]}]):
         assert not is_plain(around, MAX_DEPTH)
+
+
+@given(PLAIN | st.floats() | st.binary() | st.dictionaries(st.integers(), ATOMS))
+@example(1e22)
+@example(-0.0)
+@example({"$map": 1})
+@example(b"")
+def test_a_readable_file_names_the_type_of_its_value(value: object) -> None:
+    """The original's ``_type`` is the class of what was stored, whatever its text begins with."""
+    content = write_record(b"k", Format().encode(value), named=True)
+    assert json.loads(content.decode("utf-8", "surrogatepass"))["_type"] == type(value).__name__
