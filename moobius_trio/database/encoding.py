@@ -112,8 +112,10 @@ class Format:
     @staticmethod
     def changing(value: object) -> bool:
         """True when the object itself can be changed, so that two keys must not share it."""
+        if type(value) in _CHANGING:
+            return True
         entry = registry.of_type(type(value))
-        return type(value) in _CHANGING or (entry is not None and entry.mutable)
+        return entry is not None and entry.mutable
 
     def _text(self, value: object) -> bytes:
         try:

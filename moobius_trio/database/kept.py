@@ -149,10 +149,12 @@ class KeptRecords:
         async with self._loading:
             if self.loaded:
                 return
-            for stored in await read_records(
-                self.store.engine, self.place, self.format, self._on_problem
-            ):
+            found = await read_records(self.store.engine, self.place, self.format, self._on_problem)
+            for count, stored in enumerate(found, 1):
                 self._take_in(stored)
+                if count % SLICE == 0:
+                    # All or none are taken in: others go on meanwhile, cancellation waits.
+                    await trio.lowlevel.cancel_shielded_checkpoint()
             self.loaded = True
 
     async def wipe(self) -> None:

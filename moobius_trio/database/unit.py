@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ("SLICE", "WINDOW", "StorageUnit", "Touched", "current_unit")
 
 WINDOW = 32
-SLICE = 500
+SLICE = 100
 
 
 class Touched(Protocol):

@@ -172,9 +172,9 @@ async def test_a_deletion_is_waited_for_as_well() -> None:
 
 
 async def test_the_end_of_a_unit_lets_others_run_between_slices(autojump_clock: object) -> None:
-    """1,200 touched records are looked at in three slices, with two checkpoints between."""
+    """250 touched records are looked at in three slices, with two checkpoints between."""
     async with opened(FaultyDisk()) as storage:
-        storage.box.update({n: [] for n in range(1_200)})
+        storage.box.update({n: [] for n in range(250)})
         turns = 0
 
         async def other() -> None:
