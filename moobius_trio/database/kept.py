@@ -240,10 +240,12 @@ class KeptRecords:
     def restore(self, before: Before) -> None:
         """Make a record what it was."""
         record = self._records.get(before.key)
+        other = record is not None and record.raw_key != before.raw_key  # 1 beside True
+        if record is not None and other == (before.text is not None):
+            self._owners.release(record)
+            del self._records[before.key]
+            record = None
         if before.text is None:
-            if record is not None:
-                self._owners.release(record)
-                del self._records[before.key]
             return
         if record is None:
             record = self._records[before.key] = Record(self, before.key, before.raw_key)

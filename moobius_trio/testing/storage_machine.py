@@ -1,24 +1,36 @@
 """A container beside a plain dict: operations, drawn by Hypothesis, that are done to both.
 
-Where the container is kept, and when it is opened again, is the suite's matter.
+How the stores of an engine are opened is the suite's matter.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import attrs
+import trio
 from hypothesis import strategies as st
 
-from moobius_trio.database import CachedDict, current_unit
+from moobius_trio.database import (
+    CachedDict,
+    MoobiusStorage,
+    StorageUnit,
+    Stores,
+    container,
+    current_unit,
+)
 from moobius_trio.testing.storage_data import exactly
-from moobius_trio.types import Character, UserId
+from moobius_trio.types import ChannelId, Character, UserId
 
-__all__ = ("Machine", "operations")
+__all__ = ("EngineTraits", "Machine", "operations", "play")
+
+BAND = ChannelId("band-1")
+ANY = {"box": container(object, key=object)}
 
 # Few, so that operations meet at the same key.
 _keys = st.sampled_from(["k", "K", "../x", 1, True, (1, "a")])
@@ -34,21 +46,25 @@ _values: st.SearchStrategy[Any] = st.sampled_from(
 )
 _contents = st.dictionaries(_keys, _values, max_size=4)
 _ways = st.sampled_from(["[]", "get", "setdefault", "values", "items", "copy", "kept"])
-_operation = st.one_of(
+_changes = st.one_of(
     st.tuples(st.just("set"), _keys, _values),
     st.tuples(st.just("change inside"), _keys, _ways, _values),
     st.tuples(st.just("change inside"), _keys, _ways, _values),
     st.tuples(st.sampled_from(["delete", "pop", "get", "save"]), _keys),
     st.tuples(st.just("setdefault"), _keys, _values),
     st.tuples(st.sampled_from(["update", "|=", "replace"]), _contents),
-    st.tuples(st.sampled_from(["popitem", "clear", "settle", "unit", "flush", "reopen"])),
+    st.tuples(st.sampled_from(["popitem", "clear", "settle"])),
+)
+_operation = st.one_of(
+    _changes,
+    st.tuples(st.sampled_from(["unit", "flush", "reopen"])),
+    st.tuples(st.just("transaction"), st.lists(_changes, max_size=8), st.booleans()),
 )
 # The length is drawn first: drawn by itself, it would hardly ever be more than ten.
 operations: st.SearchStrategy[list[Any]] = st.integers(0, 200).flatmap(
     lambda length: st.lists(_operation, min_size=length, max_size=length)
 )
-"""Sequences of ``(name, *args)``; ``settle``, ``unit``, ``flush`` and ``reopen`` are the suite's
-to do."""
+"""Sequences of ``(name, *args)``, for `play`."""
 
 
 @attrs.define
@@ -88,6 +104,102 @@ class Machine:
             self.kept[key] = _read(self.box, key, way), _read(self.model, key, way)
         for one in self.kept.get(key, ()):
             _change(one, copy.deepcopy(value))
+
+
+class EngineTraits(Protocol):
+    """What the suite says of an engine."""
+
+    survives: ClassVar[bool]
+    keeps_order: ClassVar[bool]
+    transactions: ClassVar[bool]
+
+    def open(self, folder: Path, /) -> AbstractAsyncContextManager[Stores]:
+        """Its stores in a folder."""
+
+
+class _TakenBack(Exception):
+    """Ends a transaction that is not to be stored."""
+
+
+async def play(engine: EngineTraits, operations: list[Any], folder: Path) -> int:
+    """Do the operations, open the stores again, and look once more; gives how many were done."""
+    model: dict[Any, Any] = {}
+    rest, done = [*operations, ("reopen",)], 0
+    while rest:
+        count = await _play_until_reopening(engine, folder, model, rest)
+        done += count
+    await _play_until_reopening(engine, folder, model, rest)
+    return done
+
+
+async def _play_until_reopening(
+    engine: EngineTraits, folder: Path, model: dict[Any, Any], todo: list[Any]
+) -> int:
+    """Take operations from the list and do them until the next reopening."""
+    async with engine.open(folder) as stores:
+        storage = await stores.storage(BAND, ANY)
+        box = storage.container("box")
+        if not engine.survives:
+            model.clear()
+        if not engine.keeps_order and set(box) == set(model):
+            _refill(model, {key: model[key] for key in box})
+        machine = Machine(box, model)
+        machine.compare()
+        unit = StorageUnit()
+        token = current_unit.set(unit)
+        done = 0
+        while todo:
+            name, *args = todo.pop(0)
+            done += 1
+            match name:
+                case "reopen":
+                    break
+                case "settle":
+                    unit.settle()
+                    await trio.lowlevel.checkpoint()
+                case "flush":
+                    await storage.flush()
+                case "unit":
+                    await unit.finish()
+                    machine.kept.clear()
+                    current_unit.set(unit := StorageUnit())
+                case "transaction" if engine.transactions:
+                    done += await _do_together(machine, unit, storage, *args)
+                case "transaction":
+                    todo[:0] = args[0]
+                case _:
+                    machine.do(name, tuple(args))
+        await unit.finish()
+        current_unit.reset(token)
+        assert await stores.sweep() == ()  # units cover every change
+    return done
+
+
+async def _do_together(
+    machine: Machine, unit: StorageUnit, storage: MoobiusStorage, inner: list[Any], fails: bool
+) -> int:
+    """Do operations in a transaction, which is taken back in the end if it ``fails``."""
+    before = copy.deepcopy(machine.model)
+    try:
+        async with storage.transaction():
+            for name, *args in inner:
+                if name == "settle":
+                    unit.settle()
+                    await trio.lowlevel.checkpoint()
+                else:
+                    machine.do(name, tuple(args))
+            if fails:
+                raise _TakenBack
+    except _TakenBack:
+        machine.kept.clear()  # the records hold new objects
+        _refill(machine.model, before)
+    machine.compare()
+    return len(inner)
+
+
+def _refill(model: dict[Any, Any], content: dict[Any, Any]) -> None:
+    model.clear()
+    model.update(content)
 
 
 @contextmanager

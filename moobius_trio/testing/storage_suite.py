@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -32,10 +31,8 @@ from moobius_trio.database import (
     EngineSite,
     OpenEngine,
     Place,
-    StorageUnit,
     Stores,
     container,
-    current_unit,
     find_engine,
     open_stores,
 )
@@ -47,7 +44,7 @@ from moobius_trio.testing.storage_data import (
     hashable_values,
     storable_values,
 )
-from moobius_trio.testing.storage_machine import Machine, operations
+from moobius_trio.testing.storage_machine import operations, play
 from moobius_trio.types import ChannelId, Character, JsonValue, ServiceId, UserId, empty_mapping
 
 __all__ = ("StorageSuite",)
@@ -81,6 +78,8 @@ class StorageSuite:
     """False: the content is gone when the stores are closed."""
     keeps_order: ClassVar[bool] = True
     """False: after a restart records come in an order of the engine's own."""
+    transactions: ClassVar[bool] = True
+    """False: it stores each record by itself and refuses transactions."""
     simulated: ClassVar[bool] = True
     """False: real time, for engines that talk to a server."""
 
@@ -128,60 +127,17 @@ class StorageSuite:
         """10,000 operations leave what they leave in a plain dict, in memory and in the store."""
         done = 0
 
-        @hypothesis_settings(max_examples=150, deadline=None, phases=_PHASES)
+        @hypothesis_settings(max_examples=100, deadline=None, phases=_PHASES)
         @given(operations)
         def test(operations: list[Any]) -> None:
-            nonlocal done
-            done += len(operations)
-            self.run(functools.partial(self._play, operations))
+            async def test(folder: Path) -> None:
+                nonlocal done
+                done += await play(self, operations, folder)
+
+            self.run(test)
 
         while done < OPERATIONS:  # once, but for bad luck
             test()
-
-    async def _play(self, operations: list[Any], folder: Path) -> None:
-        """Do the operations, open the stores again, and look once more."""
-        model: dict[Any, Any] = {}
-        rest = [*operations, ("reopen",)]
-        while rest:
-            rest = await self._play_until_reopening(folder, model, rest)
-        await self._play_until_reopening(folder, model, [])
-
-    async def _play_until_reopening(
-        self, folder: Path, model: dict[Any, Any], todo: list[Any]
-    ) -> list[Any]:
-        """Do operations until the next reopening; gives those that are left."""
-        async with self.open(folder) as stores:
-            storage = await stores.storage(BAND, ANY)
-            box = storage.container("box")
-            if not self.survives:
-                model.clear()
-            if not self.keeps_order and set(box) == set(model):
-                ordered = {key: model[key] for key in box}
-                model.clear()
-                model.update(ordered)
-            machine = Machine(box, model)
-            machine.compare()
-            unit = StorageUnit()
-            token = current_unit.set(unit)
-            while todo:
-                (name, *args), *todo = todo
-                if name == "reopen":
-                    break
-                if name == "settle":
-                    unit.settle()
-                    await trio.lowlevel.checkpoint()
-                elif name == "flush":
-                    await storage.flush()
-                elif name == "unit":
-                    await unit.finish()
-                    machine.kept.clear()
-                    current_unit.set(unit := StorageUnit())
-                else:
-                    machine.do(name, tuple(args))
-            await unit.finish()
-            current_unit.reset(token)
-            assert await stores.sweep() == ()  # units cover every change
-        return todo
 
     @hypothesis_settings(
         max_examples=100, deadline=None, suppress_health_check=[HealthCheck.differing_executors]

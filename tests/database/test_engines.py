@@ -26,6 +26,7 @@ class TestJson(StorageSuite):
 
     engine = "json"
     keeps_order = False
+    transactions = False
 
 
 class TestSqlite(StorageSuite):

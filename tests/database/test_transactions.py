@@ -480,3 +480,24 @@ def test_any_blocks_leave_what_a_dict_with_copies_has(blocks: list[Any]) -> None
             assert list(storage.box.items()) == list(model.items())
 
     trio.run(test, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+@pytest.mark.parametrize("gives_back", ["raises", "disk is full"])
+async def test_keys_that_are_equal_go_back_as_what_they_were(gives_back: str) -> None:
+    """1 and True are one key to a dict and two to a store; memory and disk agree about which."""
+    disk = FaultyDisk()
+    async with disk.open() as stores:
+        storage = await stores.storage(BAND, {"box": container(object, key=object)})
+        storage.box[1] = ["one"]
+        await storage.flush()
+        disk.full = gives_back == "disk is full"
+        with contextlib.suppress(KeyError, StorageError):
+            async with storage.transaction():
+                storage.box.replace({"other": 0, True: ["true"]})
+                if not disk.full:
+                    raise KeyError
+        disk.full = False
+        assert repr(dict(storage.box)) == "{1: ['one']}"
+        storage.box[1].append("more")
+        await storage.flush()
+    assert list(disk.records.values()) == [b'["one","more"]']
