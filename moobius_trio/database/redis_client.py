@@ -6,28 +6,32 @@ the library's errors is passed on but words: its frames hold the password.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
+import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
+import anyio
 import attrs
 import coredis
 import trio
-from coredis.commands import Script
 from coredis.exceptions import (
     AuthenticationError,
     AuthorizationError,
     BusyLoadingError,
     ClusterDownError,
     ConnectionError,
+    NoScriptError,
     ReadOnlyError,
     RedisClusterError,
     RedisError,
     TryAgainError,
     UnknownCommandError,
+    WrongTypeError,
 )
 from coredis.retry import NoRetryPolicy
 
@@ -90,13 +94,21 @@ class Connection:
     async def ping(self) -> None:
         """Come back when the server has answered."""
         # PING would be answered by a server that is still loading its data.
-        await self._bounded(self._client.exists([b"moobius"]))
+        await self._bounded(self._client.exists([b"moobius:{ping}"]))
 
     async def script(self, text: str, keys: Sequence[bytes], args: Sequence[bytes]) -> object:
         """Run a script; it is sent whole only to a server that has not seen it."""
-        script: Script[bytes] = Script(script=text)
+        digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
         size = sum(map(len, args))
-        return await self._bounded(script(keys, args, client=self._client), size)
+
+        async def run() -> object:
+            # Not through the library's own scripts: their second try hides a broken connection.
+            try:
+                return await self._client.evalsha(digest, keys, args)
+            except NoScriptError:
+                return await self._client.eval(text, keys, args)
+
+        return await self._bounded(run(), size)
 
     async def get(self, key: bytes) -> bytes | None:
         """The text under a key."""
@@ -129,7 +141,7 @@ class Connection:
                 bound.deadline = trio.current_time() + self._limits.reply
 
         with trio.CancelScope(deadline=trio.current_time() + self._limits.reply) as bound:
-            await self._translated(scan(), self._limits.reply)
+            await self._translated(scan(), self._limits.reply, bound)
         if bound.cancelled_caught:
             raise Outage(_silent(self._limits.reply))
         return list(found)
@@ -161,15 +173,18 @@ class Connection:
     async def _bounded(self, command: Awaitable[T], size: int = 0) -> T:
         seconds = self._limits.reply + size / BYTES_PER_SECOND
         with trio.CancelScope(deadline=trio.current_time() + seconds) as scope:
-            return await self._translated(command, seconds)
+            return await self._translated(command, seconds, scope)
         assert scope.cancelled_caught  # noqa: S101
         raise Outage(_silent(seconds))
 
-    async def _translated(self, command: Awaitable[T], seconds: float) -> T:
+    async def _translated(
+        self, command: Awaitable[T], seconds: float, scope: trio.CancelScope
+    ) -> T:
         try:
             return await command
         except Exception as exc:  # the library's own, of many kinds
-            failure = _translate(exc, seconds)
+            # Cancelled while it connects, it says that it could not connect.
+            failure = Outage(_silent(seconds)) if scope.cancel_called else _translate(exc, seconds)
         raise failure  # out of the block above, so that it holds nothing of the library's error
 
 
@@ -263,17 +278,30 @@ def _translate(exc: Exception, seconds: float) -> Exception:
             case TimeoutError() | trio.TooSlowError():
                 return Outage(_silent(seconds))
             case OSError():
-                return Outage(f"cannot be reached ({(one.strerror or str(one)).lower()})")
-    last = chain[-1]
-    if isinstance(last, (ConnectionError, ClusterDownError, TryAgainError)):
-        return Outage(f"cannot be reached ({last})")
-    if isinstance(last, RedisError) and not str(last).startswith(_OUTAGES):
-        if isinstance(last, RedisClusterError):
-            return Outage(f"the cluster cannot be used ({last})")
-        return Refused(str(last))
-    if isinstance(last, (RedisError, EOFError)):
-        return Outage(f"cannot answer now ({last})")
-    return exc
+                # Its own text may hold the address in another form. A name that is not found has
+                # a number of another kind.
+                known = one.errno is not None and one.errno > 0
+                text = os.strerror(one.errno or 0) if known else one.strerror or str(one)
+                return Outage(f"cannot be reached ({text.lower()})")
+    outer = chain[0]
+    text = str(outer)
+    match outer:
+        case ConnectionError() | ClusterDownError() | TryAgainError():
+            return Outage(f"cannot be reached ({text})")
+        case WrongTypeError():  # the library takes the first word of some errors away
+            return Refused(f"WRONGTYPE {text}")
+        case AuthorizationError():
+            return Refused(f"NOPERM {text}")
+        case anyio.BrokenResourceError() | anyio.ClosedResourceError() | anyio.EndOfStream():
+            return Outage("cannot be reached (the connection was lost)")
+        case RedisClusterError():
+            return Outage(f"is a cluster that cannot be used ({text})")
+        case RedisError() if text.startswith(_OUTAGES):
+            return Outage(f"cannot answer now ({text})")
+        case RedisError():
+            return Refused(text)
+    # Without the library's frames, as above.
+    return RuntimeError(f"the client library failed: {outer!r}")
 
 
 def _chain(exc: BaseException) -> Iterator[BaseException]:

@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 FORMAT: Final = 1
 
-_POLL_SECONDS: Final = 1.0
+POLL_SECONDS: Final = 1.0
 
 
 @attrs.frozen(kw_only=True)
@@ -185,7 +185,7 @@ class Lease:
             if here and not holder.alive:
                 dead = text
                 continue
-            if here or (ends is not None and now_ends > ends + _POLL_SECONDS):
+            if here or (ends is not None and now_ends > ends + POLL_SECONDS):
                 raise StoreLocked(self._where, holder.pid, None if here else holder.host)
             if ends is None:
                 log.warning(
@@ -196,7 +196,7 @@ class Lease:
                     seconds=round(left / 1_000),
                 )
                 ends = now_ends
-            await trio.sleep(min(_POLL_SECONDS, left / 1_000))
+            await trio.sleep(min(POLL_SECONDS, left / 1_000))
 
     async def _check_format(self, connection: Connection) -> None:
         found = await connection.get(self._keys.format)

@@ -164,6 +164,8 @@ class RedisOwner:
         except (Outage, Refused, StorageError) as exc:
             failure = exc
         if failure is not None:
+            # The client library takes a cancellation that meets it while it connects for a fault.
+            await trio.lowlevel.checkpoint_if_cancelled()
             self._failed(failure)
         return good
 

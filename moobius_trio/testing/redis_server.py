@@ -133,7 +133,7 @@ class RedisServer:
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError):
-            return self.command("EXISTS", "k").startswith(b":")
+            return not self.command("EXISTS", "k").startswith((b"-LOADING", b"-ERR"))
         return False
 
     def _last_words(self) -> str:
