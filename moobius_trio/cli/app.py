@@ -18,6 +18,7 @@ import trio
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from moobius_trio.cli.storage.app import storage
 from moobius_trio.core.run import ending
 from moobius_trio.errors import UsageError
 
@@ -153,6 +154,9 @@ async def run(path: ServicePath, /, *, ready_json: ReadyOption = False) -> None:
     from moobius_trio.cli.dev import run_service
 
     await run_service(path, ready_json=ready_json)
+
+
+app.command(storage)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

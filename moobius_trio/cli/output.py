@@ -1,15 +1,17 @@
-"""What the commands print: lines for people on standard error, one for programs on standard out."""
+"""What the commands print: what was asked for on standard output, all else on standard error."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from moobius_trio.core.handle import ServiceHandle
 
-__all__ = ("ready_line", "say")
+__all__ = ("counted", "output_may_close", "ready_line", "say", "tell")
 
 
 def say(*lines: str) -> None:
@@ -17,6 +19,36 @@ def say(*lines: str) -> None:
     for line in lines:
         sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 record``, ``2,000 records``."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def tell(lines: Iterable[str]) -> None:
+    """Print lines that were asked for; marks that the terminal has not are escaped."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    with output_may_close():
+        for line in lines:
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+@contextmanager
+def output_may_close() -> Iterator[None]:
+    """End quietly when nobody reads standard output any more, as with ``| head``.
+
+    Raises:
+        SystemExit: in place of the error.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        # Python writes what is left once more when it ends, which must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
 
 
 def ready_line(url: str | None, handles: Sequence[ServiceHandle]) -> None:

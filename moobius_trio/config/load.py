@@ -26,9 +26,15 @@ from moobius_trio.config.settings import (
 from moobius_trio.database import ENGINES, ContainerSpec
 from moobius_trio.database.engine import find_engine
 from moobius_trio.errors import ConfigError
-from moobius_trio.types import JsonValue
+from moobius_trio.types import JsonValue, ServiceId
 
-__all__ = ("load_database_settings", "load_run_options", "load_settings")
+__all__ = (
+    "check_container_name",
+    "load_database_settings",
+    "load_run_options",
+    "load_service_id",
+    "load_settings",
+)
 
 log = structlog.get_logger()
 
@@ -92,6 +98,18 @@ def load_run_options(path: Path) -> dict[str, Any]:
         for setting in SETTINGS_TABLE
         if setting.key in RUN_OPTIONS and setting.key in found
     }
+
+
+def load_service_id(path: Path) -> ServiceId | None:
+    """The service that a service.json names, whatever else is not filled in yet; None for none.
+
+    Raises:
+        ConfigError: the file cannot be read or is not JSON, a key is unknown, or it is no id.
+    """
+    found, _ = _read_object(path)
+    [setting] = [setting for setting in SETTINGS_TABLE if setting.key == "service_id"]
+    value = _read(setting, found.get(setting.key), f"{path}, key {setting.key}")
+    return ServiceId(str(value)) if value is not None else None
 
 
 def _read_object(path: Path) -> tuple[dict[str, object], bool]:
@@ -213,13 +231,29 @@ def _read_engine(value: object) -> str:
     return name
 
 
+def check_container_name(name: str, where: str) -> None:
+    """Refuse a name that db.json cannot hold.
+
+    Raises:
+        ConfigError: it is such a name.
+    """
+    try:
+        _read_container_name(name)
+    except WrongValue as exc:
+        raise ConfigError(where, exc.problem, exc.remedy) from None
+
+
+def _read_container_name(value: object) -> str:
+    name = read_text(value)
+    if not name.isidentifier() or name.startswith("_") or keyword.iskeyword(name):
+        raise WrongValue(f"{name!r} cannot be written as an attribute of a band")
+    return name
+
+
 def _read_container_key(key: str, value: object) -> object:
     match key:
         case "name":
-            name = read_text(value)
-            if not name.isidentifier() or name.startswith("_") or keyword.iskeyword(name):
-                raise WrongValue(f"{name!r} cannot be written as an attribute of a band")
-            return name
+            return _read_container_name(value)
         case "implementation":
             return _read_engine(value)
         case "load" | "clear":

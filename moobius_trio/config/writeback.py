@@ -1,4 +1,4 @@
-"""The one thing the package writes into a user's file: the id of a service it has created.
+"""What a start writes into service.json: the id of a service it has created.
 
 Only the characters of that id change; no other setting is read or written here. A file is
 replaced in one step, so a crash leaves the old one or the new one
@@ -8,15 +8,11 @@ replaced in one step, so a crash leaves the old one or the new one
 from __future__ import annotations
 
 import json
-import os
-import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import IO
 
 from moobius_trio.config.files import decode_config, parse_config, read_config
+from moobius_trio.config.replacing import put_in_place, replacement, sync_folder
 from moobius_trio.errors import ConfigError
 from moobius_trio.types import ServiceId
 
@@ -46,9 +42,9 @@ def check_service_id_writable(path: Path) -> None:
     try:
         target = path.resolve(strict=True)
         _with_service_id(target, ServiceId("x"))
-        with _replacement(target, like=target):
+        with replacement(target, like=target):
             pass
-        with _replacement(pending_path(path)):
+        with replacement(pending_path(path)):
             pass
     except OSError as exc:
         raise ConfigError(
@@ -71,9 +67,9 @@ def write_service_id(path: Path, service_id: ServiceId) -> None:
     try:
         target = path.resolve(strict=True)
         content = _with_service_id(target, service_id)
-        with _replacement(target, like=target) as file:
+        with replacement(target, like=target) as file:
             file.write(content)
-            _put_in_place(file, target)
+            put_in_place(file, target)
     except OSError as exc:
         raise ConfigError(
             str(path),
@@ -117,9 +113,9 @@ def write_pending(path: Path, known: Iterable[ServiceId]) -> None:
     pending = pending_path(path)
     content = json.dumps({"known": list(known)}, indent=4).encode() + b"\n"
     try:
-        with _replacement(pending) as file:
+        with replacement(pending) as file:
             file.write(content)
-            _put_in_place(file, pending)
+            put_in_place(file, pending)
     except OSError as exc:
         raise ConfigError(str(pending), f"could not be written ({exc.strerror})") from exc
 
@@ -129,7 +125,7 @@ def clear_pending(path: Path) -> None:
     pending = pending_path(path)
     try:
         pending.unlink(missing_ok=True)
-        _sync_folder(pending.parent)
+        sync_folder(pending.parent)
     except OSError as exc:
         raise ConfigError(str(pending), f"could not be removed ({exc.strerror})") from exc
 
@@ -179,50 +175,3 @@ def _members(text: str, at: int) -> Iterator[tuple[str, int, int, int]]:
         _, end = decoder.raw_decode(text, begin)
         yield key, at, begin, end
         at = skip(end, _SPACE + ",")
-
-
-@contextmanager
-def _replacement(target: Path, *, like: Path | None = None) -> Iterator[IO[bytes]]:
-    """A new file beside ``target``, with the mode and owner of ``like``; gone when left.
-
-    Without ``like`` only the owner may read it.
-    """
-    prefix = f".{target.name}."
-    for stale in target.parent.glob(f"{prefix}*.tmp"):
-        stale.unlink(missing_ok=True)  # of a process that was killed; it has the password in it
-    with NamedTemporaryFile(prefix=prefix, suffix=".tmp", dir=target.parent, delete=False) as file:
-        try:
-            if like is not None:
-                _take_over(file, like.stat())
-            yield file
-        finally:
-            Path(file.name).unlink(missing_ok=True)  # it may have been put in its place
-
-
-def _take_over(file: IO[bytes], old: os.stat_result) -> None:
-    if os.name != "posix":
-        return
-    mine = os.fstat(file.fileno())
-    if (old.st_uid, old.st_gid) != (mine.st_uid, mine.st_gid):
-        os.fchown(file.fileno(), old.st_uid, old.st_gid)
-    os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
-
-
-def _put_in_place(file: IO[bytes], target: Path) -> None:
-    """Make a finished file durable under the name of ``target``."""
-    file.flush()
-    os.fsync(file.fileno())
-    file.close()
-    Path(file.name).replace(target)
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename or removal durable; where folders cannot be opened there is nothing to do."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

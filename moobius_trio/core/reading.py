@@ -24,7 +24,13 @@ from moobius_trio.errors import ConfigError
 if TYPE_CHECKING:
     from moobius_trio.core.service import MoobiusService
 
-__all__ = ("environment_variables", "own_choices", "read_settings", "service_name")
+__all__ = (
+    "check_band_name",
+    "environment_variables",
+    "own_choices",
+    "read_settings",
+    "service_name",
+)
 
 
 def environment_variables(environment: Environment) -> Mapping[str, str]:
@@ -56,12 +62,16 @@ def _read(
     if containers is None:
         containers = _read_containers(service, settings)
     for spec in containers:
-        _check_name(type(service)._band_class, spec.name)
+        check_band_name(type(service)._band_class, spec.name)
     return settings, containers
 
 
-def _check_name(band_class: type, name: str) -> None:
-    """A container must not hide what every band has."""
+def check_band_name(band_class: type, name: str) -> None:
+    """A container must not hide what every band has.
+
+    Raises:
+        ConfigError: it would.
+    """
     found = inspect.getattr_static(band_class, name, None)
     if (found is not None and not isinstance(found, Container)) or name == "channel_id":
         raise ConfigError(
