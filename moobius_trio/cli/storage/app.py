@@ -54,7 +54,11 @@ async def show(
     *,
     band: Annotated[
         str | None,
-        Parameter(metavar="ID", help="Only this band; -, the service's own containers."),
+        Parameter(
+            metavar="ID",
+            allow_leading_hyphen=True,
+            help="Only this band; -, the service's own containers.",
+        ),
     ] = None,
     container: Annotated[
         str | None, Parameter(metavar="NAME", help="Each record of this container, in one line.")
@@ -85,7 +89,11 @@ async def show(
 @storage.command
 async def export(
     file: Annotated[
-        str, Parameter(help="The file to write, for its owner only; -, standard output.")
+        str,
+        Parameter(
+            allow_leading_hyphen=True,
+            help="The file to write, for its owner only; -, standard output.",
+        ),
     ] = "-",
     path: ProjectPath = ".",
     /,

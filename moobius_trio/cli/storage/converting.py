@@ -19,11 +19,11 @@ from moobius_trio.config import check_engines_writable, write_engines
 from moobius_trio.core.band import Band
 from moobius_trio.core.reading import check_band_name
 from moobius_trio.core.threads import run_in_thread
-from moobius_trio.database import Change, Engine, Place
+from moobius_trio.database import ENGINES, Change, Engine, Place, find_engine
 from moobius_trio.database.checking import check_key, check_value
 from moobius_trio.database.encoding import Unreadable
 from moobius_trio.errors import ConfigError, StorageError, StoreMissing, UsageError
-from moobius_trio.logs import escape
+from moobius_trio.logs import configure_logs, escape
 from moobius_trio.types import JsonValue
 
 __all__ = ("Wish", "parse_settings", "run_convert")
@@ -63,6 +63,7 @@ async def run_convert(where: Where, wish: Wish) -> None:
         StoreLocked: a service runs on one of the stores.
         StorageError: the new store holds other records, or a store failed.
     """
+    configure_logs()
     site = find_site(where)
     if site.database is None:
         raise UsageError(
@@ -71,6 +72,7 @@ async def run_convert(where: Where, wish: Wish) -> None:
         )
     target = StoreName(wish.to, wish.settings)
     refuse_memory(target)
+    find_engine(target.engine, ENGINES, "--to")
     counts: dict[str, int] = {}
     async with _open_sources(site, wish, target) as (sources, names):
         await run_in_thread(_check_names, site, names)
@@ -149,6 +151,9 @@ async def _open_sources(
 
 def _stores(site: Site, wish: Wish, target: StoreName) -> list[StoreName]:
     stores = [one for one in site.stores() if one.engine != "memory"]
+    if wish.containers:
+        meant = {site.store_of(name).identity for name in wish.containers}
+        stores = [one for one in stores if one.identity in meant or not one.settings]
     if wish.origin is not None:
         stores = [one for one in stores if one.engine == wish.origin] or [StoreName(wish.origin)]
     return [one for one in stores if one.identity != target.identity]
@@ -191,7 +196,7 @@ async def _check_room(source: _Source, target: Engine, wish: Wish) -> None:
         if strange:
             raise StorageError(
                 escape(f"{target.where}, {place}"),
-                f"holds {counted(strange, 'record')} that the old store has not; nothing was changed",
+                f"holds {counted(strange, 'record')} that the old store has not",
                 "Add --replace to remove them",
             )
 

@@ -19,7 +19,7 @@ from moobius_trio.config.replacing import put_in_free_place, put_in_place, repla
 from moobius_trio.core.threads import run_in_thread
 from moobius_trio.database import Place
 from moobius_trio.errors import StorageError, UsageError
-from moobius_trio.logs import escape
+from moobius_trio.logs import configure_logs, escape
 
 __all__ = ("run_export",)
 
@@ -35,6 +35,9 @@ async def run_export(target: str, where: Where, *, replace: bool) -> None:
         UsageError: the file is there already, or cannot be written.
         StorageError: a store cannot be read; or records could not, and all others are written.
     """
+    configure_logs()
+    if target.startswith("-") and target != "-":
+        raise UsageError(f"there is no option {target}. A file of that name is ./{target}.")
     site = find_site(where)
     stores = await survey(site)
     chosen = _choose(site, stores)

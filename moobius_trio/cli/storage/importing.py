@@ -29,7 +29,7 @@ from moobius_trio.cli.storage.site import Site, Where, find_site
 from moobius_trio.core.threads import run_in_thread
 from moobius_trio.database import Change, Engine, Place
 from moobius_trio.errors import StorageError, UsageError
-from moobius_trio.logs import escape
+from moobius_trio.logs import configure_logs, escape
 
 __all__ = ("Mode", "mode_of", "run_import")
 
@@ -73,6 +73,7 @@ async def run_import(source: Path, where: Where, *, mode: Mode) -> None:
         StoreLocked: a service runs on one of the stores; nothing was written.
         StorageError: a container holds records already; nothing was written. Or a store failed.
     """
+    configure_logs()
     site = find_site(where)
     with _open_source(source) as file:
         places, total = await _check(file, source)

@@ -34,8 +34,8 @@ MAX_LINE_BYTES: Final = 6 * MAX_RECORD_BYTES
 _HEAD = "moobius_trio_export"
 _KEYS = ("band", "container", "key", "value")
 
-# What would steer a terminal or break a line, and halves of a character. Two halves that follow
-# one another are not both written as \u…, since a reader would make one character of them.
+# What would steer a terminal or break a line, and halves of a character. Where two halves follow
+# one another, the first stays as it is: readers make one character of \ud83d\ude00.
 _MARKS = re.compile(
     "[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|[\udc00-\udfff]"
 )

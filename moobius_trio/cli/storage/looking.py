@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import attrs
@@ -70,14 +70,19 @@ def refuse_memory(store: StoreName) -> None:
         )
 
 
-async def survey(site: Site) -> Sequence[Held]:
+async def survey(
+    site: Site, on_problem: Callable[[StorageError], None] | None = None
+) -> Sequence[Held]:
     """The stores of a service that are there.
+
+    Args:
+        on_problem: told of a store that cannot be read, which is then left out.
 
     Raises:
         StorageError: there is none, or one cannot be read.
     """
     found: list[Held] = []
-    missing: list[StoreMissing] = []
+    missing = False
     for store in site.stores():
         if store.engine == "memory":
             continue
@@ -93,14 +98,19 @@ async def survey(site: Site) -> Sequence[Held]:
                         keeps_order=engine.keeps_order,
                     )
                 )
-        except StoreMissing as exc:
-            missing.append(exc)
+        except StoreMissing:
+            missing = True
+        except StorageError as exc:
+            if on_problem is None:
+                raise
+            on_problem(exc)
+            missing = True
     if not found:
         if not missing:
             refuse_memory(StoreName("memory"))
         raise StorageError(
             f"service {site} in {site.folder}",
-            "has stored nothing yet",
+            "has stored nothing that can be read",
             "Start it once, or name another service or folder",
         )
     return found

@@ -18,7 +18,7 @@ from moobius_trio.database import Place
 from moobius_trio.database.checking import parse_value
 from moobius_trio.database.encoding import Unreadable
 from moobius_trio.errors import StorageError, UsageError
-from moobius_trio.logs import escape
+from moobius_trio.logs import configure_logs, escape
 
 __all__ = ("Wanted", "run_show")
 
@@ -66,8 +66,9 @@ async def run_show(where: Where, wanted: Wanted, *, as_json: bool) -> None:
         UsageError: the service is not clear, or there is no such band, container or key.
         StorageError: a store cannot be read.
     """
+    configure_logs()
     site = find_site(where)
-    stores = await survey(site)
+    stores = await survey(site, _tell_problem)
     if wanted.key is not None and wanted.container is None:
         raise UsageError("--key needs --container NAME beside it.")
     found = [content async for content in _contents(site, stores, wanted)]
@@ -93,9 +94,13 @@ async def _contents(site: Site, stores: Sequence[Held], wanted: Wanted) -> Async
                     continue
                 loaded = await engine.load(place)
                 for problem in loaded.problems:
-                    say(escape(str(problem)))
+                    _tell_problem(problem)
                 unused = not site.belongs(held.store, place.container)
                 yield _Content(held, place, loaded.records, unused)
+
+
+def _tell_problem(problem: StorageError) -> None:
+    say(escape(str(problem)))
 
 
 def _only_key(found: Sequence[_Content], key: str) -> list[_Content]:
