@@ -21,6 +21,7 @@ from moobius_trio.database.engine import (
     Level,
     Loaded,
     NotAllStored,
+    Owner,
     Place,
     StoreBroken,
 )
@@ -68,6 +69,9 @@ class _RedisEngine:
     @property
     def level(self) -> Level:
         return self._lease.level
+
+    async def owner(self) -> Owner | None:
+        return await self._owner.do(self._lease.owner)
 
     async def places(self) -> Sequence[Place]:
         async def attempt(connection: Connection) -> list[Place]:

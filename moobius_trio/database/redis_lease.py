@@ -16,7 +16,7 @@ import attrs
 import structlog
 import trio
 
-from moobius_trio.database.engine import Level, StoreBroken
+from moobius_trio.database.engine import Level, Owner, StoreBroken
 from moobius_trio.database.redis_client import Connection, Limits
 from moobius_trio.database.redis_scripts import LEASE, RELEASE, Keys
 from moobius_trio.database.redis_settings import LEVELS
@@ -155,6 +155,16 @@ class Lease:
         """Give the lease back."""
         if not self._read_only:
             await connection.script(RELEASE, [self._keys.lease], [self._us.text()])
+
+    async def owner(self, connection: Connection) -> Owner | None:
+        """Who has the lease; its process id if it is one of this machine."""
+        text = await connection.get(self._keys.lease)
+        holder = _Holder.read(text) if text is not None else None
+        if holder is None:
+            return None
+        if not holder.shares_machine_with(self._us):
+            return Owner(None)
+        return Owner(holder.pid) if holder.alive else None
 
     async def _ask(self, connection: Connection, dead: bytes = b"") -> tuple[bytes, int] | None:
         """Take or keep the lease; None, or who has it and for how many milliseconds more."""

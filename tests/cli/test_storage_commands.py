@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import stat
@@ -22,6 +23,7 @@ from moobius_trio.database import ContainerSpec, Place, container, open_stores
 from moobius_trio.errors import StorageError
 from moobius_trio.testing.commands import Ended, open_command, run_command
 from moobius_trio.testing.inline import run_inline
+from moobius_trio.testing.redis_server import open_redis_server
 from moobius_trio.testing.storage_data import (
     HOSTILE_KEYS,
     exactly,
@@ -694,3 +696,37 @@ def test_another_service_of_the_project_is_moved_by_name(tmp_path: Path) -> None
     done("convert", tmp_path, *options, "--from", "sqlite")
     rows = [row.split()[:4] for row in done("show", tmp_path, "--service", "game").splitlines()]
     assert [BAND, "states", "json", "6"] in rows
+
+
+# anyio leaves two streams unclosed when a connection is refused; they are collected in this test.
+@pytest.mark.filterwarnings(
+    "ignore:.*MemoryObject(Receive|Send)Stream:pytest.PytestUnraisableExceptionWarning"
+)
+def test_to_redis_and_back(tmp_path: Path) -> None:
+    """Through a server with a password, which is never shown; looking takes no lease."""
+    write(make_project(tmp_path), RECORDS)
+    with open_redis_server(password=PASSWORD) as server:
+        settings = json.dumps(dict(server.settings))
+        said = done("convert", tmp_path, "--to", "redis", "--settings", settings)
+        assert "states: 6 records copied and compared." in said
+        assert (tmp_path / "db.json").stat().st_mode & 0o077 == 0
+        shown = done("show", tmp_path)
+        rows = [row.split()[:4] for row in shown.splitlines()]
+        assert [BAND, "states", "redis", "6"] in rows
+        assert "no service has it open" in shown
+        said += done("export", tmp_path / "out", tmp_path)
+        said += refused("import", tmp_path / "out", tmp_path, code=78)
+        said += done("import", tmp_path / "out", tmp_path, "--replace")
+        said += done("convert", tmp_path, "--to", "json")
+        assert same(read(tmp_path, RECORDS, "json"), RECORDS, order=False)
+    (tmp_path / "db.json").write_text(
+        json.dumps([{"name": "far", "implementation": "redis", "settings": json.loads(settings)}])
+    )
+    (tmp_path / "db.json").chmod(0o600)
+    ended = command("show", tmp_path)  # one that cannot be reached does not hide the others
+    assert ended.code == 0
+    assert "cannot be reached" in ended.errors
+    assert "states" in ended.output
+    assert "cannot be reached" in refused("export", tmp_path / "all", tmp_path, code=78)
+    assert PASSWORD not in said + shown + ended.output + ended.errors
+    gc.collect()

@@ -23,12 +23,23 @@ def test_each_command_explains_itself(command: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("command", ["show", "export", "import", "convert"])
+def test_each_storage_command_explains_itself(command: str, tmp_path: Path) -> None:
+    """So does ``storage`` itself, with the names of all."""
+    ended = run_command("storage", command, "--help", cwd=tmp_path)
+    assert (ended.code, ended.errors) == (0, "")
+    assert f"moobius-trio storage {command}" in ended.output
+    assert "--service" in ended.output
+    assert f" {command} " in run_command("storage", cwd=tmp_path).output
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
 def test_help_names_every_command(arguments: list[str], tmp_path: Path) -> None:
     """So does the command without arguments."""
     ended = run_command(*arguments, cwd=tmp_path)
     assert (ended.code, ended.errors) == (0, "")
-    for command in ("demo", "dev", "local", "run"):
+    for command in ("demo", "dev", "local", "run", "storage"):
         assert f" {command} " in ended.output
 
 
@@ -55,7 +66,7 @@ def test_the_installed_script_is_the_same_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["devv"], ['"devv"', "dev, demo, local, run"]),
+        (["devv"], ['"devv"', "dev, demo, local, run, storage"]),
         (["dev"], ["PATH", "requires an argument"]),
         (["dev", "echo.py", "--prot", "1"], ["--prot", "--port"]),
         (["local", "--port", "many"], ["--port", "many"]),
@@ -63,6 +74,8 @@ def test_the_installed_script_is_the_same_command(tmp_path: Path) -> None:
         (["local", "--port", "-1"], ["--port", "-1"]),
         (["local", "--message-limit", "0"], ["--message-limit", "0"]),
         (["local", "here"], ["here"]),
+        (["storage", "shw"], ['"shw"', "show"]),
+        (["storage", "convert"], ["--to", "requires an argument"]),
     ],
 )
 def test_a_wrong_word_is_one_line(arguments: list[str], words: list[str], tmp_path: Path) -> None:

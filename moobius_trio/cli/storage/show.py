@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -46,13 +46,16 @@ class Wanted:
         return self.band in (None, place.band or OWN) and self.container in (None, place.container)
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class _Content:
     held: Held
     place: Place
-    records: Sequence[tuple[bytes, bytes]]
+    count: int
+    size: int
+    """Bytes of all keys and values."""
     unused: bool
     """The service does not look for the container in this store."""
+    records: Sequence[tuple[bytes, bytes]]
 
     @property
     def band(self) -> str:
@@ -71,7 +74,7 @@ async def run_show(where: Where, wanted: Wanted, *, as_json: bool) -> None:
     stores = await survey(site, _tell_problem)
     if wanted.key is not None and wanted.container is None:
         raise UsageError("--key needs --container NAME beside it.")
-    found = [content async for content in _contents(site, stores, wanted)]
+    found = await _read(site, stores, wanted)
     if wanted.key is not None:
         found = _only_key(found, wanted.key)
     if not found and wanted != Wanted():
@@ -86,17 +89,26 @@ async def run_show(where: Where, wanted: Wanted, *, as_json: bool) -> None:
         tell(_overview(site, stores, found))
 
 
-async def _contents(site: Site, stores: Sequence[Held], wanted: Wanted) -> AsyncIterator[_Content]:
+async def _read(site: Site, stores: Sequence[Held], wanted: Wanted) -> list[_Content]:
+    """The containers that are wanted; with their records only if they are to be shown."""
+    found = []
     for held in stores:
         async with open_store(site, held.store, read_only=True) as engine:
-            for place in held.places:
-                if not wanted.has(place):
-                    continue
+            for place in filter(wanted.has, held.places):
                 loaded = await engine.load(place)
                 for problem in loaded.problems:
                     _tell_problem(problem)
-                unused = not site.belongs(held.store, place.container)
-                yield _Content(held, place, loaded.records, unused)
+                found.append(
+                    _Content(
+                        held=held,
+                        place=place,
+                        count=len(loaded.records),
+                        size=sum(len(key) + len(value) for key, value in loaded.records),
+                        unused=not site.belongs(held.store, place.container),
+                        records=loaded.records if wanted.container is not None else (),
+                    )
+                )
+    return found
 
 
 def _tell_problem(problem: StorageError) -> None:
@@ -144,8 +156,8 @@ def _overview(site: Site, stores: Sequence[Held], found: Sequence[_Content]) -> 
             escape(one.band),
             escape(one.place.container),
             one.held.store.engine,
-            f"{len(one.records):,}",
-            f"{sum(len(key) + len(value) for key, value in one.records):,}",
+            f"{one.count:,}",
+            f"{one.size:,}",
             "not used: db.json names another" if one.unused else "",
         )
         for one in found
@@ -161,7 +173,7 @@ def _records(found: Sequence[_Content]) -> Iterator[str]:
     for number, content in enumerate(found):
         if number:
             yield ""
-        yield f"{_title(content)}, {counted(len(content.records), 'record')}"
+        yield f"{_title(content)}, {counted(content.count, 'record')}"
         keys = [_cut(show_key(key), KEY_WIDTH) for key, _ in content.records]
         column = max((cell_len(key) for key in keys), default=0)
         for key, (_, value) in zip(keys, content.records, strict=True):
@@ -231,8 +243,8 @@ def _as_json(
                 "container": content.place.container,
                 "engine": content.held.store.engine,
                 "used": not content.unused,
-                "records": len(content.records),
-                "bytes": sum(len(key) + len(value) for key, value in content.records),
+                "records": content.count,
+                "bytes": content.size,
                 **({"content": _content(content)} if wanted.container is not None else {}),
             }
             for content in found
