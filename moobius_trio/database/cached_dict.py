@@ -62,6 +62,7 @@ class CachedDict(MutableMapping[K, V], Reversible[K]):
         record = self._kept.records.get(key)
         if record is None:
             if self._factory is None:
+                self._kept.look()
                 raise KeyError(key)
             self[key] = self._factory()
             record = self._kept.records[key]
@@ -74,19 +75,22 @@ class CachedDict(MutableMapping[K, V], Reversible[K]):
     def get(self, key: K, /, default: V | D | None = None) -> V | D | None:
         """The value of a key, or the default; never makes one by the factory."""
         record = self._kept.records.get(key)
-        return default if record is None else self._give(record)
+        if record is None:
+            self._kept.look()
+            return default
+        return self._give(record)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._kept.records
+        return key in self._kept.look()
 
     def __iter__(self) -> Iterator[K]:
-        return iter(cast("dict[K, Record]", self._kept.records))
+        return iter(cast("dict[K, Record]", self._kept.look()))
 
     def __reversed__(self) -> Iterator[K]:
-        return reversed(cast("dict[K, Record]", self._kept.records))
+        return reversed(cast("dict[K, Record]", self._kept.look()))
 
     def __len__(self) -> int:
-        return len(self._kept.records)
+        return len(self._kept.look())
 
     def copy(self) -> dict[K, V]:
         """A plain dict with the same keys and the same value objects."""
@@ -119,6 +123,7 @@ class CachedDict(MutableMapping[K, V], Reversible[K]):
         """Remove a key and give its value, or the default; never makes one by the factory."""
         record = self._kept.records.get(key)
         if record is None:
+            self._kept.look()
             if default is _MISSING:
                 raise KeyError(key)
             return default
@@ -131,7 +136,7 @@ class CachedDict(MutableMapping[K, V], Reversible[K]):
         Raises:
             KeyError: the container is empty.
         """
-        for key in reversed(cast("dict[K, Record]", self._kept.records)):
+        for key in reversed(cast("dict[K, Record]", self._kept.look())):
             return key, self.pop(key)
         raise KeyError(f"popitem(): {self.name} is empty")
 

@@ -46,6 +46,7 @@ class KeptRecords:
         self._records: dict[object, Record] = {}
         self._durable: dict[bytes, bytes] = {}
         self._locked: dict[bytes, Transaction] = {}
+        self._coming_and_going: dict[Ticket, None] = {}
         self._loading = trio.Lock()
 
     @property
@@ -72,6 +73,21 @@ class KeptRecords:
         if unit is not None:
             unit.touch(record)
 
+    def look(self) -> dict[object, Record]:
+        """The records, for somebody who sees which keys there are: also which are not there.
+
+        The unit's next frames wait for keys that were added or removed and may yet be taken back.
+        """
+        records = self.records
+        if self._coming_and_going:
+            unit = current_unit.get()
+            for ticket in list(self._coming_and_going):
+                if ticket.done:
+                    del self._coming_and_going[ticket]
+                elif unit is not None:
+                    unit.hold(ticket)
+        return records
+
     # What an author changes ---------------------------------------------------------------------
 
     def assign(self, key: object, value: object, encoded: bytes) -> None:
@@ -81,6 +97,7 @@ class KeptRecords:
             record = Record(self, key, self.raw_key(key))
             self._write(record, encoded, fresh=True)
             self._records[key] = record
+            self._note_coming_or_going(record.ticket)
         elif encoded != record.queued:
             self._write(record, encoded)
         self._hold(record, value)
@@ -91,6 +108,7 @@ class KeptRecords:
         ticket = self._queue(record.key, Change(self.place, record.raw_key, None))
         self._owners.release(record)
         del self._records[record.key]
+        self._note_coming_or_going(ticket)
         unit = current_unit.get()
         if unit is not None:
             unit.hold(ticket)
@@ -264,6 +282,11 @@ class KeptRecords:
         self._records.update(rest)
 
     # Inside -------------------------------------------------------------------------------------
+
+    def _note_coming_or_going(self, ticket: Ticket | None) -> None:
+        if ticket is not None and ticket not in self._coming_and_going:
+            pending = [one for one in self._coming_and_going if not one.done]
+            self._coming_and_going = dict.fromkeys([*pending, ticket])
 
     def _write(self, record: Record, encoded: bytes, *, fresh: bool = False) -> None:
         change = Change(self.place, record.raw_key, encoded, fresh)

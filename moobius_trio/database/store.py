@@ -71,7 +71,7 @@ class Store:
         Raises:
             StorageError: the store is broken or closed; nothing was taken.
         """
-        self._refuse_if_closed()
+        self._refuse_unless_open()
         band = change.place.band
         group = self._open.get(band)
         if group is None:
@@ -92,7 +92,7 @@ class Store:
         Raises:
             StorageError: the store is broken or closed; nothing was taken.
         """
-        self._refuse_if_closed()
+        self._refuse_unless_open()
         self._changes += len(group)
         group.ticket.number = self._changes
         self._line.append([group])
@@ -155,11 +155,17 @@ class Store:
             broken=self._broken.problem if self._broken is not None else None,
         )
 
-    def _refuse_if_closed(self) -> None:
+    def _refuse_unless_open(self) -> None:
         if self._broken is not None:
             raise self._broken
         if self._stopping:
             raise StorageError(self.engine.where, "is closed", "Change nothing after on_stop")
+        if not trio.lowlevel.in_trio_run():  # the writer could not be woken from there
+            raise StorageError(
+                self.engine.where,
+                "was to be changed in another thread",
+                "Return the value from run_sync and assign it in the handler",
+            )
 
     def _waiting(self) -> Iterator[Group]:
         return (group for groups in self._line for group in groups)

@@ -6,7 +6,6 @@ import functools
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -25,7 +24,7 @@ from moobius_trio import (
     stored,
 )
 from moobius_trio.core.environment import Environment
-from moobius_trio.testing import SERVICE, Local
+from moobius_trio.testing import Local
 from moobius_trio.testing.core_rig import changed_environment, deliver
 from moobius_trio.testing.storage_faults import FaultyDisk
 
@@ -122,7 +121,7 @@ async def test_changes_at_any_depth(local: Local) -> None:
         whole.by_name["a"][0].rows[0]["x"] += 1
         service.totals["t"].append(1)
 
-    disk, service = await handled(local, work)
+    disk, _ = await handled(local, work)
     assert on_disk(disk, "data", "k") == {"n": 1, "list": [{"deep": [7]}]}
     assert on_disk(disk, "totals", "t") == [1]
     fields = on_disk(disk, "wholes", "w")["fields"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ from moobius_trio.database import (
 )
 from moobius_trio.database.kept import KeptRecords
 from moobius_trio.database.unit import WINDOW
-from moobius_trio.errors import NotLoaded, StorageTypeError
+from moobius_trio.errors import NotLoaded, StorageError, StorageTypeError
 from moobius_trio.testing.storage_faults import FaultyDisk
 from moobius_trio.types import ChannelId
 
@@ -169,6 +169,54 @@ async def test_a_deletion_is_waited_for_as_well() -> None:
             assert not ticket.done
             await ticket.wait()
     assert not disk.records
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        len,
+        bool,
+        list,
+        lambda box: list(box.keys()),
+        lambda box: "new" in box,
+        lambda box: box.get("gone"),
+        lambda box: box.pop("gone", None),
+        lambda box: "kept" in reversed(box),
+    ],
+)
+async def test_who_sees_which_keys_there_are_waits_for_them(look: Callable[[Any], object]) -> None:
+    """A number of keys is an effect too: it is not told before what made it so is stored."""
+    disk = FaultyDisk()
+    async with opened(disk) as storage:
+        storage.box.update(kept=1, gone=2)
+        await storage.flush()
+        disk.hang()
+        with working() as writer:
+            storage.box["new"] = 3
+            del storage.box["gone"]
+            [written] = writer.settle()
+        with working() as reader:
+            assert storage.box["kept"] == 1
+            assert reader.settle() == ()
+            look(storage.box)
+            assert reader.settle() == (written,)
+            disk.go_on()
+            await written.wait()
+            look(storage.box)
+            assert reader.settle() == ()
+
+
+async def test_a_change_from_another_thread_is_refused() -> None:
+    """It could not wake the writer; what is said says so, and later changes are written."""
+    disk = FaultyDisk()
+    async with opened(disk) as storage:
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(StorageError, match=r"another thread.*assign it in the handler"):
+            await trio.to_thread.run_sync(storage.box.__setitem__, "k", 1)
+        assert not storage.box
+        storage.box["k"] = 2
+        await storage.flush()
+    assert list(disk.records.values()) == [b"2"]
 
 
 async def test_the_end_of_a_unit_lets_others_run_between_slices(autojump_clock: object) -> None:
