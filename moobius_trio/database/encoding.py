@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta, timezone
-from enum import Enum
+from enum import Enum, Flag
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -188,7 +188,7 @@ class Format:
             raise Misfit(f"is another class than the {entry.name} that this container knows")
         fields: dict[str, object] = {}
         if isinstance(value, Enum):
-            fields["name"] = value.name
+            fields["name"] = _member_name(value)
         for field in entry.fields:
             one = getattr(value, field.name, attrs.NOTHING)
             if type(one) in field.simple:
@@ -243,14 +243,35 @@ class Format:
                 raise Misfit(f"its migration from version {version} failed: {exc!r}") from exc
         if issubclass(entry.cls, Enum):
             try:
-                return entry.cls[fields["name"]]
-            except KeyError:
+                return _member(entry.cls, fields["name"])
+            except (KeyError, AttributeError):
                 raise Misfit(f"is no member of {name}: {fields}") from None
         return entry.make(fields)
 
 
+def _member_name(value: Enum) -> str:
+    if not isinstance(value, Flag):
+        return value.name
+    names = "|".join(str(one.name) for one in value)
+    if _member(type(value), names) != value:
+        raise Misfit(f"is no combination of members of {type(value).__name__}")
+    return names
+
+
+def _member(cls: type[Enum], name: str) -> Enum:
+    """A member by its name; of flags any number of names, joined by ``|``."""
+    if not issubclass(cls, Flag):
+        return cls[name]
+    combined = cls(0)
+    for one in name.split("|") if name else ():
+        combined |= cls[one]
+    return combined
+
+
 def _refusal(value: object) -> str:
     kind = type(value)
+    if kind.__module__.startswith("moobius_trio.types."):
+        return f"is of class {kind.__name__}, which is kept out of stores: it bears a secret"
     base = next((one for one in kind.__mro__[1:] if one in _WRITERS or one in AS_IT_IS), None)
     if base is not None:
         return f"is of class {kind.__name__}; store {base.__name__}(value), which it comes back as"

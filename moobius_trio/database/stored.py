@@ -33,7 +33,7 @@ T = TypeVar("T")
 Migration = Callable[[dict[str, Any], int], Mapping[str, Any]]
 """Gets the stored fields and the version they were stored with, gives today's fields."""
 
-# Nothing with a token or password in it is among them.
+# All but those with a token or password in them.
 _WORDS: tuple[type, ...] = (
     words.Action,
     words.Character,
@@ -44,12 +44,23 @@ _WORDS: tuple[type, ...] = (
     words.FeatureCall,
     words.FeatureCallArgument,
     words.Gap,
+    words.GenericUpdate,
     words.MessageDown,
     words.MessageUp,
+    words.NewCharacter,
     words.Overflow,
+    words.Ping,
+    words.PlatformError,
     words.Playground,
+    words.RawPayload,
     words.ServiceInfo,
     words.StyleItem,
+    words.UnknownPayload,
+    words.UpdateChannelInfo,
+    words.UpdateFeatures,
+    words.UpdatePlayground,
+    words.UpdateStyle,
+    words.UpdateUserList,
     words.UserAction,
     words.UserMessage,
 )

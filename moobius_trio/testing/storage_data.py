@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
+from moobius_trio import types as words
 from moobius_trio.types import Character
 
-__all__ = ("HOSTILE_KEYS", "exactly", "hashable_values", "storable_values")
+__all__ = ("HOSTILE_KEYS", "WORDS", "exactly", "hashable_values", "storable_values")
 
 HOSTILE_KEYS: tuple[str, ...] = (
     "",
@@ -50,6 +51,65 @@ HOSTILE_KEYS: tuple[str, ...] = (
     "x.json.corrupt-1",
 )
 """Keys that have led stores astray: each must keep a record of its own."""
+
+_BAND, _ALICE = words.ChannelId("band-1"), words.UserId("alice")
+_CONTENT = words.Content(text="hi", path="a.png", extra={"size": [1, {"x": None}], "$set": [1]})
+_PERSON = Character(user_id=_ALICE, username="a", nickname="A", avatar="p", description="d")
+_ARGUMENT = words.FeatureArgument(name="n", type="enum", optional=True, values=["a", "b"])
+_FEATURE = words.Feature(feature_id="f", button_text="Do", arguments=[_ARGUMENT])
+_STAGE = words.Playground(path="p.png", text="t")
+_STYLE = words.StyleItem(widget="channel", display="highlight", expand=False)
+_JSON: dict[str, words.JsonValue] = {"a": [1, 2.5, None, True], "b": {"c": {}}}
+
+WORDS: tuple[object, ...] = (
+    words.Action(subtype="join_channel", channel_id=_BAND, sender=_ALICE),
+    _PERSON,
+    _CONTENT,
+    words.Copy(request_id=words.RequestId("r"), origin_type="t", status=False, context=_JSON),
+    _FEATURE,
+    _ARGUMENT,
+    words.FeatureCall(
+        feature_id="f",
+        channel_id=_BAND,
+        sender=_ALICE,
+        arguments=[words.FeatureCallArgument(name="n", value=5)],
+    ),
+    words.FeatureCallArgument(name="n", value="v"),
+    words.Gap(
+        channel_id=_BAND,
+        since=datetime(2024, 1, 1, tzinfo=UTC),
+        until=datetime(2024, 1, 2, tzinfo=UTC),
+        reason="r",
+        joined=[_ALICE],
+    ),
+    words.GenericUpdate(data=_JSON),
+    words.MessageDown(channel_id=_BAND, content=_CONTENT, recipients=[_ALICE], timestamp=5),
+    words.MessageUp(
+        channel_id=_BAND,
+        sender=_ALICE,
+        content=_CONTENT,
+        recipients=[_ALICE],
+        timestamp=5,
+        msg_id=words.MessageId("m"),
+    ),
+    words.NewCharacter(key="k", nickname="N", username="u", avatar="a.png"),
+    words.Overflow(channel_id=_BAND, shed=3, waiting=4),
+    words.Ping(),
+    words.PlatformError(message="no", connection_id="c"),
+    _STAGE,
+    words.RawPayload(type="t", body=[_JSON, "x", None]),
+    words.ServiceInfo(service_id=words.ServiceId("s"), channel_ids=[_BAND]),
+    _STYLE,
+    words.UnknownPayload(type="t", frame=_JSON),
+    words.UpdateChannelInfo(channel_id=_BAND, data=_JSON),
+    words.UpdateFeatures(channel_id=_BAND, features=[_FEATURE], recipients=[_ALICE]),
+    words.UpdatePlayground(channel_id=_BAND, content=_STAGE, recipients=[_ALICE]),
+    words.UpdateStyle(channel_id=_BAND, style=[_STYLE], recipients=[_ALICE]),
+    words.UpdateUserList(channel_id=_BAND, user_list=[_PERSON], recipients=[_ALICE]),
+    words.UserAction(subtype="fetch_features", channel_id=_BAND),
+    words.UserMessage(channel_id=_BAND, content=_CONTENT, recipients=[_ALICE]),
+)
+"""One of each kind of ``moobius_trio.types`` that may be stored, with its fields filled in."""
 
 
 def exactly(value: object) -> object:

@@ -40,6 +40,7 @@ from moobius_trio.errors import StorageError, StoreMissing
 from moobius_trio.testing.inline import run_inline
 from moobius_trio.testing.storage_data import (
     HOSTILE_KEYS,
+    WORDS,
     exactly,
     hashable_values,
     storable_values,
@@ -159,6 +160,29 @@ class StorageSuite:
                 assert found == {
                     repr(exactly(key)): exactly(value) for key, value in content.items()
                 }
+
+        self.run(test)
+
+    def test_the_values_of_the_field_come_back(self) -> None:
+        """Each kind of value of ``moobius_trio.types``, also inside others, and declared."""
+
+        async def test(folder: Path) -> None:
+            content = {type(one).__name__: one for one in WORDS}
+            declared = {
+                "box": container(object, key=str),
+                **{name: container(type(one), key=str) for name, one in content.items()},
+            }
+            async with self.open(folder) as stores:
+                storage = await stores.storage(BAND, declared)
+                storage.box.update(content, inside=[{"all": WORDS}])
+                for name, one in content.items():
+                    storage.container(name)["k"] = one
+            async with self.open(folder) as stores:
+                storage = await stores.storage(BAND, declared)
+                expected = {**content, "inside": [{"all": WORDS}]} if self.survives else {}
+                assert dict(storage.box) == expected
+                for name, one in content.items():
+                    assert dict(storage.container(name)) == ({"k": one} if self.survives else {})
 
         self.run(test)
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, assert_type
 import attrs
 import pytest
 
+from moobius_trio import types as words
 from moobius_trio.database import (
     CachedDict,
     Container,
@@ -20,7 +21,10 @@ from moobius_trio.database import (
     declared_containers,
     stored,
 )
+from moobius_trio.database.encoding import Format
+from moobius_trio.database.shapes import Misfit
 from moobius_trio.errors import StorageTypeError
+from moobius_trio.testing.storage_data import WORDS
 from moobius_trio.testing.storage_faults import FaultyDisk
 from moobius_trio.types import ChannelId, Character, Feature, JsonValue, UserId
 
@@ -252,3 +256,37 @@ async def test_an_annotation_that_cannot_be_read_is_named_at_assignment() -> Non
     async with opened(FaultyDisk(), {"c": container(Lost)}) as storage:
         with pytest.raises(StorageTypeError, match="Nowhere"):
             storage.c["k"] = Lost(1)
+
+
+def test_every_value_of_the_field_may_be_stored_but_those_with_secrets() -> None:
+    """The list of what is tried on every engine misses none; what bears a token is refused."""
+    public = {name for name in words.__all__ if attrs.has(getattr(words, name))}
+    secret = {"Secret", "ServiceLogin", "Tokens", "UploadTarget", "UserLogin"}
+    assert {type(one).__name__ for one in WORDS} == public - secret
+    for one in (
+        words.Secret("s"),
+        words.Tokens(access=words.Secret("s")),
+        words.UploadTarget(url="u", fields={"key": "k"}),
+        words.ServiceLogin(service_id=words.ServiceId("s"), access_token="t"),
+        words.UserLogin(access_token="t"),
+    ):
+        with pytest.raises(Misfit, match="is kept out of stores"):
+            Format().encode([one])
+
+
+@stored(name="Rights")
+class Rights(enum.Flag):
+    READ = 1
+    WRITE = 2
+
+
+async def test_flags_that_are_several_members_come_back() -> None:
+    """A combination has no name of its own, and is stored as well as a member."""
+    disk = FaultyDisk()
+    content = {"one": Rights.READ, "both": Rights.READ | Rights.WRITE, "none": Rights(0)}
+    declared = {"box": container(Rights, key=str)}
+    async with disk.open() as stores:
+        (await stores.storage(ChannelId("b"), declared)).box.update(content)
+    async with disk.open() as stores:
+        assert dict((await stores.storage(ChannelId("b"), declared)).box) == content
+    assert not disk.problems
