@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Literal, Protocol, cast, runtime_checkable
 
@@ -188,19 +188,39 @@ def find_engine(name: str, builtin: Mapping[str, OpenEngine], where: str) -> Ope
         where: what names the engine, for the error.
 
     Raises:
-        ConfigError: there is no engine of that name.
+        ConfigError: there is no engine of that name, or what it needs is not installed.
     """
     if name in builtin:
         return builtin[name]
     others = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name in others:
-        return cast("OpenEngine", others[name].load())
+        return _loaded(others[name], where)
     known = [*builtin, *others]
     raise ConfigError(
         where,
         f"there is no storage engine {name!r}",
         suggestion(name, known) or f"Engines are {', '.join(sorted(known))}",
     )
+
+
+def _loaded(entry: EntryPoint, where: str) -> OpenEngine:
+    """The function that an entry point names."""
+    package = entry.dist.name if entry.dist is not None else entry.module
+    try:
+        return cast("OpenEngine", entry.load())
+    except ModuleNotFoundError as exc:
+        extras = f"[{','.join(entry.extras)}]" if entry.extras else ""
+        raise ConfigError(
+            where,
+            f"the engine {entry.name!r} of {package} needs the package {exc.name}",
+            f'Install it: pip install "{package}{extras}"',
+        ) from exc
+    except (ImportError, AttributeError) as exc:
+        raise ConfigError(
+            where,
+            f"the engine {entry.name!r} of {package} cannot be loaded ({exc})",
+            f"Update {package}, or use another engine",
+        ) from exc
 
 
 def suggestion(name: str, known: Sequence[str]) -> str:
