@@ -6,7 +6,7 @@ The old store is never changed. Until db.json is replaced, nothing has happened 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import attrs
@@ -73,19 +73,11 @@ async def run_convert(where: Where, wish: Wish) -> None:
     target = StoreName(wish.to, wish.settings)
     refuse_memory(target)
     find_engine(target.engine, ENGINES, "--to")
-    counts: dict[str, int] = {}
     async with _open_sources(site, wish, target) as (sources, names):
         await run_in_thread(_check_names, site, names)
         async with open_store(site, target) as engine:
             new = engine.where
-            with open_progress("Converting") as advance:
-                for source in sources:
-                    await _check_room(source, engine, wish)
-                for source in sources:
-                    for place in source.places:
-                        copied = await _copy(source.engine, engine, place)
-                        counts[place.container] = counts.get(place.container, 0) + copied
-                        advance(sum(counts.values()), sum(counts.values()))
+            counts = await _copy_all(sources, engine, wish)
         await run_in_thread(write_engines, site.database, names, wish.to, wish.settings)
     for name in names:
         say(escape(f"{name}: {counted(counts.get(name, 0), 'record')} copied and compared."))
@@ -182,16 +174,41 @@ def _check_wish(site: Site, wish: Wish, names: Mapping[str, None]) -> None:
 # Copying ------------------------------------------------------------------------------------------
 
 
-async def _check_room(source: _Source, target: Engine, wish: Wish) -> None:
+async def _copy_all(sources: Sequence[_Source], target: Engine, wish: Wish) -> dict[str, int]:
+    """Copy every container, once it is sure that all may be; gives the records of each name."""
+    counts: dict[str, int] = {}
+    with open_progress("Converting") as advance:
+        total = sum([await _check_room(source, target, wish) for source in sources])
+        done = 0
+
+        def more(number: int) -> None:
+            nonlocal done
+            done += number
+            advance(done, total)
+
+        for source in sources:
+            for place in source.places:
+                copied = await _copy(source.engine, target, place, more)
+                counts[place.container] = counts.get(place.container, 0) + copied
+    return counts
+
+
+async def _check_room(source: _Source, target: Engine, wish: Wish) -> int:
     """Refuse to overwrite; what an interrupted run of this command has left is no hindrance.
+
+    Returns:
+        How many records the old store has.
 
     Raises:
         StorageError: the new store holds other records than the old one.
     """
+    total = 0
     for place in source.places:
+        known = await _load(source.engine, place)
+        total += len(known)
         if wish.replace or not (await target.load(place)).records:
             continue
-        known, there = await _load(source.engine, place), await _load(target, place)
+        there = await _load(target, place)
         strange = len(there.items() - known.items())
         if strange:
             raise StorageError(
@@ -199,17 +216,18 @@ async def _check_room(source: _Source, target: Engine, wish: Wish) -> None:
                 f"holds {counted(strange, 'record')} that the old store has not",
                 "Add --replace to remove them",
             )
+    return total
 
 
-async def _copy(source: Engine, target: Engine, place: Place) -> int:
+async def _copy(source: Engine, target: Engine, place: Place, more: Callable[[int], None]) -> int:
     """Copy a container and compare what has arrived; gives how many records it has."""
     records = await _load(source, place)
     await target.clear(place)
     items = list(records.items())
     for start in range(0, len(items), SLICE):
-        await target.commit(
-            [Change(place, key, value, fresh=True) for key, value in items[start : start + SLICE]]
-        )
+        some = items[start : start + SLICE]
+        await target.commit([Change(place, key, value, fresh=True) for key, value in some])
+        more(len(some))
     arrived = await _load(target, place)
     if arrived != records or (target.keeps_order and list(arrived) != list(records)):
         raise StorageError(

@@ -93,7 +93,6 @@ async def _write(
                     unreadable += len(loaded.problems)
                     for problem in loaded.problems:
                         say(escape(str(problem)))
-                    total = written + len(loaded.records)
                     for start in range(0, len(loaded.records), SLICE):
                         records = loaded.records[start : start + SLICE]
                         faults = await run_in_thread(_write_slice, file, place, records)
@@ -101,7 +100,7 @@ async def _write(
                             say(escape(f"{engine.where}, {fault}"))
                         written += len(records) - len(faults)
                         unreadable += len(faults)
-                        advance(written, total)
+                        advance(written, None)
                         await trio.lowlevel.checkpoint()
     return written, unreadable
 

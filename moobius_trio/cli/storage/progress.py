@@ -14,8 +14,8 @@ REFRESH_SECONDS = 0.1
 
 
 @contextmanager
-def open_progress(words: str) -> Iterator[Callable[[int, int], None]]:
-    """Gives a function to be told how many of how many records are done.
+def open_progress(words: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Gives a function to be told how many of how many records are done; None: nobody knows.
 
     The bar is drawn on standard error by that call, by no thread, and is gone at the end.
     """
@@ -37,7 +37,7 @@ def open_progress(words: str) -> Iterator[Callable[[int, int], None]]:
     begun = drawn = time.monotonic()
     started = False
 
-    def advance(done: int, total: int) -> None:
+    def advance(done: int, total: int | None) -> None:
         nonlocal drawn, started
         now = time.monotonic()
         if now - begun < PATIENCE_SECONDS or now - drawn < REFRESH_SECONDS:
