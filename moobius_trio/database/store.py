@@ -5,6 +5,7 @@ What changes mean for memory is the containers' matter; how bytes are kept is th
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
 
 import attrs
@@ -55,7 +56,7 @@ class Store:
     def __init__(self, engine: Engine, on_problem: Callable[[StorageError], None]) -> None:
         self.engine = engine
         self._on_problem = on_problem
-        self._line: list[list[Group]] = []
+        self._line: deque[list[Group]] = deque()
         """The groups that wait. Those of one inner list never hold the same record twice."""
         self._open: dict[ChannelId | None, Group] = {}
         """The group that takes a band's next change; all of them are in the last inner list."""
@@ -172,17 +173,16 @@ class Store:
 
     def _take(self) -> list[Group]:
         """As many groups as fit into one commit, in which no record may occur twice."""
-        taken: list[Group] = self._line.pop(0)
+        taken: list[Group] = []
         seen: set[Where] = set()
-        while self._line:
-            for group in taken:
+        while self._line and all(seen.isdisjoint(group.changes) for group in self._line[0]):
+            groups = self._line.popleft()
+            taken.extend(groups)
+            for group in groups:
                 seen.update(group.changes)
-            if any(not seen.isdisjoint(group.changes) for group in self._line[0]):
-                break
-            taken = [*taken, *self._line.pop(0)]
         if not self._line:
             self._open = {}
-        self._in_flight = list(taken)
+        self._in_flight = taken
         return taken
 
     async def _commit(self, groups: list[Group]) -> None:

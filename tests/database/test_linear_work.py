@@ -1,0 +1,133 @@
+"""Three times as many changes are three times as much work, whatever the loop looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from moobius_trio.database import StorageUnit, container, current_unit
+from moobius_trio.database.encoding import Format
+from moobius_trio.database.group import Group
+from moobius_trio.database.transactions import open_transaction
+from moobius_trio.database.unit import WINDOW
+from moobius_trio.testing.storage_faults import FaultyDisk
+from moobius_trio.types import ChannelId
+
+DECLARED = {"box": container(object, key=object)}
+
+Handler = Callable[[Any, StorageUnit, int], Awaitable[None]]
+
+
+async def change_and_send(box: Any, unit: StorageUnit, users: int) -> None:
+    for user in range(users):
+        box[user]["n"] += 1
+        unit.settle()
+        await trio.lowlevel.checkpoint()
+
+
+async def change_and_send_in_a_row(box: Any, unit: StorageUnit, users: int) -> None:
+    for user in range(users):
+        box[user]["n"] += 1
+        unit.settle()
+
+
+async def assign_and_send(box: Any, unit: StorageUnit, users: int) -> None:
+    for user in range(users):
+        box[user] = {"n": user}
+        unit.settle()
+        await trio.lowlevel.checkpoint()
+
+
+async def change_one_and_send(box: Any, unit: StorageUnit, users: int) -> None:
+    for _ in range(users):
+        box[0]["n"] += 1
+        unit.settle()
+        await trio.lowlevel.checkpoint()
+
+
+async def encodings(handler: Handler, users: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How often a value is encoded until the handler's unit is through."""
+    count = 0
+    encode = Format.encode
+
+    def counting(self: Format, value: object) -> bytes:
+        nonlocal count
+        count += 1
+        return encode(self, value)
+
+    async with FaultyDisk().open() as stores:
+        storage = await stores.storage(ChannelId("b"), DECLARED)
+        box = storage.box
+        box.update({user: {"n": 0} for user in range(users)})
+        await storage.flush()
+        with monkeypatch.context() as patch:
+            patch.setattr(Format, "encode", counting)
+            unit = StorageUnit()
+            token = current_unit.set(unit)
+            try:
+                await handler(box, unit, users)
+                await unit.finish()
+            finally:
+                current_unit.reset(token)
+    return count
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [change_and_send, change_and_send_in_a_row, assign_and_send, change_one_and_send],
+)
+async def test_a_loop_of_change_and_send_over_all_users_is_linear(
+    handler: Handler, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each send looks at its own change and at most 32 records more, each end at each record."""
+    for users in (1_000, 3_000):
+        assert users <= await encodings(handler, users, monkeypatch) <= users * (WINDOW + 3)
+
+
+async def test_many_transactions_that_wait_are_gathered_in_linear_work(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many wait while the disk is slow, each is looked at a few times, not once for each
+    other one."""
+    looks = 0
+
+    class Counting(dict[Any, Any]):
+        def __iter__(self) -> Any:
+            nonlocal looks
+            looks += 1
+            return super().__iter__()
+
+        def keys(self) -> Any:
+            nonlocal looks
+            looks += 1
+            return super().keys()
+
+    original = Group.__init__
+
+    def counting(self: Group, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        self.changes = Counting()
+
+    monkeypatch.setattr(Group, "__init__", counting)
+    disk = FaultyDisk()
+    async with disk.open() as stores:
+        storage = await stores.storage(ChannelId("b"), DECLARED)
+
+        async def change(user: int) -> None:
+            async with open_transaction():
+                storage.box[user] = user
+
+        disk.hang()
+        storage.box["first"] = 0
+        await trio.testing.wait_all_tasks_blocked()
+        async with trio.open_nursery() as nursery:
+            for user in range(300):
+                nursery.start_soon(change, user)
+            await trio.testing.wait_all_tasks_blocked()
+            disk.go_on()
+        assert [len(changes) for changes in disk.commits] == [1, 300]
+    assert 300 <= looks < 300 * 10
