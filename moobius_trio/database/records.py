@@ -55,7 +55,8 @@ class Owners:
     """
 
     def __init__(self) -> None:
-        self._owners: dict[int, tuple[Record, object]] = {}
+        # A record keeps its value, so no other object can get the same id meanwhile.
+        self._owners: dict[int, Record] = {}
 
     def other(self, value: object, leaving: Callable[[Record], bool]) -> Record | None:
         """The record that holds this very object already.
@@ -63,16 +64,14 @@ class Owners:
         Args:
             leaving: tells of a record whether it is about to let go of its value.
         """
-        entry = self._owners.get(id(value))
-        return None if entry is None or leaving(entry[0]) else entry[0]
+        owner = self._owners.get(id(value))
+        return None if owner is None or leaving(owner) else owner
 
     def claim(self, record: Record) -> None:
-        """The record's value is its own from now on."""
-        # The object is kept with its id, so that no other object can get the same id meanwhile.
-        self._owners[id(record.value)] = (record, record.value)
+        """The record's value is its own until it is released; so long it must stay the same."""
+        self._owners[id(record.value)] = record
 
     def release(self, record: Record) -> None:
         """The record lets go of its value."""
-        entry = self._owners.get(id(record.value))
-        if entry is not None and entry[0] is record:
+        if self._owners.get(id(record.value)) is record:
             del self._owners[id(record.value)]
