@@ -55,7 +55,9 @@ async def measure(states: Any, workload: Workload) -> Figures:
                 if count % workload.in_a_row == 0:
                     await asyncio.sleep(0)
             seconds += time.perf_counter() - began
-    return Figures(workload.name, workload.keys * workload.handlers, seconds, ticker.stall)
+    return Figures(
+        workload.name, workload.keys * workload.handlers, seconds, ticker.stall, ticker.busy
+    )
 
 
 async def measure_round(folder: str, workloads: list[Workload]) -> list[Figures]:
@@ -65,7 +67,7 @@ async def measure_round(folder: str, workloads: list[Workload]) -> list[Figures]
         began = time.perf_counter()
         states = MoobiusStorage("bench", "band", [settings]).states
         seconds = time.perf_counter() - began
-    figures = [Figures("load", len(states), seconds, ticker.stall)]
+    figures = [Figures("load", len(states), seconds, ticker.stall, ticker.busy)]
     for number in range(len(states), RECORDS):
         states[key(number)] = record(number)
     figures.extend([await measure(states, workload) for workload in workloads])

@@ -71,7 +71,9 @@ async def measure(storage: MoobiusStorage, workload: Workload) -> Figures:
                         await trio.lowlevel.checkpoint()
             await until_stored(storage)
             seconds += time.perf_counter() - began
-    return Figures(workload.name, workload.keys * workload.handlers, seconds, ticker.stall)
+    return Figures(
+        workload.name, workload.keys * workload.handlers, seconds, ticker.stall, ticker.busy
+    )
 
 
 async def fill(states: Any) -> None:
@@ -106,7 +108,7 @@ async def measure_round(
             storage = await stores.storage(ChannelId("band"), {})
             seconds = time.perf_counter() - began
         states = storage.container("states")
-        figures = [Figures("load", len(states), seconds, ticker.stall)]
+        figures = [Figures("load", len(states), seconds, ticker.stall, ticker.busy)]
         await fill(states)
         await until_stored(storage)
         figures.extend([await measure(storage, workload) for workload in workloads])

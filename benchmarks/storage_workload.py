@@ -47,20 +47,27 @@ class Figures(NamedTuple):
     """From the first change of each handler until everything it did is stored, summed up."""
     stall: float
     """The longest that the loop kept the ticker waiting, in seconds."""
+    busy: float
+    """The most CPU time that the loop's thread used between two ticks, in seconds: its part of the
+    stall, without what other threads and other programs took."""
 
 
 class Ticker:
     """Finds how late a task of the same loop wakes up. Who uses it sleeps `TICK` at a time."""
 
     def __init__(self) -> None:
-        self.stall = 0.0
+        self.stall = self.busy = 0.0
         self._due = time.perf_counter() + TICK
+        self._used = time.thread_time()
 
     def tick(self) -> None:
         """To be called when a sleep has ended and the next one begins."""
         now = time.perf_counter()
         self.stall = max(self.stall, now - self._due)
         self._due = now + TICK
+        used = time.thread_time()
+        self.busy = max(self.busy, used - self._used)
+        self._used = used
 
 
 def key(number: int) -> str:

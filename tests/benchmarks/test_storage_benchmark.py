@@ -62,13 +62,13 @@ def test_goals_are_judged_by_medians(bench: ModuleType) -> None:
     results = bench.Results()
     goal = bench.Goal("sqlite", "few", times_less=8)
     for seconds, stall in ((1e-4, 0.004), (9.0, 0.9), (1e-4, 0.004)):
-        results.add("sqlite", [bench.Figures("few", 10, seconds, stall)])
+        results.add("sqlite", [bench.Figures("few", 10, seconds, stall, 0.0)])
     assert goal.judge(results).endswith("not compared")
     assert bench.Goal("sqlite", "few", stall_ms=5).judge(results).endswith("4.0 ms: met")
     assert bench.Goal("sqlite", "few", stall_ms=4).judge(results).endswith("4.0 ms: NOT MET")
-    results.add("original", [bench.Figures("few", 10, 8e-4, 0.1)])
+    results.add("original", [bench.Figures("few", 10, 8e-4, 0.1, 0.0)])
     assert goal.judge(results).endswith("8.0 times: met")
-    results.add("original", [bench.Figures("few", 10, 2e-4, 0.1)])
+    results.add("original", [bench.Figures("few", 10, 2e-4, 0.1, 0.0)])
     assert goal.judge(results).endswith("5.0 times: NOT MET")
     assert "10.0 (10.0-900000.0)" in results.table()
 
