@@ -153,8 +153,8 @@ def load_database_settings(path: Path) -> tuple[ContainerSpec, ...]:
         if spec.name in specs:
             raise ConfigError(where, f"names {spec.name!r} a second time", "Give it another name")
         specs[spec.name] = spec
-    if shared and any(spec.settings.get("password") for spec in specs.values()):
-        _warn_of_shared_password(path)
+    if shared and any(_holds_password(spec.settings) for spec in specs.values()):
+        _warn_of_shared_password(path, "")
     return tuple(specs.values())
 
 
@@ -178,11 +178,17 @@ def _with_environment(
     return values, origin
 
 
-def _warn_of_shared_password(path: Path) -> None:
+def _holds_password(settings: Mapping[str, JsonValue]) -> bool:
+    return bool(settings.get("password")) or "@" in str(settings.get("url", ""))
+
+
+def _warn_of_shared_password(
+    path: Path, other: str = f", or set {_VARIABLES['password']} and remove it from the file"
+) -> None:
     log.warning(
         "other users of this machine can read a password",
         file=str(path),
-        remedy=f"chmod 600 {path}, or set {_VARIABLES['password']} and remove it from the file",
+        remedy=f"chmod 600 {path}{other}",
     )
 
 

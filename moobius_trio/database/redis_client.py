@@ -148,27 +148,17 @@ class Connection:
 
     async def setting(self, name: str) -> list[str] | None:
         """A setting of the server, of each node; None when it is not told."""
+        return await self._bounded(self._setting(name))
+
+    async def _setting(self, name: str) -> list[str] | None:
         if isinstance(self._client, coredis.Redis):
-            return await self._setting_of([self._client], name)
-        nodes = []
+            value = await _setting_of(self._client, name)
+            return None if value is None else [value]
+        values = []
         for node in self._client.primaries:
             async with node:
-                nodes.append(await self._setting_of([node], name))
-        return [text for found in nodes if found for text in found] if all(nodes) else None
-
-    async def _setting_of(
-        self, nodes: Sequence[coredis.Redis[bytes]], name: str
-    ) -> list[str] | None:
-        values = []
-        for node in nodes:
-            try:
-                found = await self._bounded(_or_none(node.config_get([name])))
-            except Refused:
-                return None
-            if found is None or name.encode() not in found:
-                return None
-            values.append(found[name.encode()].decode())
-        return values
+                values.append(await _setting_of(node, name))
+        return [value for value in values if value is not None] if all(values) else None
 
     async def _bounded(self, command: Awaitable[T], size: int = 0) -> T:
         seconds = self._limits.reply + size / BYTES_PER_SECOND
@@ -188,11 +178,13 @@ class Connection:
         raise failure  # out of the block above, so that it holds nothing of the library's error
 
 
-async def _or_none(command: Awaitable[T]) -> T | None:
+async def _setting_of(node: coredis.Redis[bytes], name: str) -> str | None:
     try:
-        return await command
+        found = await node.config_get([name])
     except (AuthorizationError, UnknownCommandError):
         return None
+    value = found.get(name.encode())
+    return None if value is None else value.decode()
 
 
 @asynccontextmanager

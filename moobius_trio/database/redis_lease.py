@@ -55,12 +55,13 @@ class _Holder:
         """None: it is none of our leases."""
         try:
             found = json.loads(text)
-            return cls(
+            holder = cls(
                 token=str(found["token"]),
                 pid=int(found["pid"]),
                 host=str(found["host"]),
                 machine=str(found["machine"]),
             )
+            return holder if 0 < holder.pid < 2**31 else None
         except (ValueError, TypeError, KeyError):
             return None
 

@@ -29,11 +29,13 @@ T = TypeVar("T")
 
 FIRST_PAUSE: Final = 0.1
 
+_RIGHTS: Final = "Allow this user the commands and keys of the store (docs/how-to/redis.md)"
 _REMEDIES: Final = {
     "OOM": "Give the server more memory (maxmemory) or remove something; later changes are stored",
     "MISCONF": "See in the server's log why it cannot write; later changes are stored",
     "WRONGTYPE": "Something else lies under a key of this store; move it away",
-    "NOPERM": "Allow this user the commands and keys of the store (docs/how-to/redis.md)",
+    "NOPERM": _RIGHTS,
+    "ACL failure": _RIGHTS,
 }
 
 
@@ -144,6 +146,7 @@ class RedisOwner:
 
         To be called behind a shield.
         """
+        self._broken = self._broken or StorageError(self._where, "is closed")
         self._stopping.set()
         self._send.close()
         with trio.move_on_after(self._limits.close):
@@ -163,6 +166,9 @@ class RedisOwner:
                 await self._serve(connection)
         except (Outage, Refused, StorageError) as exc:
             failure = exc
+        except Exception as exc:  # a fault of ours or of the library's ends the store, not the rest
+            log.exception("the redis engine failed in a way of its own", store=self._where)
+            failure = StoreBroken(self._where, f"the engine failed: {exc!r}")
         if failure is not None:
             # The client library takes a cancellation that meets it while it connects for a fault.
             await trio.lowlevel.checkpoint_if_cancelled()

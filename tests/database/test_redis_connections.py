@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import ssl
 import subprocess
 import sys
@@ -208,10 +209,51 @@ async def test_a_certificate_that_does_not_fit_is_refused(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("says", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"+OK\r\n", b""])
+async def test_what_is_no_redis_server_is_one_line(says: bytes) -> None:
+    """Whatever it answers, or that it closes without a word."""
+
+    async def answer(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.send_all(says)
+        await stream.aclose()
+
+    async with trio.open_nursery() as nursery:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        await nursery.start(trio.serve_listeners, answer, listeners)
+        port: int = listeners[0].socket.getsockname()[1]
+        with pytest.raises(StorageError, match=f"redis://127.0.0.1:{port}/0: ") as caught:
+            await use({"port": port})
+        nursery.cancel_scope.cancel()
+    assert "\n" not in str(caught.value)
+
+
 async def test_encrypted_to_a_server_without_encryption(server: RedisServer) -> None:
     """One line within the time for connecting."""
     with pytest.raises(StorageError, match=f"rediss://127.0.0.1:{server.port}/0: "):
         await use({**server.settings, "tls": True})
+
+
+async def test_a_user_with_few_rights_is_enough(server: RedisServer) -> None:
+    """Those that the page names, on our keys alone."""
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "redis.md").read_text("utf-8")
+    words = page.partition("and the commands ")[2].partition(", in a cluster")[0]
+    allowed = [f"+{word.lower()}" for word in re.findall(r"`([A-Z|]+)`", words)]
+    assert len(allowed) > 10
+    server.command("ACL", "SETUSER", "few", "on", ">pass", "~moobius:*", *allowed)
+    settings = {**server.settings, "username": "few", "password": "pass"}
+    await use(settings)
+    async with opened(settings) as engine:
+        large = [Change(BOX, b"%d" % n, b"x" * 1_000) for n in range(500)]
+        await engine.commit([*large, Change(BOX, b"k", None)])
+        await engine.set_aside(BOX, b"1", "a test")
+        assert len((await engine.load(BOX)).records) == 499
+        await engine.clear(BOX)
+        assert await engine.places() == []
+    server.command("ACL", "SETUSER", "few", "-hdel")
+    async with opened(settings) as engine:
+        with pytest.raises(StorageError, match="Allow this user"):
+            await engine.commit([Change(BOX, b"k", b"v")])
 
 
 async def test_a_cluster(tmp_path: Path) -> None:
