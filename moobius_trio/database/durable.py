@@ -5,6 +5,7 @@ Nothing here knows records or formats. Everything blocks and is called through `
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -29,8 +30,13 @@ def replace_whole(path: Path, content: bytes, temporary: Path) -> None:
         temporary: a free name in the same folder; whoever opens the folder removes what a crash
             left there.
     """
-    write_new(temporary, content)
-    temporary.rename(path)
+    try:
+        write_new(temporary, content)
+        temporary.rename(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 

@@ -19,9 +19,11 @@ from moobius_trio.database.engine import Owner, StoreBroken
 from moobius_trio.errors import StorageError, StoreLocked
 
 __all__ = (
+    "check_still_there",
     "create_private",
     "failing_as",
     "fsync",
+    "identity",
     "left_open",
     "lock",
     "lock_owner",
@@ -89,6 +91,27 @@ def make_private_folder(folder: Path) -> None:
         sync_folder(one.parent)
 
 
+def identity(path: Path) -> tuple[int, int]:
+    """Which file a path leads to; another file of the same name is another one."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def check_still_there(path: Path, opened: tuple[int, int]) -> None:
+    """Make sure that what is written to an open store can be found again.
+
+    Args:
+        opened: the `identity` of what was opened.
+
+    Raises:
+        StoreBroken: the file was removed meanwhile, or another one is in its place.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        if identity(path) == opened:
+            return
+    raise StoreBroken(str(path), "was removed or replaced while it was open")
+
+
 def create_private(path: Path) -> int:
     """Open a new file of this user only for writing; an existing one or a link is an error."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -99,6 +122,10 @@ def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fsync(descriptor, folder)
+    except StoreBroken as exc:
+        cause = exc.__cause__
+        if not isinstance(cause, OSError) or cause.errno != errno.EINVAL:
+            raise  # that one means: a file system that has no such thing, as network shares are
     finally:
         os.close(descriptor)
 

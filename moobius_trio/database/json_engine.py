@@ -7,6 +7,7 @@ content means beyond `json_records`.
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import re
@@ -33,7 +34,9 @@ from moobius_trio.database.engine import (
 )
 from moobius_trio.database.file_engine import FileStore, open_file_engine
 from moobius_trio.database.files import (
+    check_still_there,
     failing_as,
+    identity,
     left_open,
     lock,
     lock_owner,
@@ -145,6 +148,7 @@ class _JsonFolder(_JsonLook):
         self.where = str(root)
         self._counter = itertools.count(1)
         self._files = {}
+        self._seen: set[Path] = set()
         self._made: set[Path] = set()
         with failing_as(self.where):
             make_private_folder(root)
@@ -153,6 +157,7 @@ class _JsonFolder(_JsonLook):
             self.where = str(self._folder)
             self._in_doubt = left_open(self._folder / _LOCK)
             self._lock = lock(self._folder / _LOCK)
+            self._opened = identity(self._folder / _LOCK)
         try:
             with failing_as(self.where):
                 marked = self._has_format()
@@ -181,10 +186,11 @@ class _JsonFolder(_JsonLook):
         self._replace_whole(self._folder / _FORMAT_FILE, str(FORMAT).encode())
 
     def load(self, place: Place) -> Loaded:
-        if self._in_doubt:
-            with failing_as(f"{self.where}, {place}"):
-                folder = self._folder_of(place)
-                if folder.is_dir():
+        with failing_as(f"{self.where}, {place}"):
+            folder = self._folder_of(place)
+            if folder.is_dir():
+                self._seen.add(folder)
+                if self._in_doubt:
                     sync_folder(folder)  # else a loss of power could take back what is read now
         return super().load(place)
 
@@ -199,6 +205,7 @@ class _JsonFolder(_JsonLook):
         begun = False
         try:
             with failing_as(self.where):
+                check_still_there(self._folder / _LOCK, self._opened)
                 for change in changes:
                     path = self._path(change.place, change.key)
                     folders[path.parent] = None
@@ -215,6 +222,9 @@ class _JsonFolder(_JsonLook):
                     if folder.is_dir():
                         sync_folder(folder)
         except StorageError as exc:
+            if isinstance(exc.__cause__, FileNotFoundError):
+                problem = "a folder of it was removed while it was open"
+                raise StoreBroken(self.where, problem) from exc
             if begun and not isinstance(exc, StoreBroken):
                 raise StoreBroken(exc.where, exc.problem) from exc
             raise
@@ -243,6 +253,7 @@ class _JsonFolder(_JsonLook):
 
     def clear(self, place: Place) -> None:
         with failing_as(f"{self.where}, {place}"):
+            check_still_there(self._folder / _LOCK, self._opened)
             folder = self._folder_of(place)
             if folder.is_dir():
                 for path in folder.glob("*.json"):
@@ -258,6 +269,8 @@ class _JsonFolder(_JsonLook):
         """
         if folder in self._made:
             return
+        if folder in self._seen and not folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
         for one, text in ((folder.parent, place.band), (folder, place.container)):
             make_private_folder(one)
             if text is not None and "%%" in one.name and not (one / _NAME_FILE).exists():

@@ -32,7 +32,9 @@ from moobius_trio.database.engine import (
 )
 from moobius_trio.database.file_engine import FileStore, open_file_engine
 from moobius_trio.database.files import (
+    check_still_there,
     failing_as,
+    identity,
     lock,
     lock_owner,
     make_private_folder,
@@ -108,6 +110,7 @@ class _SqliteFile(FileStore):
             with failing_as(self.where), _failing_as(self.where):
                 # Created by hand first, since SQLite would give it the mode of the umask.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+                self._opened = identity(path)
                 self._connection = sqlite3.connect(
                     path, isolation_level=None, check_same_thread=False
                 )
@@ -175,6 +178,8 @@ class _SqliteFile(FileStore):
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
+        with failing_as(self.where):
+            check_still_there(self._path, self._opened)  # SQLite would go on with a removed file
         with _failing_as(self.where):
             self._connection.execute("BEGIN IMMEDIATE")
             try:

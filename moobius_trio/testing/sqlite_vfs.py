@@ -200,7 +200,7 @@ class _Layer:
             code, folders = self._noting_folders(lambda: real.sync(file, flags))
             if code == _OK:
                 self._recorder.steps.append(SyncFile(self._recorder.node(path)))
-                code = self._synced(folders)
+                self._synced(folders)  # SQLite does not look at what comes of it here
         return code
 
     def _delete(self, _: int, name: bytes, sync_folder: int) -> int:
