@@ -94,7 +94,8 @@ def _failing_as(where: str) -> Iterator[None]:
         code = getattr(exc, "sqlite_errorname", "")
         if code in _BROKEN:
             raise StoreBroken(where, str(exc)) from exc
-        raise StorageError(where, str(exc), _REMEDIES.get(code, "")) from exc
+        problem = "no space left on device" if code == "SQLITE_FULL" else str(exc)
+        raise StorageError(where, problem, _REMEDIES.get(code, "")) from exc
 
 
 class _SqliteFile(FileStore):
@@ -103,6 +104,7 @@ class _SqliteFile(FileStore):
     def __init__(self, path: Path) -> None:
         self.where = str(path)
         self._path = path
+        self._swollen = False
         with failing_as(self.where):
             make_private_folder(path.parent)
             self._lock = lock(_beside(path, ".lock"))
@@ -156,9 +158,25 @@ class _SqliteFile(FileStore):
             return _load(self._connection, place)
 
     def commit(self, changes: Sequence[Change]) -> None:
-        with self._transaction():
-            for statement, group in itertools.groupby(changes, _statement):
-                self._connection.executemany(statement, _rows(group))
+        try:
+            with self._transaction():
+                for statement, group in itertools.groupby(changes, _statement):
+                    self._connection.executemany(statement, _rows(group))
+        except StorageError as exc:
+            self._swollen = not isinstance(exc, StoreBroken)
+            raise
+        finally:
+            if self._swollen:
+                self._shrink_journal()
+
+    def _shrink_journal(self) -> None:
+        """Give back the space of refused changes, which lie in the journal and could fill a disk.
+
+        A disk that is too full for that now is tried again with the next commit.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._swollen = bool(busy)
 
     def set_aside(self, place: Place, key: bytes, problem: str) -> str:
         with self._transaction():
