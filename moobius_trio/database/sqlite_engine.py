@@ -87,11 +87,13 @@ _PAUSES = (0.01, 0.05, 0.1, 0.0)
 
 
 @contextlib.contextmanager
-def _failing_as(where: str) -> Iterator[None]:
+def _failing_as(where: str, *, opening: bool = False) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as exc:
         code = getattr(exc, "sqlite_errorname", "")
+        if opening and code == "SQLITE_CORRUPT":
+            raise _damaged(where, str(exc)) from exc
         if code in _BROKEN:
             raise StoreBroken(where, str(exc)) from exc
         problem = "no space left on device" if code == "SQLITE_FULL" else str(exc)
@@ -109,7 +111,7 @@ class _SqliteFile(FileStore):
             make_private_folder(path.parent)
             self._lock = lock(_beside(path, ".lock"))
         try:
-            with failing_as(self.where), _failing_as(self.where):
+            with failing_as(self.where), _failing_as(self.where, opening=True):
                 # Created by hand first, since SQLite would give it the mode of the umask.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
                 self._opened = identity(path)
@@ -124,6 +126,11 @@ class _SqliteFile(FileStore):
     def _prepare(self) -> None:
         run = self._connection.execute
         ours = _check_ours(self._connection, self.where)
+        if ours:
+            # Reads the whole file: SQLite would leave out records of a damaged page silently.
+            [(found,)] = run("PRAGMA quick_check(1)").fetchall()
+            if found != "ok":
+                raise _damaged(self.where, found)
         (mode,) = run("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise StorageError(
@@ -131,7 +138,7 @@ class _SqliteFile(FileStore):
             )
         run("PRAGMA synchronous = FULL")
         # What a killed process had written, but not synced, can be read and is made durable here.
-        run("PRAGMA wal_checkpoint")
+        run("PRAGMA wal_checkpoint").fetchall()
         if not ours:
             self._connection.executescript(
                 f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id = {APPLICATION}; "
@@ -175,7 +182,7 @@ class _SqliteFile(FileStore):
         A disk that is too full for that now is tried again with the next commit.
         """
         with contextlib.suppress(sqlite3.Error):
-            busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            [(busy, *_)] = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._swollen = bool(busy)
 
     def set_aside(self, place: Place, key: bytes, problem: str) -> str:
@@ -207,6 +214,14 @@ class _SqliteFile(FileStore):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+
+def _damaged(where: str, problem: str) -> StorageError:
+    return StorageError(
+        where,
+        f"is damaged ({' '.join(problem.split())})",
+        "Put a copy in its place, or move it away",
+    )
 
 
 def _row(place: Place) -> tuple[str, str]:

@@ -127,7 +127,10 @@ def test_a_database_that_is_damaged(platform: str, tmp_path: Path) -> None:
     [path] = (folder / "data").glob("*.sqlite3")
     for content, words in (
         (b"this is no database, " * 100, "file is not a database"),
-        (path.read_bytes()[:5_000], "malformed"),
+        (
+            path.read_bytes()[:5_000],
+            "is damaged (database disk image is malformed). Put a copy in its place",
+        ),
     ):
         path.write_bytes(content)
         line = one_line(run_command("run", folder, cwd=folder))
