@@ -29,6 +29,7 @@ __all__ = ("MAX_RECORD_BYTES", "Format", "Unreadable")
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 100
+_NAN = b'{"$float":"nan"}'
 
 _UNCHANGING = AS_IT_IS | {float, bytes, datetime, date, time, timedelta, Character}
 _CHANGING = frozenset({list, dict, set})
@@ -78,9 +79,10 @@ class Format:
         self._key_shape.check(key)
         if type(key) is str:
             return key.encode("utf-8", "surrogatepass")
-        if key != key:
+        text = self._text(key)
+        if _NAN in text:  # also inside a tuple; a text has its quotes escaped
             raise Misfit("is not equal to itself, so it could never be found again")
-        return b"\xff" + self._text(key)
+        return b"\xff" + text
 
     def decode_key(self, text: bytes) -> object:
         """The key of what `encode_key` gave.

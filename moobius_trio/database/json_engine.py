@@ -57,7 +57,7 @@ _NAME_FILE = ".name"
 _OWN = "own"
 _LOCK = ".lock"
 _TEMPORARY = ".new-"
-_PLAIN = re.compile(r"[A-Za-z0-9_.@+ -]{1,200}")
+_PLAIN = re.compile(r"[^/\0%]{1,200}")
 
 
 class _JsonLook(FileStore):
@@ -289,8 +289,10 @@ class _JsonFolder(_JsonLook):
 def _folder_name(above: Path, prefix: str, text: str) -> str:
     """An existing folder of the plain name is kept, since the original made it."""
     plain = prefix + text
-    if _PLAIN.fullmatch(plain) and plain not in (".", "..") and (above / plain).is_dir():
-        return plain
+    if _PLAIN.fullmatch(plain) and plain not in (".", ".."):
+        with contextlib.suppress(OSError):  # no file system has a name as long as this
+            if (above / plain).is_dir():
+                return plain
     return prefix + safe_name(text.encode("utf-8", "surrogatepass"))
 
 

@@ -35,11 +35,14 @@ class State:
 async def opened(root: Path, problems: list[StorageError] | None = None) -> AsyncIterator[Stores]:
     """As a db.json of the original names it."""
     found: list[StorageError] = []
-    spec = ContainerSpec(
-        name="states", implementation="json", settings={"root_dir": str(root / "json_db")}
-    )
+    specs = [
+        ContainerSpec(
+            name=name, implementation="json", settings={"root_dir": str(root / "json_db")}
+        )
+        for name in ("states", "größe")
+    ]
     async with open_stores(
-        [spec],
+        specs,
         service_id=SERVICE,
         folder=root / "elsewhere",
         run_sync=run_inline,
@@ -126,6 +129,75 @@ async def test_the_originals_files_load_and_stay_as_they_are(tmp_path: Path) -> 
         assert dict(states) == {key: expected for key, (_, _, expected) in ORIGINAL.items()}
         assert type(states["tuple"]) is tuple
     assert {path: path.read_bytes() for path in folder_of(tmp_path).iterdir()} == files
+
+
+ODD_KEYS = (
+    *("plain", "Upper", "UPPER", "two words", "a.b", ".dot", "..", "$type", "$set", "%41", "%2e"),
+    *("it's", 'a "quote"', "äöü", "e\u0301", "😀", "_key", "_value", "_typ", "-", "x.json", "con"),
+    *("5", "True", "None", "a\\b", "a\tb", "k" * 200),
+)
+NESTED = {
+    "who": {"user_id": ALICE, "username": None, "user_context": PROFILE},
+    "rows": [[], {}, [{"deep": [None, True, -1.5e300, "\u2028"]}]],
+    "": {"_type": "dict", "$tuple": [1]},
+}
+
+
+async def test_a_whole_store_of_the_original_loads_and_only_what_changes_is_written(
+    tmp_path: Path,
+) -> None:
+    """Bands and containers of any name the original could make, keys with odd characters, values
+    nested as it wrote them: all there, no byte of them touched but in the record that changes."""
+    root = folder_of(tmp_path).parent.parent
+    bands = [BAND, ChannelId("Band.One"), ChannelId("two words"), ChannelId("äé")]
+    before: dict[Path, bytes] = {}
+    for band in bands:
+        for name in ("states", "größe"):
+            folder = root / f"band_{band}" / name
+            folder.mkdir(parents=True)
+            for key in ODD_KEYS:
+                path = folder / f"{key}.json"
+                record = {key: {**NESTED, "of": [band, name, key]}, "_type": "dict"}
+                path.write_text(json.dumps(record, indent=4))
+                before[path] = path.read_bytes()
+    declared = {"größe": container(object, key=str)}
+    async with opened(tmp_path) as stores:
+        for band in bands:
+            storage = await stores.storage(band, declared)
+            for name in ("states", "größe"):
+                content = {key: {**NESTED, "of": [band, name, key]} for key in ODD_KEYS}
+                assert dict(storage.container(name)) == content
+    assert {path: path.read_bytes() for path in before} == before
+    async with opened(tmp_path) as stores:
+        states = (await stores.storage(BAND, declared)).states
+        for key in ODD_KEYS[::2]:
+            states[key]["rows"] = []
+            del before[folder_of(tmp_path) / f"{key}.json"]
+        for key in ODD_KEYS[1::4]:
+            del states[key]
+            del before[folder_of(tmp_path) / f"{key}.json"]
+    assert {path: path.read_bytes() for path in before} == before
+    left = [key for key in ODD_KEYS if key not in ODD_KEYS[1::4]]
+    assert {path.name for path in folder_of(tmp_path).iterdir()} == {f"{key}.json" for key in left}
+    async with opened(tmp_path) as stores:
+        states = (await stores.storage(BAND, declared)).states
+        assert {key: value["rows"] for key, value in states.items()} == {
+            key: [] if key in ODD_KEYS[::2] else NESTED["rows"] for key in left
+        }
+
+
+async def test_numbers_as_keys_are_numbers_again_where_they_are_declared(tmp_path: Path) -> None:
+    """JSON had only texts for them; the files keep their names and are changed in place."""
+    write(tmp_path, "5.json", '{"5": [1], "_type": "list"}')
+    write(tmp_path, "-7.json", '{"-7": [2], "_type": "list"}')
+    declared = {"states": container(list[int], key=int)}
+    async with opened(tmp_path) as stores:
+        states = (await stores.storage(BAND, declared)).states
+        assert dict(states) == {5: [1], -7: [2]}
+        states[5].append(3)
+    assert (folder_of(tmp_path) / "5.json").read_text() == '{"5": [1,3], "_type": "list"}'
+    async with opened(tmp_path) as stores:
+        assert dict((await stores.storage(BAND, declared)).states) == {5: [1, 3], -7: [2]}
 
 
 async def test_changed_records_keep_the_originals_form_and_file(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ import enum
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
@@ -22,6 +23,7 @@ from moobius_trio.database import (
     declared_containers,
 )
 from moobius_trio.errors import StorageTypeError
+from moobius_trio.testing.storage_data import exactly
 from moobius_trio.testing.storage_faults import FaultyDisk
 from moobius_trio.types import ChannelId
 
@@ -119,7 +121,18 @@ async def test_what_cannot_be_stored_is_refused_at_assignment(
     assert len(disk.commits) == 1
 
 
-@pytest.mark.parametrize("key", [object(), Text("k"), (1, object()), float("nan"), Plain])
+@pytest.mark.parametrize(
+    "key",
+    [
+        object(),
+        Text("k"),
+        (1, object()),
+        float("nan"),
+        (1, float("nan")),
+        frozenset({(float("nan"),)}),
+        Plain,
+    ],
+)
 async def test_what_cannot_be_a_key_is_refused(key: object) -> None:
     """A key that could not be written, or never found again, is refused."""
     async with opened(FaultyDisk()) as storage:
@@ -220,3 +233,36 @@ async def test_forged_records_are_set_aside_and_reported(forged: object) -> None
     [problem] = disk.problems
     assert "box of band b['bad']" in str(problem)
     assert bad not in disk.records
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+MOMENTS = (
+    datetime(2024, 10, 27, 2, 30, tzinfo=BERLIN),
+    datetime(2024, 10, 27, 2, 30, fold=1, tzinfo=BERLIN),
+    datetime(2024, 3, 31, 2, 30, tzinfo=BERLIN),  # there is no such moment
+    datetime(2024, 10, 27, 2, 30, fold=1),
+    datetime(1, 1, 1, tzinfo=UTC),
+    datetime.max,
+    datetime(2024, 1, 1, 12, 0, 0, 1, timezone(timedelta(hours=-5, seconds=-7, microseconds=3))),
+    time(2, 30, fold=1),
+    time(23, 59, 59, 999_999, timezone(timedelta(hours=14))),
+    date.min,
+    timedelta(days=-1, microseconds=1),
+    timedelta.max,
+)
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=repr)
+async def test_moments_keep_their_zone_and_fold(moment: Any) -> None:
+    """As a value, inside one, and as a key: the same clock, zone and half of a doubled hour."""
+    disk = FaultyDisk()
+    async with opened(disk) as storage:
+        storage.box[moment] = {"inside": [moment, {moment}]}
+        storage.box["k"] = moment
+    async with opened(disk) as storage:
+        [key] = [key for key in storage.box if key != "k"]
+        assert exactly([key, storage.box["k"]]) == exactly([moment, moment])
+        assert [getattr(one, "tzinfo", None) for one in (key, storage.box["k"])] == [
+            getattr(moment, "tzinfo", None)
+        ] * 2
+        assert exactly(storage.box[moment]) == exactly({"inside": [moment, {moment}]})
