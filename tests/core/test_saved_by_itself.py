@@ -275,6 +275,28 @@ async def test_a_handler_that_the_end_of_the_service_cancels(local: Local, recor
     assert set(values) == {2}
 
 
+async def test_a_task_that_is_cancelled(local: Local) -> None:
+    """What it changed is looked at to the end although it is cancelled: no sweep finds the rest."""
+
+    async def task(band: Room) -> None:
+        for number in range(1_500):
+            band.data[f"k{number}"]["n"] = 1
+        try:
+            await trio.sleep_forever()
+        finally:
+            for number in range(1_500):
+                band.data[f"k{number}"]["n"] = 2
+
+    async def work(service: Service, band: Room) -> None:
+        scope = service.start_soon(task, band)
+        await trio.sleep(1)
+        scope.cancel()
+
+    disk, _ = await handled(local, work)
+    await trio.sleep(40)
+    assert {on_disk(disk, "data", f"k{number}")["n"] for number in range(0, 1_500, 499)} == {2}
+
+
 async def test_every_kind_of_code_of_the_authors(local: Local) -> None:
     """Start, job of a band, job of the service, spell, task, error and end: all are covered."""
 
