@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -68,6 +69,8 @@ CREATE TABLE set_aside (
     problem TEXT NOT NULL
 ) STRICT;
 """
+_ENCODED = "\0"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _DELETE = "DELETE FROM record WHERE band = ? AND container = ? AND key = ?"
 _APPEND = "INSERT OR REPLACE INTO record (band, container, key, value) VALUES (?, ?, ?, ?)"
 _UPDATE = (
@@ -225,7 +228,22 @@ def _damaged(where: str, problem: str) -> StorageError:
 
 
 def _row(place: Place) -> tuple[str, str]:
-    return (place.band or "", place.container)
+    return ("" if place.band is None else _column(place.band), _column(place.container))
+
+
+def _column(name: str) -> str:
+    """A name as SQLite can hold it: a lone surrogate has no UTF-8, and "" stands for no band."""
+    whole = name.isascii() or not _SURROGATE.search(name)
+    if name and whole and not name.startswith(_ENCODED):
+        return name
+    return _ENCODED + name.encode("utf-8", "surrogatepass").hex()
+
+
+def _name(column: str) -> str:
+    """The opposite of `_column`."""
+    if not column.startswith(_ENCODED):
+        return column
+    return bytes.fromhex(column[len(_ENCODED) :]).decode("utf-8", "surrogatepass")
 
 
 def _statement(change: Change) -> str:
@@ -353,7 +371,10 @@ def _places(connection: sqlite3.Connection) -> list[Place]:
     rows = connection.execute(
         "SELECT band, container FROM record GROUP BY band, container ORDER BY min(position)"
     ).fetchall()
-    return [Place(ChannelId(band) if band else None, container) for band, container in rows]
+    return [
+        Place(ChannelId(_name(band)) if band else None, _name(container))
+        for band, container in rows
+    ]
 
 
 def _load(connection: sqlite3.Connection, place: Place) -> Loaded:
@@ -377,7 +398,7 @@ def open_sqlite(
     check_settings(settings, ("root_dir",), "sqlite")
     path = (
         root_folder(settings, site, "sqlite")
-        / f"service_{safe_name(site.service_id.encode())}.sqlite3"
+        / f"service_{safe_name(site.service_id.encode('utf-8', 'surrogatepass'))}.sqlite3"
     )
     return open_file_engine(
         partial(_SqliteLook if site.read_only else _SqliteFile, path),
