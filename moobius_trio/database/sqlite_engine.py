@@ -42,6 +42,7 @@ from moobius_trio.database.files import (
     safe_name,
     unlock,
 )
+from moobius_trio.database.sqlite_errors import damaged, failing_as_sqlite
 from moobius_trio.errors import StorageError, StoreMissing
 from moobius_trio.types import ChannelId, JsonValue
 
@@ -77,30 +78,9 @@ _UPDATE = (
     "INSERT INTO record (band, container, key, value) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (band, container, key) DO UPDATE SET value = excluded.value"
 )
-_BROKEN = frozenset({"SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC", "SQLITE_CORRUPT"})
-_REMEDIES = {
-    "SQLITE_FULL": "Free some space; later changes are stored again",
-    "SQLITE_READONLY": "Make the file and its folder writable",
-    "SQLITE_CANTOPEN": "Make the folder readable and writable for this user",
-    "SQLITE_NOTADB": "Move that file away if it is not a store",
-}
 
 _PAUSES = (0.01, 0.05, 0.1, 0.0)
 """Between the tries to read a file whose owner comes or goes."""
-
-
-@contextlib.contextmanager
-def _failing_as(where: str, *, opening: bool = False) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as exc:
-        code = getattr(exc, "sqlite_errorname", "")
-        if opening and code == "SQLITE_CORRUPT":
-            raise _damaged(where, str(exc)) from exc
-        if code in _BROKEN:
-            raise StoreBroken(where, str(exc)) from exc
-        problem = "no space left on device" if code == "SQLITE_FULL" else str(exc)
-        raise StorageError(where, problem, _REMEDIES.get(code, "")) from exc
 
 
 class _SqliteFile(FileStore):
@@ -114,7 +94,7 @@ class _SqliteFile(FileStore):
             make_private_folder(path.parent)
             self._lock = lock(_beside(path, ".lock"))
         try:
-            with failing_as(self.where), _failing_as(self.where, opening=True):
+            with failing_as(self.where), failing_as_sqlite(self.where, opening=True):
                 # Created by hand first, since SQLite would give it the mode of the umask.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
                 self._opened = identity(path)
@@ -133,7 +113,7 @@ class _SqliteFile(FileStore):
             # Reads the whole file: SQLite would leave out records of a damaged page silently.
             [(found,)] = run("PRAGMA quick_check(1)").fetchall()
             if found != "ok":
-                raise _damaged(self.where, found)
+                raise damaged(self.where, found)
         (mode,) = run("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise StorageError(
@@ -160,11 +140,11 @@ class _SqliteFile(FileStore):
         return lock_owner(_beside(self._path, ".lock"))
 
     def places(self) -> list[Place]:
-        with _failing_as(self.where):
+        with failing_as_sqlite(self.where):
             return _places(self._connection)
 
     def load(self, place: Place) -> Loaded:
-        with _failing_as(self.where):
+        with failing_as_sqlite(self.where):
             return _load(self._connection, place)
 
     def commit(self, changes: Sequence[Change]) -> None:
@@ -208,7 +188,7 @@ class _SqliteFile(FileStore):
     def _transaction(self) -> Iterator[None]:
         with failing_as(self.where):
             check_still_there(self._path, self._opened)  # SQLite would go on with a removed file
-        with _failing_as(self.where):
+        with failing_as_sqlite(self.where):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -217,14 +197,6 @@ class _SqliteFile(FileStore):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-
-
-def _damaged(where: str, problem: str) -> StorageError:
-    return StorageError(
-        where,
-        f"is damaged ({' '.join(problem.split())})",
-        "Put a copy in its place, or move it away",
-    )
 
 
 def _row(place: Place) -> tuple[str, str]:
@@ -308,7 +280,7 @@ class _SqliteLook(FileStore):
             )
         else:
             option = "immutable=1"  # or SQLite would create the two files of a journal
-        with _failing_as(self.where):
+        with failing_as_sqlite(self.where):
             connection = sqlite3.connect(
                 f"{self._path.absolute().as_uri()}?mode=ro&{option}", uri=True, isolation_level=None
             )

@@ -14,6 +14,7 @@ import pytest
 
 from moobius_trio.database import Stores, container, open_stores
 from moobius_trio.database import sqlite_engine as module
+from moobius_trio.database.sqlite_errors import failing_as_sqlite
 from moobius_trio.errors import StorageError
 from moobius_trio.testing.inline import run_inline
 from moobius_trio.types import ChannelId, ServiceId
@@ -177,7 +178,7 @@ async def test_only_faults_that_leave_the_file_unknown_break_the_store(
     def failing(self: object, changes: object) -> None:
         error = sqlite3.OperationalError("it failed")
         error.sqlite_errorname = code
-        with module._failing_as("the file"):
+        with failing_as_sqlite("the file"):
             raise error
 
     async with opened(tmp_path, []) as stores:
