@@ -34,6 +34,18 @@ IN_WHEEL = (
 )
 """What a wheel must have beside the modules."""
 
+FULL_LENGTH = {
+    "MOOBIUS_TRIO_SOAK": "1",
+    "MOOBIUS_TRIO_KILLS": "1000",
+    "MOOBIUS_TRIO_COUNTER_KILLS": "300",
+    "MOOBIUS_TRIO_SERVER_KILLS": "100",
+    "MOOBIUS_TRIO_POWER_LOSS_STATES": "2000",
+}
+"""How often the tests marked `soak` do what they do."""
+
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""What keeps the checkout out of the imports."""
+
 
 def install(session: nox.Session, *groups: str, package: str | None = ".") -> None:
     """The package as a wheel, and what the named dependency groups want."""
@@ -45,7 +57,14 @@ def install(session: nox.Session, *groups: str, package: str | None = ".") -> No
 def tests(session: nox.Session) -> None:
     """The tests, against the installed wheel and never against the checkout."""
     install(session, "tests", package=".[redis,test]")
-    session.run("pytest", "-m", "not browser", *session.posargs, env={"PYTHONSAFEPATH": "1"})
+    session.run("pytest", "-m", "not browser", *session.posargs, env=SAFE_PATH)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """The tests that are marked so at their full length: processes killed a thousand times."""
+    install(session, "tests", package=".[redis,test]")
+    session.run("pytest", "-m", "soak", "-rP", *session.posargs, env={**FULL_LENGTH, **SAFE_PATH})
 
 
 @nox.session
@@ -53,7 +72,7 @@ def browser(session: nox.Session) -> None:
     """The tests of the page, which need Chromium, against the installed wheel."""
     install(session, "browser", package=".[test]")
     session.run(
-        "pytest", "-m", "browser", "tests/browser", *session.posargs, env={"PYTHONSAFEPATH": "1"}
+        "pytest", "-m", "browser", "tests/browser", *session.posargs, env=SAFE_PATH
     )
 
 

@@ -1,13 +1,15 @@
-"""A service that is killed: no user was told what it does not know when it comes back."""
+"""A service that is killed, or whose store is silent: what users are told, and that they are."""
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,55 +18,64 @@ import pytest
 import trio
 
 from moobius_trio import Band, MessageUp, MoobiusService, container
+from moobius_trio.codec.generation0 import decode_from_client
 from moobius_trio.config import Settings
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.threads import run_in_thread
 from moobius_trio.database import (
     ENGINES,
     Change,
+    ContainerSpec,
     Engine,
     EngineSite,
     OpenEngine,
     StorageUnit,
-    declared_containers,
     open_stores,
 )
 from moobius_trio.local import DEFAULT_BAND, open_platform
 from moobius_trio.network.memory import memory_connector
+from moobius_trio.network.session import HEARTBEAT_SECONDS, SILENCE_SECONDS
 from moobius_trio.serving import serve_app
 from moobius_trio.testing import SERVICE, Actor
-from moobius_trio.testing.forks import Forks, Mark, open_forks
+from moobius_trio.testing.forks import Fork, Forks, Mark, open_forks
 from moobius_trio.testing.kill_suite import marked
-from moobius_trio.types import ChannelId, JsonValue, Secret, ServiceId
+from moobius_trio.testing.redis_server import open_redis_server
+from moobius_trio.types import ChannelId, JsonValue, Ping, Secret, ServiceId
 
 KILLS = int(os.environ.get("MOOBIUS_TRIO_COUNTER_KILLS", "30"))
 
-BAND = ChannelId(DEFAULT_BAND)
+pytestmark = pytest.mark.soak
+
+BANDS = (ChannelId(DEFAULT_BAND), ChannelId("local-second"))
 MOST_WORDS = 6
+FROZEN_SECONDS = 70.0
 
 
 class Counting(Band):
     """What the service knows."""
 
     counter = container(dict[str, int], factory=lambda: {"told": 0})
+    other = container(dict[str, int], factory=lambda: {"told": 0})
 
 
 class Counter(MoobiusService[Counting]):
-    """Tells a number that nobody was told before."""
+    """Tells a number that nobody was told before; by request one of its other store."""
 
     async def on_msg_up(self, msg_up: MessageUp) -> None:
         band = self.bands[msg_up.channel_id]
-        band.counter["n"]["told"] += 1
-        await band.create_message(str(band.counter["n"]["told"]), band.members)
+        numbers = band.other if msg_up.text == "other" else band.counter
+        numbers["n"]["told"] += 1
+        await band.create_message(str(numbers["n"]["told"]), band.members)
 
 
 # The process that is killed
 
 
-def serve(mark: Mark, address: str, engine: str, folder: str, known: str, holds: str) -> None:
-    """Run the counter until it is killed; with `holds` empty, it speaks before it has stored."""
+def serve(mark: Mark, address: str, folder: str, known: str, stores: str, holds: str) -> None:
+    """Run the counter; with `holds` empty, it speaks before it has stored."""
     if not holds:
         StorageUnit.settle = hold_nothing  # type: ignore[method-assign]
+    containers = [ContainerSpec(**spec) for spec in json.loads(stores)]
     service = Counter()
     service._environment = Environment(
         exclusive=False,
@@ -74,11 +85,11 @@ def serve(mark: Mark, address: str, engine: str, folder: str, known: str, holds:
             email="counter@example.org",
             password=Secret("a password of the test"),
             service_id=ServiceId(known) if known else None,
-            channels=(BAND,),
+            channels=BANDS,
         ),
-        containers=(),
-        engines={engine: marked(slowed(ENGINES[engine]), mark)},
-        default_engine=engine,
+        containers=tuple(containers),
+        engines={name: marked(slowed(opener), mark) for name, opener in ENGINES.items()},
+        default_engine="memory",
         state=Path(folder),
         environ={},
     )
@@ -130,75 +141,28 @@ class Slowed:
 # The platform, whose users saw what they saw
 
 
-@attrs.define(eq=False)
-class Rig:
-    """The platform with one user, and the service that comes and goes."""
-
-    address: str
-    alice: Actor
-    sockets: Sockets
-    forks: Forks
-    folder: Path
-    engine: str
-    holds: bool
-    source: random.Random
-    service_id: str = ""
-    kills: int = 0
-    inside: int = 0
-
-    @property
-    def told(self) -> list[int]:
-        """Every number that the user was ever told, in order."""
-        return [int(text) for text in self.alice.texts]
-
-    async def kill_once(self) -> None:
-        """Start the service, talk to it, kill it, and see everything it said."""
-        words = (self.engine, str(self.folder), self.service_id, "yes" if self.holds else "")
-        fork = await trio.to_thread.run_sync(self.forks.start, self.address, *words)
-        self.service_id = await trio.to_thread.run_sync(fork.read_line)
-        before, said = self.alice.seen, self.source.randint(1, MOST_WORDS)
-        for _ in range(said):
-            await self.alice.say("count", to=SERVICE, settle=False)
-        heard = before + self.source.randint(0, said)
-        await until(lambda: self.alice.seen >= heard)
-        if self.source.random() < 0.5:
-            await self.alice.say("count", to=SERVICE, settle=False)
-            await trio.to_thread.run_sync(self.forks.mark.wait)
-        await trio.to_thread.run_sync(fork.kill)
-        self.kills += 1
-        self.inside += bool(self.forks.mark)
-        await until(lambda: self.sockets.open == 0)
-        await self.alice.catch_up()
-
-    async def stored(self) -> int:
-        """The number that the store has."""
-        problems: list[Exception] = []
-        async with open_stores(
-            [],
-            service_id=ServiceId(self.service_id),
-            folder=self.folder,
-            run_sync=run_in_thread,
-            default_engine=self.engine,
-            on_problem=problems.append,
-        ) as stores:
-            storage = await stores.storage(BAND, declared_containers(Counting))
-            assert problems == []
-            return storage.counter.get("n", {"told": 0})["told"]
-
-
 class Sockets:
-    """An application that counts its open WebSockets; only the service comes over one."""
+    """An application that looks at its WebSockets; only the service comes over one."""
 
     def __init__(self, app: Any) -> None:
         self.open = 0
+        self.heartbeats: list[float] = []
+        """When they came, by trio's clock."""
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def receive_and_look() -> Any:
+            message = await receive()
+            text = message.get("text")
+            if text and isinstance(decode_from_client(text).command, Ping):
+                self.heartbeats.append(trio.current_time())
+            return message
+
         if scope["type"] != "websocket":
             return await self._app(scope, receive, send)
         self.open += 1
         try:
-            return await self._app(scope, receive, send)
+            return await self._app(scope, receive_and_look, send)
         finally:
             self.open -= 1
 
@@ -212,64 +176,184 @@ async def until(predicate: Callable[[], bool]) -> None:
             await trio.sleep(0.001)
 
 
+@attrs.define(eq=False)
+class Scene:
+    """The platform with a user in each of two bands, and a process to be the service."""
+
+    address: str
+    sockets: Sockets
+    alice: Actor
+    bob: Actor
+    forks: Forks
+
+    async def start(
+        self, folder: Path, known: str, stores: Sequence[Mapping[str, Any]], *, holds: bool = True
+    ) -> tuple[Fork, str]:
+        """Start the service; gives its id, to be known from then on."""
+        words = [self.address, str(folder), known, json.dumps(stores), "yes" if holds else ""]
+        fork = await trio.to_thread.run_sync(self.forks.start, *words)
+        return fork, await trio.to_thread.run_sync(fork.read_line)
+
+
 @asynccontextmanager
-async def open_rig(folder: Path, engine: str, *, holds: bool) -> AsyncIterator[Rig]:
-    """A platform on a real port with one user in the band."""
-    source = random.Random(0)
+async def open_scene() -> AsyncIterator[Scene]:
+    """A platform on a real port with its people."""
     async with (
         open_platform(
-            state=None, run_sync=run_in_thread, wall_clock=time.time, random=source
+            state=None,
+            bands=BANDS[1:],
+            run_sync=run_in_thread,
+            wall_clock=time.time,
+            random=random.Random(0),
         ) as platform,
         trio.open_nursery() as nursery,
     ):
         sockets = Sockets(platform.app)
         url: str = await nursery.start(serve_app, sockets)
-        guest = platform.sign_in_guest("Alice")
-        alice = Actor(
-            name="Alice",
-            user_id=guest.user_id,
-            token=guest.tokens.access,
-            channel_id=BAND,
-            settle=trio.lowlevel.checkpoint,
-            wall_clock_ms=lambda: time.time_ns() // 1_000_000,
-        )
-        await nursery.start(alice.serve, memory_connector(nursery, platform.serve_socket))
-        await alice.rejoin()
-        with open_forks(serve) as forks:
-            yield Rig(
-                address=url.removeprefix("http://"),
-                alice=alice,
-                sockets=sockets,
-                forks=forks,
-                folder=folder,
-                engine=engine,
-                holds=holds,
-                source=source,
+        people = []
+        for name, band in zip(("Alice", "Bob"), platform.bands(), strict=True):
+            guest = platform.sign_in_guest(name)
+            actor = Actor(
+                name=name,
+                user_id=guest.user_id,
+                token=guest.tokens.access,
+                channel_id=band.channel_id,
+                settle=trio.lowlevel.checkpoint,
+                wall_clock_ms=lambda: time.time_ns() // 1_000_000,
             )
+            await nursery.start(actor.serve, memory_connector(nursery, platform.serve_socket))
+            await actor.rejoin()
+            people.append(actor)
+        imports = ["moobius_trio.database.redis_engine", "anyio._backends._trio"]
+        with open_forks(serve, imports=imports) as forks:
+            yield Scene(url.removeprefix("http://"), sockets, *people, forks)
         nursery.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "json"])
+@attrs.define(eq=False)
+class Killer:
+    """Kills the service of a scene again and again, and compares what was told and stored."""
+
+    scene: Scene
+    folder: Path
+    store: Mapping[str, Any]
+    holds: bool
+    source: random.Random = attrs.field(factory=lambda: random.Random(0))
+    service_id: str = ""
+    kills: int = 0
+    inside: int = 0
+
+    @property
+    def told(self) -> list[int]:
+        """Every number that the user was ever told, in order."""
+        return [int(text) for text in self.scene.alice.texts]
+
+    async def kill_once(self) -> None:
+        """Start the service, talk to it, kill it, and see everything it said."""
+        alice, mark = self.scene.alice, self.scene.forks.mark
+        fork, self.service_id = await self.scene.start(
+            self.folder, self.service_id, [self.store], holds=self.holds
+        )
+        before, said = alice.seen, self.source.randint(1, MOST_WORDS)
+        for _ in range(said):
+            await alice.say("count", to=SERVICE, settle=False)
+        heard = before + self.source.randint(0, said)
+        await until(lambda: alice.seen >= heard)
+        if self.source.random() < 0.5:
+            await alice.say("count", to=SERVICE, settle=False)
+            await trio.to_thread.run_sync(mark.wait)
+        await trio.to_thread.run_sync(fork.kill)
+        self.kills += 1
+        self.inside += bool(mark)
+        await until(lambda: self.scene.sockets.open == 0)
+        await alice.catch_up()
+
+    async def stored(self) -> int:
+        """The number that the store has."""
+        problems: list[Exception] = []
+        async with open_stores(
+            [ContainerSpec(**self.store)],
+            service_id=ServiceId(self.service_id),
+            folder=self.folder,
+            run_sync=run_in_thread,
+            on_problem=problems.append,
+        ) as stores:
+            storage = await stores.storage(BANDS[0], {})
+            assert problems == []
+            return int(storage.counter.get("n", {"told": 0})["told"])
+
+
+@contextmanager
+def store_of(name: str, engine: str) -> Iterator[Mapping[str, Any]]:
+    """What db.json would say of a container, with a server if it needs one."""
+    if engine != "redis":
+        yield {"name": name, "implementation": engine}
+        return
+    with open_redis_server() as server:
+        yield {"name": name, "implementation": engine, "settings": dict(server.settings)}
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "json", "redis"])
 async def test_what_a_user_was_told_is_stored(tmp_path: Path, engine: str) -> None:
     """However often the service is killed, no number that a user saw is above the stored one, and
     none was told twice."""
-    async with open_rig(tmp_path, engine, holds=True) as rig:
-        for _ in range(KILLS):
-            await rig.kill_once()
-            assert max(rig.told, default=0) <= await rig.stored()
-        told = rig.told
-        sys.stdout.write(f"{engine}: kills {rig.kills}, inside {rig.inside}, told {len(told)}\n")
-        assert len(set(told)) == len(told)
-        assert len(told) >= KILLS / 2
-        assert rig.inside >= 0.3 * KILLS
+    with store_of("counter", engine) as store:
+        async with open_scene() as scene:
+            killer = Killer(scene, tmp_path, store, holds=True)
+            for _ in range(KILLS):
+                await killer.kill_once()
+                assert max(killer.told, default=0) <= await killer.stored()
+    told, kills = killer.told, killer.kills
+    sys.stdout.write(f"{engine}: kills {kills}, inside {killer.inside}, told {len(told)}\n")
+    assert len(set(told)) == len(told)
+    assert len(told) >= KILLS / 2
+    assert killer.inside >= 0.3 * KILLS
 
 
 async def test_speaking_before_storing_is_found_out(tmp_path: Path) -> None:
     """With frames that wait for nothing, a user is told a number that the store does not have."""
-    async with open_rig(tmp_path, "sqlite", holds=False) as rig:
-        while rig.kills < KILLS:
-            await rig.kill_once()
-            if max(rig.told, default=0) > await rig.stored():
-                break
-        sys.stdout.write(f"found at kill {rig.kills}\n")
-        assert max(rig.told) > await rig.stored()
+    with store_of("counter", "sqlite") as store:
+        async with open_scene() as scene:
+            killer = Killer(scene, tmp_path, store, holds=False)
+            while killer.kills < KILLS:
+                await killer.kill_once()
+                if max(killer.told, default=0) > await killer.stored():
+                    break
+            sys.stdout.write(f"found at kill {killer.kills}\n")
+            assert max(killer.told) > await killer.stored()
+
+
+@pytest.mark.skipif(
+    not os.environ.get("MOOBIUS_TRIO_SOAK"),
+    reason="takes more than a minute of real time; `nox -s soak` runs it",
+)
+async def test_a_frozen_redis_holds_up_nobody_else(tmp_path: Path) -> None:
+    """While the server of one store is stopped for 70 s, a band on another store is answered, and
+    the platform gets its heartbeats; then the answer that waited comes, once."""
+    with open_redis_server() as server:
+        frozen = {"name": "other", "implementation": "redis", "settings": dict(server.settings)}
+        stores = [{"name": "counter", "implementation": "sqlite"}, frozen]
+        async with open_scene() as scene:
+            began = trio.current_time()
+            fork, _ = await scene.start(tmp_path, "", stores)
+            await scene.alice.say("other", to=SERVICE, settle=False)
+            await until(lambda: scene.alice.texts == ["1"])
+            server.freeze()
+            thaw_at = trio.current_time() + FROZEN_SECONDS
+            await scene.alice.say("other", to=SERVICE, settle=False)
+            answers = 0
+            while trio.current_time() < thaw_at:
+                await scene.bob.say("count", to=SERVICE, settle=False)
+                answers += 1
+                await until(lambda count=answers: len(scene.bob.texts) == count)
+                await trio.sleep(1)
+            assert scene.alice.texts == ["1"]
+            server.thaw()
+            ended = trio.current_time()
+            await until(lambda: scene.alice.texts == ["1", "2"])
+            await trio.to_thread.run_sync(fork.kill)
+    beats = [began, *scene.sockets.heartbeats, ended]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(beats)]
+    sys.stdout.write(f"answers {answers}, heartbeats after {[round(gap, 2) for gap in gaps]} s\n")
+    assert len(scene.sockets.heartbeats) >= 2
+    assert max(gaps) < HEARTBEAT_SECONDS + SILENCE_SECONDS

@@ -69,12 +69,14 @@ trio.run(main)
 """
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("engine", FILE_ENGINES)
 def test_killed_while_writing(tmp_path: Path, engine: str) -> None:
     """After each kill every acknowledged round is there, nothing is torn, no file is left over."""
     passes(engine, kill_writers(ENGINES[engine], tmp_path, kills=KILLS))
 
 
+@pytest.mark.soak
 def test_killed_while_writing_to_redis(tmp_path: Path) -> None:
     """The same with a server that lives on."""
     with open_redis_server() as server:
@@ -143,6 +145,7 @@ async def open_in_place(
     yield InPlace(site)
 
 
+@pytest.mark.soak
 def test_writing_in_place_is_found_out(tmp_path: Path) -> None:
     """An engine that empties a file before it fills it does not pass."""
     found = kill_writers(open_in_place, tmp_path, kills=min(KILLS, 50))

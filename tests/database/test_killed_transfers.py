@@ -27,6 +27,8 @@ from moobius_trio.types import ChannelId, JsonValue, RunSync, ServiceId
 
 KILLS = int(os.environ.get("MOOBIUS_TRIO_KILLS", "100"))
 
+pytestmark = pytest.mark.soak
+
 ACCOUNTS = 8
 MONEY = 1_000
 

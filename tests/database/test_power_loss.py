@@ -264,6 +264,7 @@ async def in_many_lives(
     return None
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("engine", FILE_ENGINES)
 async def test_no_loss_of_power_takes_what_was_acknowledged(scratch: Path, engine: str) -> None:
     """Each acknowledged commit is there, none is torn, nothing is set aside, no file is left.
@@ -294,6 +295,7 @@ async def copied(scratch: Path, states: int) -> str | None:
     return await counterexample("json", history, scratch, states, Random(1), is_copied)
 
 
+@pytest.mark.soak
 async def test_a_folder_of_the_original_is_copied_whole_before_it_is_changed(
     scratch: Path,
 ) -> None:
