@@ -71,9 +71,7 @@ def soak(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """The tests of the page, which need Chromium, against the installed wheel."""
     install(session, "browser", package=".[test]")
-    session.run(
-        "pytest", "-m", "browser", "tests/browser", *session.posargs, env=SAFE_PATH
-    )
+    session.run("pytest", "-m", "browser", "tests/browser", *session.posargs, env=SAFE_PATH)
 
 
 @nox.session
