@@ -5,6 +5,7 @@ What a process does, and what its death must leave behind, is the test's matter.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import importlib
 import importlib.util
@@ -24,7 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
-__all__ = ("Fork", "Forks", "Mark", "find_function", "name_function", "open_forks")
+__all__ = ("Fork", "Forks", "Mark", "find_function", "name_function", "open_forks", "say")
 
 LIMIT_SECONDS = 60.0
 """A process that does not say what is awaited fails the test after this time."""
@@ -104,7 +105,8 @@ class Forks:
         while b"\n" not in self._read:
             ready, _, _ = select.select([self._output], [], [], LIMIT_SECONDS)
             if not ready and self._pid is not None:
-                os.kill(self._pid, signal.SIGABRT)  # it writes what it was doing
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self._pid, signal.SIGABRT)  # it writes what it was doing
             part = os.read(self._output, 65_536) if ready else b""
             if not part:
                 raise AssertionError("the fork says nothing; see its standard error")
@@ -166,7 +168,7 @@ def open_forks(fn: Callable[..., None], *, imports: Sequence[str] = ()) -> Itera
 
     Args:
         fn: what a fork runs, with its `Mark` and the arguments of `Forks.start`; at the top level
-            of its module. What it prints and flushes can be read here.
+            of its module. What it says with `say` can be read here.
         imports: modules that it would import later, so that not every fork does.
     """
     with tempfile.TemporaryFile() as shared:
@@ -186,6 +188,11 @@ def open_forks(fn: Callable[..., None], *, imports: Sequence[str] = ()) -> Itera
             finally:
                 mark.close()
                 process.kill()  # a fork sees that its input has ended, and follows
+
+
+def say(line: str) -> None:
+    """In a fork: tell the test. Whole or not at all, which `print` is not when it is killed."""
+    os.write(1, f"{line}\n".encode())
 
 
 def name_function(fn: Callable[..., Any]) -> str:
@@ -218,18 +225,17 @@ def _serve(descriptor: int, name: str, imports: Sequence[str]) -> None:
         if pid == 0:
             _run(fn, mark, json.loads(line))
         _, status = os.waitpid(pid, 0)
-        print(f"{_ENDED}{os.waitstatus_to_exitcode(status)}", flush=True)  # noqa: T201
+        say(f"{_ENDED}{os.waitstatus_to_exitcode(status)}")
 
 
 def _run(fn: Callable[..., None], mark: Mark, arguments: list[str]) -> None:
     """The fork: it returns nowhere."""
     threading.Thread(target=_end_with_the_test, daemon=True).start()
     faulthandler.enable()
-    print(os.getpid(), flush=True)  # noqa: T201  # here, so that it comes before all else
+    say(str(os.getpid()))  # here, so that it comes before all else
     code = 1
     try:
         fn(mark, *arguments)
-        sys.stdout.flush()
         code = 0
     except Exception:  # boundary: nothing may leave the fork alive
         traceback.print_exc()

@@ -36,7 +36,7 @@ from moobius_trio.database import (
     open_stores,
 )
 from moobius_trio.errors import StorageError
-from moobius_trio.testing.forks import Fork, Mark, find_function, name_function, open_forks
+from moobius_trio.testing.forks import Fork, Mark, find_function, name_function, open_forks, say
 from moobius_trio.testing.inline import run_inline
 from moobius_trio.types import ChannelId, JsonValue, RunSync, ServiceId, empty_mapping
 
@@ -208,13 +208,13 @@ def _write(mark: Mark, engine: str, folder: str, settings: str, first: str) -> N
 async def _write_rounds(store: _Store, first: int) -> None:
     problems: list[StorageError] = []  # a commit that is refused is raised by the flush
     async with store.open(run_in_thread, problems.append) as (stores, boxes):
-        print("open", flush=True)  # noqa: T201  # the test reads it
+        say("open")
         for n in itertools.count(first):
             async with unit_of_work(Unit(handler="writer")):
                 for (band, key), wanted in _round(n).items():
                     _change(boxes[band], key, wanted)
             await stores.flush()
-            print(n, flush=True)  # noqa: T201
+            say(str(n))
 
 
 def marked(open_engine: OpenEngine, mark: Mark) -> OpenEngine:

@@ -37,7 +37,7 @@ from moobius_trio.network.memory import memory_connector
 from moobius_trio.network.session import HEARTBEAT_SECONDS, SILENCE_SECONDS
 from moobius_trio.serving import serve_app
 from moobius_trio.testing import SERVICE, Actor
-from moobius_trio.testing.forks import Fork, Forks, Mark, open_forks
+from moobius_trio.testing.forks import Fork, Forks, Mark, open_forks, say
 from moobius_trio.testing.kill_suite import marked
 from moobius_trio.testing.redis_server import open_redis_server
 from moobius_trio.types import ChannelId, JsonValue, Ping, Secret, ServiceId
@@ -97,7 +97,7 @@ def serve(mark: Mark, address: str, folder: str, known: str, stores: str, holds:
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             handle = await nursery.start(service.serve)
-            print(handle.service_id, flush=True)  # noqa: T201
+            say(handle.service_id)
 
     trio.run(main)
 

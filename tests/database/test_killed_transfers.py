@@ -19,7 +19,7 @@ import trio
 from moobius_trio.core.threads import run_in_thread
 from moobius_trio.core.units import Unit, unit_of_work
 from moobius_trio.database import ENGINES, ContainerSpec, MoobiusStorage, OpenEngine, open_stores
-from moobius_trio.testing.forks import Fork, Mark, open_forks
+from moobius_trio.testing.forks import Fork, Mark, open_forks, say
 from moobius_trio.testing.inline import run_inline
 from moobius_trio.testing.kill_suite import marked
 from moobius_trio.testing.redis_server import open_redis_server
@@ -71,7 +71,7 @@ def move_money(mark: Mark, engine: str, folder: str, settings: str, together: st
             while True:
                 async with unit_of_work(Unit(handler="bank")):
                     await (transfer if together else transfer_in_parts)(storage, source)
-                print(storage.accounts["done"], flush=True)  # noqa: T201
+                say(str(storage.accounts["done"]))
 
     trio.run(main)
 

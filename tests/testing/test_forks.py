@@ -8,17 +8,17 @@ import time
 
 import pytest
 
-from moobius_trio.testing.forks import Mark, open_forks
+from moobius_trio.testing.forks import Mark, open_forks, say
 
 
 def act(mark: Mark, word: str) -> None:
     """What the forks of these tests do."""
-    print(word, flush=True)  # noqa: T201
+    say(word)
     if word == "fail":
         raise ValueError(word)
     if word == "stay":
         with mark.held():
-            print("inside", flush=True)  # noqa: T201
+            say("inside")
             time.sleep(3_600)
 
 
