@@ -86,6 +86,7 @@ class Runtime:
         unit = current.get()
         if unit is None:
             return await self.outbox.put(payload)
+        await unit.storage.save_ahead()
         holds = unit.storage.settle()
         transaction = unit.storage.transaction
         receipt = await self.outbox.put(

@@ -240,6 +240,57 @@ async def test_the_end_of_a_unit_lets_others_run_between_slices(autojump_clock: 
             nursery.cancel_scope.cancel()
 
 
+async def test_a_send_after_many_changes_lets_others_run_between_slices(
+    autojump_clock: object,
+) -> None:
+    """Of 250 changed records 200 are saved in two slices, and the frame waits for them all."""
+    disk = FaultyDisk()
+    async with opened(disk) as storage:
+        storage.box.update({n: [] for n in range(250)})
+        await storage.flush()
+        with working() as unit:
+            first = storage.box[0]
+            assert unit.settle() == ()
+            turns = 0
+
+            async def other() -> None:
+                nonlocal turns
+                while True:
+                    turns += 1
+                    await trio.lowlevel.checkpoint()
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(other)
+                for n in range(1, 250):
+                    storage.box[n].append("x")
+                first.append("x")  # in hands since before the last send
+                disk.hang()
+                await unit.save_ahead()
+                assert 1 <= turns <= 3
+                nursery.cancel_scope.cancel()
+            tickets = unit.settle()
+            disk.go_on()
+            for ticket in tickets:
+                await ticket.wait()
+            assert list(disk.records.values()) == [b'["x"]'] * 250
+            await unit.finish()
+
+
+async def test_ahead_of_a_send_all_values_are_saved_although_one_cannot_be() -> None:
+    """The first unstorable value is raised after the others of the slices are queued."""
+    disk = FaultyDisk()
+    async with opened(disk) as storage:
+        storage.box.update({n: [] for n in range(200)})
+        with working() as unit:
+            for n in range(200):
+                storage.box[n].append("x" if n else object())
+            with pytest.raises(StorageTypeError):
+                await unit.save_ahead()
+            await unit.finish()
+        await storage.flush()
+    assert sorted(disk.records.values()) == [b'["x"]'] * 199 + [b"[]"]
+
+
 async def test_all_values_are_saved_although_one_cannot_be() -> None:
     """At the end of a unit the first unstorable value is raised after the others are queued."""
     disk = FaultyDisk()
