@@ -40,6 +40,7 @@ from moobius_trio.testing import SERVICE, Actor
 from moobius_trio.testing.forks import Fork, Forks, Mark, open_forks, say
 from moobius_trio.testing.kill_suite import marked
 from moobius_trio.testing.redis_server import open_redis_server
+from moobius_trio.testing.waiting import until
 from moobius_trio.types import ChannelId, JsonValue, Ping, Secret, ServiceId
 
 KILLS = int(os.environ.get("MOOBIUS_TRIO_COUNTER_KILLS", "30"))
@@ -167,13 +168,10 @@ class Sockets:
             self.open -= 1
 
 
-async def until(predicate: Callable[[], bool]) -> None:
-    """Wait for something that another process does."""
+async def soon(condition: Callable[[], bool]) -> None:
+    """Wait for something that another process does, for a minute at most."""
     with trio.fail_after(60):
-        while True:
-            if predicate():
-                return
-            await trio.sleep(0.001)
+        await until(condition)
 
 
 @attrs.define(eq=False)
@@ -258,14 +256,14 @@ class Killer:
         for _ in range(said):
             await alice.say("count", to=SERVICE, settle=False)
         heard = before + self.source.randint(0, said)
-        await until(lambda: alice.seen >= heard)
+        await soon(lambda: alice.seen >= heard)
         if self.source.random() < 0.5:
             await alice.say("count", to=SERVICE, settle=False)
             await trio.to_thread.run_sync(mark.wait)
         await trio.to_thread.run_sync(fork.kill)
         self.kills += 1
         self.inside += bool(mark)
-        await until(lambda: self.scene.sockets.open == 0)
+        await soon(lambda: self.scene.sockets.open == 0)
         await alice.catch_up()
 
     async def stored(self) -> int:
@@ -337,7 +335,7 @@ async def test_a_frozen_redis_holds_up_nobody_else(tmp_path: Path) -> None:
             began = trio.current_time()
             fork, _ = await scene.start(tmp_path, "", stores)
             await scene.alice.say("other", to=SERVICE, settle=False)
-            await until(lambda: scene.alice.texts == ["1"])
+            await soon(lambda: scene.alice.texts == ["1"])
             server.freeze()
             thaw_at = trio.current_time() + FROZEN_SECONDS
             await scene.alice.say("other", to=SERVICE, settle=False)
@@ -345,12 +343,12 @@ async def test_a_frozen_redis_holds_up_nobody_else(tmp_path: Path) -> None:
             while trio.current_time() < thaw_at:
                 await scene.bob.say("count", to=SERVICE, settle=False)
                 answers += 1
-                await until(lambda count=answers: len(scene.bob.texts) == count)
+                await soon(lambda count=answers: len(scene.bob.texts) == count)
                 await trio.sleep(1)
             assert scene.alice.texts == ["1"]
             server.thaw()
             ended = trio.current_time()
-            await until(lambda: scene.alice.texts == ["1", "2"])
+            await soon(lambda: scene.alice.texts == ["1", "2"])
             await trio.to_thread.run_sync(fork.kill)
     beats = [began, *scene.sockets.heartbeats, ended]
     gaps = [later - earlier for earlier, later in itertools.pairwise(beats)]

@@ -19,7 +19,7 @@ from moobius_trio.testing.redis_server import RedisServer, open_redis_server
 from moobius_trio.testing.waiting import until
 from moobius_trio.types import ChannelId, ServiceId
 
-KILLS = int(os.environ.get("MOOBIUS_TRIO_KILLS", "20"))
+KILLS = int(os.environ.get("MOOBIUS_TRIO_SERVER_KILLS", "20"))
 """Of each kind."""
 KEYS = 20
 BOX, TWIN = Place(ChannelId("band"), "box"), Place(ChannelId("band"), "twin")
@@ -51,6 +51,7 @@ async def number_stored(server: RedisServer) -> int:
 
 # Not `everysec`: while its disk is slow, such a server holds back what it has acknowledged for up
 # to two seconds (docs/how-to/redis.md). That such a loss is noticed is tested with the outages.
+@pytest.mark.soak
 @pytest.mark.parametrize("synced", ["always", "no"])
 async def test_a_killed_server_loses_and_tears_nothing(synced: str) -> None:
     """With a log of changes, all that was acknowledged is there after each kill, and whole."""
