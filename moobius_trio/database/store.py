@@ -107,14 +107,19 @@ class Store:
             bands: only their changes; None: all.
 
         Raises:
-            StorageError: one of them is not.
+            StorageError: one of them is not; all others are waited for first.
         """
         if self._broken is not None:
             raise self._broken
-        groups = [group for group in [*self._in_flight, *self._waiting()] if len(group)]
-        for group in groups:
+        first: StorageError | None = None
+        for group in [*self._in_flight, *self._waiting()]:
             if bands is None or any(band in bands for band in group.bands):
-                await group.ticket.wait()
+                try:
+                    await group.ticket.wait()
+                except StorageError as exc:
+                    first = first or exc
+        if first is not None:
+            raise first
 
     async def run(self) -> None:
         """Write what is queued, each time all of it in one commit; returns after `stop`.

@@ -141,10 +141,16 @@ class Stores:
         """Wait until every change of every container made so far is stored.
 
         Raises:
-            StorageError: one could not be.
+            StorageError: one could not be; all others are waited for first.
         """
+        first: StorageError | None = None
         for storage in list(self._storages.values()):
-            await storage.flush()
+            try:
+                await storage.flush()
+            except StorageError as exc:
+                first = first or exc
+        if first is not None:
+            raise first
 
     async def sweep(self, *, held: bool = False) -> tuple[StrayChange, ...]:
         """Store and log the records that were changed outside any unit of work.

@@ -232,3 +232,23 @@ async def test_errors_of_the_block_come_out_as_they_are() -> None:
     with pytest.raises(ZeroDivisionError):
         async with FaultyDisk().open():
             raise ZeroDivisionError
+
+
+async def test_a_flush_waits_for_all_bands_before_it_raises() -> None:
+    """One band's value cannot be stored: the others' changes inside values are stored first."""
+    disk = FaultyDisk()
+    async with disk.open() as stores:
+        first, second = [(await stores.storage(one, DECLARED)).box for one in (BAND, OTHER)]
+        first["k"], second["k"] = [1], [1]
+        await stores.flush()
+        disk.commits.clear()
+        first["k"].append(2)
+        second["k"].append(2)
+        disk.full = True
+        with pytest.raises(StorageError, match="no space"):
+            await stores.flush()
+        disk.full = False
+        assert (first["k"], second["k"]) == ([1], [1])
+        second["k"].append(3)
+        await stores.flush()
+    assert [[change.value for change in commit] for commit in disk.commits] == [[b"[1,3]"]]
