@@ -142,8 +142,9 @@ async def test_what_is_no_lease_is_not_overwritten(server: RedisServer) -> None:
 
 
 async def load_for_ever(engine: Engine) -> None:
-    while True:
-        await engine.load(BOX)
+    with trio.fail_after(60):
+        while True:
+            await engine.load(BOX)
 
 
 async def test_a_lease_that_was_lost_breaks_the_store(server: RedisServer) -> None:
