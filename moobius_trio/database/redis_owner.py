@@ -90,6 +90,7 @@ class RedisOwner:
         self._stopping = trio.Event()
         self._ended = trio.Event()
         self._scope = trio.CancelScope()
+        self._begun = self._started = False
         self._out_since: float | None = None
         self._random = random.Random()  # noqa: S311 - spreads attempts, hides nothing
 
@@ -123,9 +124,10 @@ class RedisOwner:
             await self._housekeeping.first(connection)
             await trio.lowlevel.checkpoint_if_cancelled()
             # From here on only `close` ends it: a cancelled caller must not break a command.
-            self._scope.shield = True
+            self._scope.shield = self._started = True
             task_status.started()
 
+        self._begun = True
         try:
             with self._scope:
                 await self._session(begin)
@@ -149,10 +151,12 @@ class RedisOwner:
         self._broken = self._broken or StorageError(self._where, "is closed")
         self._stopping.set()
         self._send.close()
-        with trio.move_on_after(self._limits.close):
-            await self._ended.wait()
+        if self._begun:
+            with trio.move_on_after(self._limits.close):
+                await self._ended.wait()
         self._scope.cancel()
-        await self._ended.wait()
+        if self._begun:
+            await self._ended.wait()
 
     async def _session(self, begin: Callable[[Connection], Awaitable[None]]) -> bool:
         """One connection, until it breaks or `close`; True if it was good for something."""
@@ -178,13 +182,13 @@ class RedisOwner:
     def _failed(self, failure: Outage | Refused | StorageError) -> None:
         if isinstance(failure, Refused):
             failure = refusal(self._where, failure)
-            if self._scope.shield:  # without a lease there is as good as no server
+            if self._started:  # without a lease there is as good as no server
                 failure = Outage(failure.problem)
         if isinstance(failure, Outage):
-            if not self._scope.shield:
+            if not self._started:
                 raise StorageError(self._where, failure.problem, failure.remedy)
             self._note(failure)
-        elif not self._scope.shield:
+        elif not self._started:
             raise failure
         else:
             self._broken = failure
@@ -192,14 +196,14 @@ class RedisOwner:
 
     async def _serve(self, connection: Connection) -> None:
         due = trio.current_time() + self._housekeeping.every
-        while True:
+        closed = False
+        while not closed:
             if self._current is None:
                 with trio.move_on_at(due):
                     try:
                         self._current = await self._receive.receive()
                     except trio.EndOfChannel:
-                        await self._housekeeping.last(connection)
-                        return
+                        closed = True
             if self._current is not None:
                 await self._answer(connection, self._current)
                 self._current = None
@@ -211,6 +215,7 @@ class RedisOwner:
                     log.warning(
                         "the lease of a store was not renewed", store=self._where, reason=str(exc)
                     )
+        await self._housekeeping.last(connection)
 
     async def _answer(self, connection: Connection, request: _Request[Any]) -> None:
         try:
