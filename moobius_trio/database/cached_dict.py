@@ -154,7 +154,9 @@ class CachedDict(MutableMapping[K, V], Reversible[K]):
 
     def clear(self) -> None:
         """Remove every key, in one commit."""
-        for record in list(self._kept.records.values()):
+        records = list(self._kept.records.values())
+        self._kept.refuse_locked(records)
+        for record in records:
             self._kept.remove(record)
 
     def __ior__(self, other: Mapping[K, V] | Iterable[tuple[K, V]]) -> CachedDict[K, V]:
@@ -175,6 +177,8 @@ class CachedDict(MutableMapping[K, V], Reversible[K]):
                 raise self._kept.shared(key, self.name, seen[id(value)])
             self._kept.refuse_shared(key, value, lambda owner: owner.home is self._kept)
             new[key] = (value, self._kept.encode(key, value), self._kept.raw_key(key))
+        added = (raw_key for _, _, raw_key in new.values())
+        self._kept.refuse_locked(list(records.values()), *added)
         # As long as the order is the same, records stay; from there on they are added anew.
         same = 0
         for record, (_, _, raw_key) in zip(records.values(), new.values(), strict=False):

@@ -5,12 +5,12 @@ Which groups go into one commit, and when, is the store's matter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Container, Iterator
 from typing import Protocol, TypeAlias
 
 import attrs
 
-from moobius_trio.database.engine import Change, NotAllStored
+from moobius_trio.database.engine import Change, NotAllStored, Place
 from moobius_trio.database.tickets import Ticket
 from moobius_trio.errors import StorageError
 from moobius_trio.types import ChannelId
@@ -24,11 +24,16 @@ Where: TypeAlias = tuple[int, bytes]
 class ChangeHome(Protocol):
     """Where a change came from."""
 
+    place: Place
+
     def stored(self, queued: Queued) -> None:
         """The change is durable."""
 
     def refused(self, queued: Queued) -> None:
         """The change could not be stored, and no newer one of the same record waits."""
+
+    def tidy(self) -> bool:
+        """Put the keys into the order of the store; False: an open transaction forbids it."""
 
 
 @attrs.frozen(eq=False)
@@ -45,16 +50,16 @@ class Group:
 
     Args:
         store: in words, for the ticket.
-        on_refused: called when it could not be stored and memory has gone back.
+        report: False: whoever made it waits, and hears of a refusal without further ado.
     """
 
-    def __init__(self, store: str, on_refused: Callable[[], None] | None = None) -> None:
+    def __init__(self, store: str, *, report: bool = True) -> None:
         self.ticket = Ticket(store)
         self.changes: dict[Where, Queued] = {}
         self.bands: set[ChannelId | None] = set()
-        self.report = on_refused is None
-        """False: whoever made it waits, and hears of a refusal without further ado."""
-        self._on_refused = on_refused
+        self.moved: dict[ChangeHome, None] = {}
+        """The containers in which a record was added or removed."""
+        self.report = report
 
     def __len__(self) -> int:
         return len(self.changes)
@@ -65,6 +70,8 @@ class Group:
     def add(self, container: ChangeHome, key: object, change: Change) -> None:
         """Take a change; of several for one record only the last is written."""
         where = (id(container), change.key)
+        if change.fresh or change.value is None:
+            self.moved[container] = None
         earlier = self.changes.get(where)
         if earlier is not None:
             if change.fresh or change.value is None:
@@ -85,6 +92,4 @@ class Group:
         for where, queued in self.changes.items():
             if where not in newer:
                 queued.container.refused(queued)
-        if self._on_refused is not None:
-            self._on_refused()
         self.ticket.finish(error)

@@ -6,7 +6,8 @@ units'; what a transaction is, `transactions`'.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Sequence
 
 import trio
 
@@ -95,17 +96,22 @@ class KeptRecords:
         record = self._records.get(key)
         if record is None:
             record = Record(self, key, self.raw_key(key))
-            self._write(record, encoded, fresh=True)
+            self.refuse_locked((), record.raw_key)
+            self._write(record, encoded, self._mine, fresh=True)
             self._records[key] = record
             self._note_coming_or_going(record.ticket)
-        elif encoded != record.queued:
-            self._write(record, encoded)
+        else:
+            # The same object again: its changes may be those of whoever assigns it.
+            self.refuse_locked(() if value is record.value else (record,), record.raw_key)
+            if encoded != record.queued:
+                self._write(record, encoded, self._mine)
         self._hold(record, value)
         self.touch(record)
 
     def remove(self, record: Record) -> None:
         """Take a record out."""
-        ticket = self._queue(record.key, Change(self.place, record.raw_key, None))
+        self.refuse_locked((record,))
+        ticket = self._queue(record.key, Change(self.place, record.raw_key, None), self._mine)
         self._owners.release(record)
         del self._records[record.key]
         self._note_coming_or_going(ticket)
@@ -145,6 +151,17 @@ class KeptRecords:
             owner = self._owners.other(value, leaving)
             if owner is not None:
                 raise self.shared(key, owner.home.name, owner.key)
+
+    def refuse_locked(self, records: Collection[Record], *raw_keys: bytes) -> None:
+        """Refuse to write what an open transaction of somebody else has changed."""
+        for record in records:
+            if record.hands:
+                self.save_for_others(record)
+        if not self._locked:
+            return
+        for raw_key in (*(record.raw_key for record in records), *raw_keys):
+            if self._locked.get(raw_key, self._mine) is not self._mine:
+                raise self._busy(raw_key)
 
     def shared(self, key: object, container: str, other: object) -> StorageTypeError:
         """The error for one value under two keys."""
@@ -203,21 +220,45 @@ class KeptRecords:
     def save_if_changed(self, record: Record) -> bool:
         """Queue a record's value if it is not what was queued last.
 
-        A record that an open transaction of somebody else has changed is left to it.
+        A record that an open transaction of somebody else has changed is left to it. What is
+        found in one that such a transaction has in its hands counts as a change of that one.
+
+        Raises:
+            StorageError: the store takes nothing, or two transactions have changed it.
         """
         if record.fixed or self._records.get(record.key) is not record:
             return False
-        if self._locked and self._transaction_of(record.raw_key) is not None:
+        mine = self._mine
+        if self._locked and self._locked.get(record.raw_key, mine) is not mine:
+            if mine is not None and self.encode(record.key, record.value) != record.queued:
+                raise self._busy(record.raw_key)
+            return False
+        if mine is None and record.hands:
+            self.save_for_others(record)
             return False
         try:
             encoded = self.encode(record.key, record.value)
             if encoded == record.queued:
                 return False
-            self._write(record, encoded)
+            self._write(record, encoded, mine)
         except StorageError:
             self._reset(record, record.queued)
             raise
         return True
+
+    def save_for_others(self, record: Record) -> None:
+        """Queue what others have changed inside, before somebody else can change it as well.
+
+        What cannot be stored is left to them.
+        """
+        others = [one for one in record.hands if one is not self._mine]
+        gone = self._records.get(record.key) is not record
+        if record.fixed or gone or record.raw_key in self._locked or (record.hands and not others):
+            return
+        with contextlib.suppress(StorageError):
+            encoded = self.encode(record.key, record.value)
+            if encoded != record.queued:
+                self._write(record, encoded, others[0] if others else None)
 
     # For the store ------------------------------------------------------------------------------
 
@@ -227,12 +268,17 @@ class KeptRecords:
         if change.value is None:
             self._durable.pop(change.key, None)
         else:
+            if change.fresh:
+                self._durable.pop(change.key, None)  # it is in the order of the store
             self._durable[change.key] = change.value
 
     def refused(self, queued: Queued) -> None:
         """A change could not be stored: memory goes back to what the store has."""
         raw_key = queued.change.key
         text = self._durable.get(raw_key)
+        record = self._records.get(queued.key)
+        if record is not None and record.hands:
+            self.save_for_others(record)
         transaction = self._locked.get(raw_key)
         if transaction is not None:
             transaction.amend(self, raw_key, text)
@@ -276,10 +322,22 @@ class KeptRecords:
 
     def reorder(self, keys: Sequence[object]) -> None:
         """Put the keys that are there in this order; others come behind."""
-        rest = self._records.copy()
-        self._records.clear()
-        self._records.update((key, rest.pop(key)) for key in keys if key in rest)
-        self._records.update(rest)
+        rest = dict(self._records)
+        order = {key: rest.pop(key) for key in keys if key in rest}
+        self._records = {**order, **rest}
+
+    def put_last(self, key: object) -> None:
+        """Move a key behind all others, as the store will."""
+        self._records[key] = self._records.pop(key)
+
+    def tidy(self) -> bool:
+        """Put the keys into the order of the store; False: an open transaction forbids it."""
+        if self._locked:
+            return False
+        rest = {record.raw_key: record for record in self._records.values()}
+        order = [rest.pop(raw_key) for raw_key in self._durable if raw_key in rest]
+        self._records = {record.key: record for record in (*order, *rest.values())}
+        return True
 
     # Inside -------------------------------------------------------------------------------------
 
@@ -288,29 +346,30 @@ class KeptRecords:
             pending = [one for one in self._coming_and_going if not one.done]
             self._coming_and_going = dict.fromkeys([*pending, ticket])
 
-    def _write(self, record: Record, encoded: bytes, *, fresh: bool = False) -> None:
+    def _write(
+        self, record: Record, encoded: bytes, within: Transaction | None, *, fresh: bool = False
+    ) -> None:
         change = Change(self.place, record.raw_key, encoded, fresh)
-        record.ticket = self._queue(record.key, change)
+        record.ticket = self._queue(record.key, change, within)
         record.queued = encoded
 
-    def _queue(self, key: object, change: Change) -> Ticket:
-        if self._locked and self._transaction_of(change.key) is not None:
-            raise StorageError(
-                f"{self.place}[{key!r}]",
-                "is being changed in an open transaction of another handler",
-                "Try again when that has ended",
-            )
-        unit = current_unit.get()
-        if unit is not None and unit.transaction is not None:
-            return unit.transaction.queue(self, key, change)
+    def _queue(self, key: object, change: Change, within: Transaction | None) -> Ticket:
+        if within is not None:
+            return within.queue(self, key, change)
         return self.store.queue(self, key, change)
 
-    def _transaction_of(self, raw_key: bytes) -> Transaction | None:
-        """The open transaction of somebody else that has changed the record."""
-        transaction = self._locked.get(raw_key)
+    @property
+    def _mine(self) -> Transaction | None:
+        """The open transaction of the running code."""
         unit = current_unit.get()
-        mine = transaction is not None and unit is not None and unit.transaction is transaction
-        return None if mine else transaction
+        return None if unit is None else unit.transaction
+
+    def _busy(self, raw_key: bytes) -> StorageError:
+        return StorageError(
+            f"{self.place}[{self.format.decode_key(raw_key)!r}]",
+            "is being changed in an open transaction of another handler",
+            "Try again when that has ended",
+        )
 
     def _hold(self, record: Record, value: object) -> None:
         if value is record.value and not record.fixed:

@@ -6,9 +6,12 @@ When a record is saved is decided by units and containers; how, by the store.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from moobius_trio.database.tickets import Ticket
+
+if TYPE_CHECKING:
+    from moobius_trio.database.transactions import Transaction
 
 __all__ = ("Owners", "Record", "RecordHome")
 
@@ -23,11 +26,14 @@ class RecordHome(Protocol):
     def save_if_changed(self, record: Record) -> bool:
         """Queue the record's value if it is not what was queued last."""
 
+    def save_for_others(self, record: Record) -> None:
+        """Queue what others have changed inside."""
+
 
 class Record:
     """A key with its value. Compared by identity, since values may be equal."""
 
-    __slots__ = ("fixed", "holders", "home", "key", "queued", "raw_key", "ticket", "value")
+    __slots__ = ("fixed", "hands", "holders", "home", "key", "queued", "raw_key", "ticket", "value")
 
     def __init__(self, home: RecordHome, key: object, raw_key: bytes) -> None:
         self.home = home
@@ -42,10 +48,16 @@ class Record:
         """Of the last change; None once it is known to be durable."""
         self.holders = 0
         """How many running units of work have touched it."""
+        self.hands: tuple[Transaction, ...] = ()
+        """The open transactions of those units: a change inside may be theirs."""
 
     def save_if_changed(self) -> bool:
         """Queue the value if it is not what was queued last; True if it was."""
         return self.home.save_if_changed(self)
+
+    def save_for_others(self) -> None:
+        """Queue what others have changed inside, before somebody else can change it as well."""
+        self.home.save_for_others(self)
 
 
 class Owners:

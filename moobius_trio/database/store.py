@@ -61,6 +61,8 @@ class Store:
         self._open: dict[ChannelId | None, Group] = {}
         """The group that takes a band's next change; all of them are in the last inner list."""
         self._in_flight: list[Group] = []
+        self._untidy: dict[ChangeHome, None] = {}
+        """Containers whose keys may not be in the store's order any more."""
         self._wake = trio.Event()
         self._stopping = False
         self._broken: StorageError | None = None
@@ -99,6 +101,11 @@ class Store:
         self._line.append([group])
         self._open = {}
         self._wake.set()
+
+    def untidy(self, containers: Iterable[ChangeHome]) -> None:
+        """Put their keys into the store's order as soon as nothing of them waits."""
+        self._untidy.update(dict.fromkeys(containers))
+        self._tidy()
 
     async def barrier(self, bands: Container[ChannelId | None] | None = None) -> None:
         """Wait until every change taken so far is durable.
@@ -236,6 +243,7 @@ class Store:
                 if group.report:
                     problems.setdefault(str(problem), problem)
                 group.refuse(problem, self._newer(group))
+                self._untidy.update(group.moved)
                 continue
             for queued in group:
                 queued.container.stored(queued)
@@ -244,8 +252,18 @@ class Store:
                     await trio.lowlevel.checkpoint()
             self._records += len(group)
             group.ticket.finish()
+        self._tidy()
 
     def _newer(self, group: Group) -> set[Where]:
         """The records of which another change waits."""
-        later = [one for one in self._waiting() if one is not group]
+        later = [one for one in self._waiting() if not one.bands.isdisjoint(group.bands)]
         return {where for one in later for where in one.changes}
+
+    def _tidy(self) -> None:
+        if not self._untidy:
+            return
+        undecided = (one for one in [*self._in_flight, *self._waiting()] if not one.ticket.done)
+        bands = {band for group in undecided for band in group.bands}
+        for container in list(self._untidy):
+            if container.place.band not in bands and container.tidy():
+                del self._untidy[container]

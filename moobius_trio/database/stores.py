@@ -29,6 +29,7 @@ from moobius_trio.database.redis_opener import open_redis
 from moobius_trio.database.sqlite_engine import open_sqlite
 from moobius_trio.database.storage import MoobiusStorage
 from moobius_trio.database.store import Store, StoreStatistics
+from moobius_trio.database.unit import current_unit
 from moobius_trio.errors import ConfigError, StorageError
 from moobius_trio.types import ChannelId, JsonValue, RunSync, ServiceId, as_mapping, empty_mapping
 
@@ -255,6 +256,7 @@ class Stores:
         task_status: trio.TaskStatus[Store],
     ) -> None:
         """The life of one store."""
+        current_unit.set(None)  # it may be a handler that has this store opened
         with trio.CancelScope() as scope:
             async with opener(settings, self._site) as engine:
                 store = Store(engine, self._on_problem)

@@ -19,7 +19,7 @@ from moobius_trio.database.engine import Change, Place
 from moobius_trio.database.group import Group, Queued, Where
 from moobius_trio.database.store import Store
 from moobius_trio.database.tickets import Ticket
-from moobius_trio.database.unit import StorageUnit, current_unit
+from moobius_trio.database.unit import StorageUnit, Touched, current_unit
 from moobius_trio.errors import StorageError
 
 __all__ = ("Before", "Home", "Transaction", "open_transaction")
@@ -65,16 +65,22 @@ class Home(Protocol):
     def reorder(self, keys: Sequence[object]) -> None:
         """Put the keys that are there in this order; others come behind."""
 
+    def put_last(self, key: object) -> None:
+        """Move a key behind all others, as the store will."""
+
+    def tidy(self) -> bool: ...
+
 
 class Transaction:
     """The changes of one open ``async with band.transaction():`` block."""
 
     def __init__(self) -> None:
-        self._group = Group("a transaction", on_refused=self._reorder)
+        self._group = Group("a transaction", report=False)
         self._store: Store | None = None
         self._place: Place | None = None
         self._before: dict[Where, Before] = {}
         self._orders: dict[Home, Sequence[object]] = {}
+        self._touched: list[Touched] = []
 
     @property
     def ticket(self) -> Ticket:
@@ -97,6 +103,12 @@ class Transaction:
         self._group.add(home, key, change)
         return self.ticket
 
+    def take(self, record: Touched) -> None:
+        """The block has a record's value in its hands: a change inside may be its own."""
+        if self not in record.hands:
+            record.hands += (self,)
+            self._touched.append(record)
+
     def amend(self, home: Home, raw_key: bytes, text: bytes | None) -> None:
         """An earlier change of one of the records could not be stored: it goes back further."""
         before = self._before[id(home), raw_key]
@@ -111,9 +123,12 @@ class Transaction:
         """
         if self._store is not None:
             self._store.submit(self._group)
-            self._let_go()
+            for where, queued in self._group.changes.items():
+                if queued.change.fresh:  # others may have added records meanwhile
+                    self._before[where].home.put_last(queued.key)
         else:
             self.ticket.finish()
+        self._let_go()
 
     async def wait(self) -> None:
         """Wait until it is stored. Cancelled, the store still decides, and tells the author.
@@ -124,6 +139,8 @@ class Transaction:
         try:
             await self.ticket.wait()
         except trio.Cancelled:
+            if self.ticket.error is not None:  # at the same moment, so nobody has heard of it
+                raise self.ticket.error from None  # noqa: ASYNC104  (the next wait is cancelled)
             self._group.report = True
             raise
 
@@ -131,8 +148,11 @@ class Transaction:
         """Make memory what it was; frames that were sent inside the block are dropped."""
         for before in self._before.values():
             before.home.restore(before)
-        self._reorder()
+        for home, keys in self._orders.items():
+            home.reorder(keys)
         self._let_go()
+        if self._store is not None:
+            self._store.untidy(self._orders)
         self.ticket.finish(StorageError("a transaction", f"was taken back: {reason}"))
 
     def _join(self, home: Home) -> None:
@@ -163,10 +183,8 @@ class Transaction:
     def _let_go(self) -> None:
         for before in self._before.values():
             before.home.lock(before.raw_key, None)
-
-    def _reorder(self) -> None:
-        for home, keys in self._orders.items():
-            home.reorder(keys)
+        for record in self._touched:
+            record.hands = tuple(one for one in record.hands if one is not self)
 
 
 @asynccontextmanager
@@ -176,8 +194,9 @@ async def open_transaction() -> AsyncIterator[None]:
     Returns when it is stored. What the unit changed before is stored by itself. Frames sent
     inside the block leave when it is stored, and are dropped when it is not; tasks of the
     handler's own nursery are inside it too. A record changed in it cannot be assigned or deleted
-    by others until it ends; a change that another handler makes inside such a value belongs to
-    the transaction.
+    by others until it ends; a change that another handler makes meanwhile inside a value that the
+    handler of the block has read belongs to the transaction. Of two open blocks that change one
+    value inside, the later to be saved fails.
 
     When the block raises, or is cancelled, memory goes back to what it was: the records hold new
     objects then, so read them again. Cancelled while it waits for the disk, the changes are with
@@ -189,7 +208,7 @@ async def open_transaction() -> AsyncIterator[None]:
             value cannot be stored, or the store refused it.
     """
     unit = current_unit.get()
-    if unit is None:
+    if unit is None or unit.finished:
         unit = StorageUnit()
         token = current_unit.set(unit)
         try:
@@ -206,13 +225,15 @@ async def open_transaction() -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _within(unit: StorageUnit) -> AsyncIterator[None]:
-    if unit.transaction is not None:
+    if unit.transaction is None:
+        await unit.save_all()
+    if unit.transaction is not None:  # perhaps since a moment ago, by a task of the same handler
         raise RuntimeError(
             "a transaction is open already in this handler; one block holds all that belongs "
             "together, so leave the inner one out"
         )
-    await unit.save_all()
-    transaction = unit.transaction = Transaction()
+    transaction = Transaction()
+    unit.begin(transaction)
     try:
         yield
         await unit.save_all()

@@ -34,9 +34,14 @@ class Touched(Protocol):
     """How many running units have touched it."""
     fixed: bool
     """True when its value cannot change inside."""
+    hands: tuple[Transaction, ...]
+    """The open transactions of units that have touched it."""
 
     def save_if_changed(self) -> bool:
         """Queue the value if it is not what was queued last."""
+
+    def save_for_others(self) -> None:
+        """Queue what others have changed inside, before the unit can change it as well."""
 
 
 class StorageUnit:
@@ -51,18 +56,32 @@ class StorageUnit:
         self.transaction: Transaction | None = None
         """The one that is open; what the unit changes meanwhile belongs to it."""
 
+    @property
+    def finished(self) -> bool:
+        """True when nobody looks any more at what it touches."""
+        return self._finished
+
+    def begin(self, transaction: Transaction) -> None:
+        """A transaction is open from now on; it may change what the unit has in hands."""
+        self.transaction = transaction
+        for record in self._touched:
+            transaction.take(record)
+
     def touch(self, record: Touched) -> None:
         """Note that the unit has a record's value in its hands."""
         if self._finished:
             return  # a task that outlived its unit; the sweep finds what it changes
+        if not record.fixed:
+            if record not in self._touched:
+                if record.holders and (record.hands or self.transaction is not None):
+                    record.save_for_others()
+                self._touched[record] = None
+                record.holders += 1
+                if self.transaction is not None:
+                    self.transaction.take(record)
+            self._since[record] = None
         if record.ticket is not None:
             self.hold(record.ticket)
-        if record.fixed:
-            return
-        if record not in self._touched:
-            self._touched[record] = None
-            record.holders += 1
-        self._since[record] = None
 
     def hold(self, ticket: Ticket) -> None:
         """Let the unit's next frames wait for a change."""
