@@ -128,7 +128,7 @@ class StorageSuite:
         """10,000 operations leave what they leave in a plain dict, in memory and in the store."""
         done = 0
 
-        @hypothesis_settings(max_examples=100, deadline=None, phases=_PHASES)
+        @hypothesis_settings(max_examples=120, deadline=None, phases=_PHASES)
         @given(operations)
         def test(operations: list[Any]) -> None:
             async def test(folder: Path) -> None:
