@@ -10,7 +10,7 @@ from moobius_trio.core.jobs import Job, Jobs, cron, every
 from moobius_trio.core.names import not_a_callback
 from moobius_trio.core.run import run
 from moobius_trio.core.service import MoobiusService
-from moobius_trio.core.wand import MoobiusWand
+from moobius_trio.core.wand import MoobiusWand, open_wand
 from moobius_trio.database import CachedDict, MoobiusStorage, container, stored
 from moobius_trio.errors import (
     ApiError,
@@ -27,10 +27,14 @@ from moobius_trio.errors import (
     MovedError,
     NameTaken,
     NeverAwaited,
+    NoSuchService,
     NotLoaded,
     OutboxFull,
     ServiceStopped,
     SignInRefused,
+    SpellRaised,
+    SpellRefused,
+    SpellTimedOut,
     StorageError,
     StorageTypeError,
     StoreLocked,
@@ -62,6 +66,7 @@ from moobius_trio.types import (
     RequestId,
     Secret,
     ServiceId,
+    ServiceStatus,
     StyleItem,
     UnknownPayload,
     UpdateChannelInfo,
@@ -111,6 +116,7 @@ __all__ = (
     "NameTaken",
     "NeverAwaited",
     "NewCharacter",
+    "NoSuchService",
     "NotLoaded",
     "OutboxFull",
     "Outcome",
@@ -122,8 +128,12 @@ __all__ = (
     "Secret",
     "ServiceHandle",
     "ServiceId",
+    "ServiceStatus",
     "ServiceStopped",
     "SignInRefused",
+    "SpellRaised",
+    "SpellRefused",
+    "SpellTimedOut",
     "StorageError",
     "StorageTypeError",
     "StoreLocked",
@@ -142,6 +152,7 @@ __all__ = (
     "every",
     "load_features",
     "not_a_callback",
+    "open_wand",
     "run",
     "stored",
 )

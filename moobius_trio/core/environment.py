@@ -86,5 +86,7 @@ class Environment:
     """Told of each record that was changed outside any unit of work."""
     exclusive: bool = True
     """Refuse a second live service of the same name on this machine."""
+    reached_as: str | None = None
+    """The name under which other processes find it; None: its own if `exclusive`, else none."""
     environ: Mapping[str, str] | None = None
     """Instead of the process's environment variables."""

@@ -43,12 +43,12 @@ def runtime_folder(environ: Mapping[str, str]) -> Path:
             f"the runtime folder cannot be made ({exc.strerror})",
             "Set XDG_RUNTIME_DIR to a folder of your own",
         ) from None
-    foreign = status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    foreign = status.st_uid != os.getuid() or status.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
     if not stat.S_ISDIR(status.st_mode) or foreign:
         raise ConfigError(
             str(folder),
             "the runtime folder is not this user's alone",
-            "Remove it, or set XDG_RUNTIME_DIR to a folder of your own",
+            "Make it so (chmod 700), remove it, or set XDG_RUNTIME_DIR to a folder of your own",
         )
     return folder
 

@@ -17,10 +17,11 @@ from moobius_trio.core.building import Footing, make_link, make_outbox, make_run
 from moobius_trio.core.cast import side_by_side
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.handle import ServiceHandle
-from moobius_trio.core.instance import held_name
-from moobius_trio.core.reading import environment_variables, read_settings, service_name
+from moobius_trio.core.outside import Outside
+from moobius_trio.core.reading import read_settings, service_name
 from moobius_trio.core.runtime import Runtime, Tracing
 from moobius_trio.core.signals import counted_signals
+from moobius_trio.core.spell_server import open_name
 from moobius_trio.core.start import have_service, reaching, take_bands
 from moobius_trio.core.supervision import open_background, open_handlers
 from moobius_trio.core.units import Unit
@@ -77,7 +78,7 @@ async def serve_in(
         ):
             await run.serve(task_status)
         awaited = task_status is not trio.TASK_STATUS_IGNORED and not run.ready
-        if signals.interrupted or (signals.draining and awaited):
+        if signals.interrupted or (run.told_to_stop and awaited):
             raise SystemExit(signals.exit_code())
     finally:
         service._runtime = None
@@ -120,6 +121,7 @@ class _Run:
     def __init__(self, service: MoobiusService[Any], environment: Environment) -> None:
         self.scope = trio.CancelScope()
         self.ready = False
+        self.told_to_stop = False
         self._service = service
         self._environment = environment
         self._class = type(service).__name__
@@ -133,6 +135,7 @@ class _Run:
 
     def drain(self) -> None:
         """Begin to stop; a start that is not through is cancelled instead."""
+        self.told_to_stop = True
         if self._runtime is not None and self.ready:
             log.info("stopping", service=self._runtime.name, lanes_at_most=LANES_SECONDS)
             self._runtime.stopping.set()
@@ -157,10 +160,19 @@ class _Run:
         name = settings.name or service_name(type(self._service))
         register_secrets(settings.password)
         set_level(settings.log_level)
-        with contextlib.ExitStack() as stack:
-            if self._environment.exclusive:
-                stack.enter_context(held_name(name, environment_variables(self._environment)))
-            await self._serve(settings, containers, name, task_status)
+        outside = Outside(
+            name=name,
+            since=self._service.now(),
+            spells=self._service.spells,
+            runtime=lambda: self._runtime if self.ready else None,
+            stop=self.drain,
+        )
+        async with open_name(self._environment, outside):
+            try:
+                await self._serve(settings, containers, name, task_status)
+            finally:
+                if self._runtime is not None:  # who waits outside is told before the socket goes
+                    self._runtime.spells.discard_waiting()
 
     async def _serve(
         self,

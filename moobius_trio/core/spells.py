@@ -30,6 +30,9 @@ class CastSpell:
     ended: trio.Event = attrs.field(factory=trio.Event)
     result: object = None
     error: BaseException | None = None
+    begun: bool = False
+    cut_off: bool = False
+    """The service stopped before it had ended."""
 
     def end(self, *, result: object = None, error: BaseException | None = None) -> None:
         """Tell the caster; for the first time only."""
@@ -37,9 +40,23 @@ class CastSpell:
             self.result, self.error = result, error
             self.ended.set()
 
+    def cut(self, name: str) -> None:
+        """Tell the caster that the service of this name stopped first."""
+        if not self.ended.is_set():
+            self.cut_off = True
+            fate = "the spell was cancelled" if self.begun else "the spell was not cast"
+            self.end(error=ServiceStopped(name, f"service {name} has stopped; {fate}."))
+
+    def forget_caster(self) -> None:
+        """Nobody waits any more: an error is reported like that of any other spell."""
+        self.awaited = False
+
     async def outcome(self) -> object:
         """Wait for what `on_spell` returned, or raise what it raised."""
-        await self.ended.wait()
+        try:
+            await self.ended.wait()
+        finally:
+            self.forget_caster()
         if self.error is not None:
             raise self.error
         return self.result
@@ -125,7 +142,7 @@ class SpellLoop:
                 break
         for spell in discarded:
             if isinstance(spell, CastSpell):
-                spell.end(error=ServiceStopped(self._name))
+                spell.cut(self._name)
         if discarded:
             log.warning(
                 "spells were accepted but not begun before the stop",
@@ -136,16 +153,17 @@ class SpellLoop:
     async def _run(self, spell: object) -> None:
         unit = Unit(handler=self._handler)
         cast = spell if isinstance(spell, CastSpell) else CastSpell(spell, awaited=False)
-        if not cast.awaited:
-            await self._boundary.run(cast.spell, unit, lambda: self._on_spell(cast.spell))
-            return
+        cast.begun = True
         try:
             result = await self._boundary.attempt(unit, lambda: self._on_spell(cast.spell))
-        except Exception as exc:  # boundary: one spell; its caster gets the error
-            log.info("a spell raised; its caster has the error", error=type(exc).__name__)
-            cast.end(error=exc)
+        except Exception as exc:  # boundary: one spell; a caster who waits gets the error
+            if cast.awaited:
+                log.info("a spell raised; its caster has the error", error=type(exc).__name__)
+                cast.end(error=exc)
+            else:
+                await self._boundary.report(cast.spell, unit, exc)
         except BaseException:
-            cast.end(error=ServiceStopped(self._name))
+            cast.cut(self._name)
             raise
         else:
             cast.end(result=result)

@@ -1,12 +1,13 @@
 """The wand: runs services side by side in one nursery and casts spells into them.
 
-What a spell does is the service's business; sockets to other processes are not opened here.
+What a spell does is the service's business. What speaks to other processes stands in `core.remote`
+and is imported when it is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Never, Self
 
@@ -19,9 +20,10 @@ from moobius_trio.errors import MovedError
 from moobius_trio.network.groups import unwrapped
 
 if TYPE_CHECKING:
+    from moobius_trio.core.remote import AsyncRemoteWand, RemoteWand
     from moobius_trio.core.service import MoobiusService
 
-__all__ = ("MoobiusWand",)
+__all__ = ("MoobiusWand", "open_wand")
 
 STOP_SECONDS = 30.0
 
@@ -111,3 +113,46 @@ class MoobiusWand:
     async def aspell(self, handle: ServiceHandle, spell: object, *, wait: bool = False) -> object:
         """Cast a spell; see `ServiceHandle.aspell`."""
         return await handle.aspell(spell, wait=wait)
+
+    @staticmethod
+    def connect(name: str, *, environ: Mapping[str, str] | None = None) -> RemoteWand:
+        """A wand for a service that runs in another process of this user.
+
+        For plain scripts: it blocks and needs no event loop; `open_wand` is its twin for trio.
+
+        Args:
+            name: the service's, as `moobius-trio ps` shows it.
+            environ: instead of the process's environment variables, which say where services of
+                this user are found (docs/architecture.md section 7).
+
+        Raises:
+            NoSuchService: none of that name runs; a `ServiceStopped`.
+            SpellTimedOut: its event loop stands still.
+            ConfigError: the runtime folder cannot be used.
+        """
+        from moobius_trio.core.remote import Place, RemoteWand
+
+        wand = RemoteWand(Place.of(name, environ))
+        wand.status()
+        return wand
+
+
+@asynccontextmanager
+async def open_wand(
+    name: str, *, environ: Mapping[str, str] | None = None
+) -> AsyncIterator[AsyncRemoteWand]:
+    """A wand for a service that runs in another process: the twin of `MoobiusWand.connect` on trio.
+
+    Args:
+        name: the service's, as `moobius-trio ps` shows it.
+        environ: as `MoobiusWand.connect`.
+
+    Raises:
+        NoSuchService: none of that name runs; a `ServiceStopped`.
+        ConfigError: the runtime folder cannot be used.
+    """
+    from moobius_trio.core.remote import AsyncRemoteWand, Place
+
+    wand = AsyncRemoteWand(Place.of(name, environ))
+    await wand.status()
+    yield wand

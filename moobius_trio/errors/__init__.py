@@ -29,6 +29,12 @@ from moobius_trio.errors.platform import (
     SignInRefused,
     Unreachable,
 )
+from moobius_trio.errors.spells import (
+    NoSuchService,
+    SpellRaised,
+    SpellRefused,
+    SpellTimedOut,
+)
 from moobius_trio.errors.storage import (
     NotLoaded,
     StorageError,
@@ -52,10 +58,14 @@ __all__ = (
     "MovedError",
     "NameTaken",
     "NeverAwaited",
+    "NoSuchService",
     "NotLoaded",
     "OutboxFull",
     "ServiceStopped",
     "SignInRefused",
+    "SpellRaised",
+    "SpellRefused",
+    "SpellTimedOut",
     "StorageError",
     "StorageTypeError",
     "StoreLocked",

@@ -59,8 +59,8 @@ class ServiceStopped(MoobiusError):
         name: the service's name.
     """
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"service {name} is not running; nothing was handed to it.")
+    def __init__(self, name: str, text: str = "") -> None:
+        super().__init__(text or f"service {name} is not running; nothing was handed to it.")
         self.name = name
 
 

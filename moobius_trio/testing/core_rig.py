@@ -5,6 +5,7 @@ What an environment is stands in `core.environment`; nothing here decides what a
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,7 @@ __all__ = (
     "faulty_api",
     "kept_on",
     "place",
+    "reachable",
     "runtime_of",
 )
 
@@ -105,6 +107,22 @@ def kept_on(disk: FaultyDisk) -> Iterator[None]:
         lambda environment: attrs.evolve(environment, engines=disk.engines, default_engine="faulty")
     ):
         yield
+
+
+@contextmanager
+def reachable() -> Iterator[dict[str, str]]:
+    """Services that the kit starts in the block hold their names and have spell sockets.
+
+    Yields:
+        The environment variables with which another process finds them, in a folder of their own
+        whose path is short enough for sockets.
+    """
+    with tempfile.TemporaryDirectory(prefix="mt-") as folder:
+        environ = {"XDG_RUNTIME_DIR": folder}
+        with changed_environment(
+            lambda environment: attrs.evolve(environment, exclusive=True, environ=environ)
+        ):
+            yield environ
 
 
 @contextmanager

@@ -40,7 +40,7 @@ from moobius_trio.types.ids import (
 from moobius_trio.types.messages import Content, MessageDown, MessageUp
 from moobius_trio.types.people import Character, NewCharacter
 from moobius_trio.types.reports import Gap, Overflow
-from moobius_trio.types.running import RunSync
+from moobius_trio.types.running import RunSync, ServiceStatus
 from moobius_trio.types.values import JsonValue, as_mapping, as_tuple, empty_mapping
 from moobius_trio.types.widgets import Feature, FeatureArgument, Playground, StyleItem
 
@@ -76,6 +76,7 @@ __all__ = (
     "ServiceId",
     "ServiceInfo",
     "ServiceLogin",
+    "ServiceStatus",
     "StyleItem",
     "Tokens",
     "UnknownPayload",

@@ -31,11 +31,13 @@ from moobius_trio import (
     Playground,
     Receipt,
     ServiceHandle,
+    ServiceStatus,
     StyleItem,
     UserId,
     container,
     cron,
     every,
+    open_wand,
     run,
     stored,
 )
@@ -138,6 +140,12 @@ async def main() -> None:
         assert_type(handle, ServiceHandle)
         wand.spell(handle, ("word", 1))
         assert_type(await wand.aspell(handle, 1, wait=True), object)
+    with MoobiusWand.connect("game") as outside:
+        assert_type(outside.spell({"say": "rain"}, timeout=1, wait=True), object)
+        assert_type(outside.status(), ServiceStatus)
+    async with open_wand("game") as awaited:
+        assert_type(await awaited.aspell(1, wait=True), object)
+        assert_type(await awaited.status(), ServiceStatus)
         await wand.run(Game)  # type: ignore[arg-type]
     async with trio.open_nursery() as nursery:
         nursery.start_soon(Plain().serve)
