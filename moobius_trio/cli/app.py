@@ -156,6 +156,76 @@ async def run(path: ServicePath, /, *, ready_json: ReadyOption = False) -> None:
     await run_service(path, ready_json=ready_json)
 
 
+ServiceName = Annotated[str, Parameter(help="The service's name, as `moobius-trio ps` shows it.")]
+
+
+@app.command
+def spell(
+    name: ServiceName,
+    json: Annotated[
+        str,
+        Parameter(
+            name="JSON",
+            allow_leading_hyphen=True,
+            help="The spell: a JSON value, in one pair of single quotes for the shell.",
+        ),
+    ],
+    /,
+    *,
+    wait: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Wait until on_spell has ended, and print what it returned as JSON.",
+        ),
+    ] = False,
+    timeout: Annotated[
+        float | None,
+        Parameter(
+            validator=Number(gt=0),
+            help="Seconds until it is given up; 5, and with --wait 60, if not given.",
+        ),
+    ] = None,
+) -> None:
+    """Cast a spell into a running service of yours.
+
+    For example: moobius-trio spell echo '{"say": "rain soon"}'
+    """
+    from moobius_trio.cli.spells import cast_spell
+
+    cast_spell(name, json, wait=wait, timeout=timeout)
+
+
+@app.command
+async def ps(
+    *,
+    json: Annotated[
+        bool,
+        Parameter(negative="", show_default=False, help="Print a list of JSON, for programs."),
+    ] = False,
+) -> None:
+    """Show which services of yours run, and how they do."""
+    from moobius_trio.cli.spells import show_services
+
+    await show_services(as_json=json)
+
+
+@app.command
+async def stop(
+    name: ServiceName,
+    /,
+    *,
+    timeout: Annotated[
+        float, Parameter(validator=Number(gt=0), help="Seconds to wait for its end.")
+    ] = 60.0,
+) -> None:
+    """Stop a running service of yours in good order, and wait until it has ended."""
+    from moobius_trio.cli.spells import stop_service
+
+    await stop_service(name, timeout=timeout)
+
+
 app.command(storage)
 
 

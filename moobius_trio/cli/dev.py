@@ -90,6 +90,8 @@ async def _develop(
             open_served_platform(state=state / "platform", port=port) as (platform, url),
             trio.open_nursery() as nursery,
         ):
+            # With the port, so that it takes no name from a service on a real platform.
+            reached_as = f"{options.get('name') or name}@{url.rpartition(':')[2]}"
             settings = Settings(
                 http_server_uri=f"{url}/",
                 ws_server_uri=url.replace("http://", "ws://", 1) + "/",
@@ -105,6 +107,7 @@ async def _develop(
                 containers=containers,
                 state=state / "stores",
                 exclusive=False,  # it has this platform for itself; the state folder is locked
+                reached_as=reached_as,
             )
             await platform.set_password(account.email, account.password)
             # A class that has a new name is a new service; the old one's would keep the band.
@@ -117,6 +120,7 @@ async def _develop(
                 f"  Page      {page}   (a second person: {url}/?as=bob)",
                 f"  Service   {handle.name} in band {DEFAULT_BAND}",
                 f"  State     {state}",
+                f"  Spells    moobius-trio spell {reached_as} '\"…\"'",
                 "",
                 "  One Ctrl+C ends it.",
             )

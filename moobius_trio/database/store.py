@@ -61,8 +61,6 @@ class Store:
         self._open: dict[ChannelId | None, Group] = {}
         """The group that takes a band's next change; all of them are in the last inner list."""
         self._in_flight: list[Group] = []
-        self._undecided: dict[ChannelId | None, dict[Group, None]] = {}
-        """By band, the groups that wait or are being written."""
         self._untidy: dict[ChangeHome, None] = {}
         """Containers whose keys may not be in the store's order any more."""
         self._wake = trio.Event()
@@ -85,7 +83,6 @@ class Store:
                 self._line.append([])
             self._line[-1].append(group)
             self._open[band] = group
-            self._undecided.setdefault(band, {})[group] = None
             self._wake.set()
         group.add(container, key, change)
         self._changes += 1
@@ -102,18 +99,13 @@ class Store:
         self._changes += len(group)
         group.ticket.number = self._changes
         self._line.append([group])
-        for band in group.bands:
-            self._undecided.setdefault(band, {})[group] = None
         self._open = {}
         self._wake.set()
 
     def untidy(self, containers: Iterable[ChangeHome]) -> None:
-        """Put their keys into the store's order as soon as nothing of them waits.
-
-        To be called when a transaction is taken back, also with none: others may wait for that.
-        """
+        """Put their keys into the store's order as soon as nothing of them waits."""
         self._untidy.update(dict.fromkeys(containers))
-        self._tidy(list(self._untidy))
+        self._tidy()
 
     async def barrier(self, bands: Container[ChannelId | None] | None = None) -> None:
         """Wait until every change taken so far is durable.
@@ -216,7 +208,6 @@ class Store:
         else:
             await self._settle(groups, error, problems)
         self._in_flight = []
-        self._tidy(list(self._untidy))
         for problem in problems.values():
             self._failures += 1
             self._on_problem(problem)
@@ -246,15 +237,13 @@ class Store:
     ) -> None:
         """Tell each group, and through it the containers and whoever waits, how it ended."""
         count = 0
-        moved: dict[ChangeHome, None] = {}
         for group in groups:
             problem = group.share(error) if error is not None else None
             if problem is not None:
                 if group.report:
                     problems.setdefault(str(problem), problem)
-                self._decided(group)
                 group.refuse(problem, self._newer(group))
-                moved.update(group.moved)
+                self._untidy.update(group.moved)
                 continue
             for queued in group:
                 queued.container.stored(queued)
@@ -262,24 +251,19 @@ class Store:
                 if count % SLICE == 0:
                     await trio.lowlevel.checkpoint()
             self._records += len(group)
-            self._decided(group)
             group.ticket.finish()
-        self._untidy.update(moved)
-        self._tidy(moved)
-
-    def _decided(self, group: Group) -> None:
-        for band in group.bands:
-            others = self._undecided[band]
-            del others[group]
-            if not others:
-                del self._undecided[band]
+        self._tidy()
 
     def _newer(self, group: Group) -> set[Where]:
         """The records of which another change waits."""
-        later = {one for band in group.bands for one in self._undecided.get(band, ())}
-        return {where for where in group.changes if any(where in one.changes for one in later)}
+        later = [one for one in self._waiting() if not one.bands.isdisjoint(group.bands)]
+        return {where for one in later for where in one.changes}
 
-    def _tidy(self, containers: Iterable[ChangeHome]) -> None:
-        for container in containers:
-            if container.place.band not in self._undecided and container.tidy():
-                self._untidy.pop(container, None)
+    def _tidy(self) -> None:
+        if not self._untidy:
+            return
+        undecided = (one for one in [*self._in_flight, *self._waiting()] if not one.ticket.done)
+        bands = {band for group in undecided for band in group.bands}
+        for container in list(self._untidy):
+            if container.place.band not in bands and container.tidy():
+                del self._untidy[container]

@@ -23,6 +23,20 @@ def test_each_command_explains_itself(command: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("command", "option"), [("spell", "--wait"), ("ps", "--json"), ("stop", "--timeout")]
+)
+def test_the_commands_for_running_services_explain_themselves(
+    command: str, option: str, tmp_path: Path
+) -> None:
+    """The same for those that look at other processes."""
+    ended = run_command(command, "--help", cwd=tmp_path)
+    assert (ended.code, ended.errors) == (0, "")
+    assert f"moobius-trio {command}" in ended.output
+    assert option in ended.output
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("command", ["show", "export", "import", "convert"])
 def test_each_storage_command_explains_itself(command: str, tmp_path: Path) -> None:
     """So does ``storage`` itself, with the names of all."""
@@ -39,7 +53,7 @@ def test_help_names_every_command(arguments: list[str], tmp_path: Path) -> None:
     """So does the command without arguments."""
     ended = run_command(*arguments, cwd=tmp_path)
     assert (ended.code, ended.errors) == (0, "")
-    for command in ("demo", "dev", "local", "run", "storage"):
+    for command in ("demo", "dev", "local", "run", "spell", "ps", "stop", "storage"):
         assert f" {command} " in ended.output
 
 
@@ -66,7 +80,7 @@ def test_the_installed_script_is_the_same_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["devv"], ['"devv"', "dev, demo, local, run, storage"]),
+        (["devv"], ['"devv"', "dev, demo, local, run, spell, ps, stop, storage"]),
         (["dev"], ["PATH", "requires an argument"]),
         (["dev", "echo.py", "--prot", "1"], ["--prot", "--port"]),
         (["local", "--port", "many"], ["--port", "many"]),
@@ -74,6 +88,10 @@ def test_the_installed_script_is_the_same_command(tmp_path: Path) -> None:
         (["local", "--port", "-1"], ["--port", "-1"]),
         (["local", "--message-limit", "0"], ["--message-limit", "0"]),
         (["local", "here"], ["here"]),
+        (["spell", "echo"], ["JSON", "requires an argument"]),
+        (["spell", "echo", "1", "2"], ["2"]),
+        (["spell", "echo", "1", "--timeout", "0"], ["--timeout", "0"]),
+        (["stop"], ["NAME", "requires an argument"]),
         (["storage", "shw"], ['"shw"', "show"]),
         (["storage", "convert"], ["--to", "requires an argument"]),
     ],

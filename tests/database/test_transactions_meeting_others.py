@@ -233,18 +233,3 @@ async def test_a_deletion_that_is_refused_leaves_the_order_of_the_store() -> Non
         await trio.testing.wait_all_tasks_blocked()
         disk.full = False
         assert list(storage.box) == ["a", "b", "c"] == list(stored(disk))
-
-
-async def test_the_order_of_the_store_comes_back_when_the_block_is_over() -> None:
-    """Also when nothing is stored any more behind it."""
-    disk = FaultyDisk()
-    async with opened(disk) as (_, storage):
-        disk.full = True
-        with contextlib.suppress(ValueError):
-            async with storage.transaction():
-                storage.box["b"] = [2]
-                with running(None):
-                    del storage.box["a"]
-                await trio.testing.wait_all_tasks_blocked()
-                raise ValueError
-        assert list(storage.box) == ["a", "b", "c"] == list(stored(disk))
