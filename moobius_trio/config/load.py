@@ -41,7 +41,14 @@ log = structlog.get_logger()
 LOCAL = "local-"
 """How every id begins that the local platform gives."""
 
-RUN_OPTIONS = ("name", "max_message_bytes", "lanes", "handler_seconds", "log_level")
+RUN_OPTIONS = (
+    "name",
+    "max_message_bytes",
+    "lanes",
+    "ordering",
+    "handler_seconds",
+    "log_level",
+)
 
 _VARIABLES = {"email": "MOOBIUS_EMAIL", "password": "MOOBIUS_PASSWORD"}
 _PASSWORD_FILE = "MOOBIUS_PASSWORD_FILE"  # noqa: S105 - the name of a variable

@@ -54,6 +54,7 @@ class Settings:
     name: str | None = None
     max_message_bytes: int = 65_000
     lanes: Literal["channel", "sender"] = "channel"
+    ordering: Literal["pipelined", "strict"] = "pipelined"
     handler_seconds: float | None = 60.0
     ops_port: int | None = None
     log_level: str = "info"
@@ -320,6 +321,14 @@ SETTINGS_TABLE: tuple[Setting, ...] = (
         "'channel' or 'sender'",
         "What is handled one at a time: the events of a band, or those of one user in a band.",
         _choice("channel", "sender"),
+    ),
+    Setting(
+        "ordering",
+        "'pipelined' or 'strict'",
+        "How frames of one band leave: each at once, or when the platform has answered the one "
+        "before. Strict keeps their order also where the platform handles what it gets side by "
+        "side; it costs a round trip for each frame.",
+        _choice("pipelined", "strict"),
     ),
     Setting(
         "handler_seconds",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from moobius_trio.core.members import Members
 from moobius_trio.core.runtime import Runtime, Tracing
 from moobius_trio.core.spells import SpellLoop
 from moobius_trio.database import Stores, declared_containers
+from moobius_trio.network.clocks import LOOK_SECONDS
 from moobius_trio.network.http import HttpApi
 from moobius_trio.network.link import Gap, Link
 from moobius_trio.network.outbox import Outbox
@@ -58,6 +60,7 @@ def make_outbox(
         max_message_bytes=settings.max_message_bytes,
         new_request_id=environment.new_request_id,
         wall_clock_ms=environment.wall_clock_ms,
+        ordering=settings.ordering,
         on_written=tracing.written if tracing is not None else None,
     )
 
@@ -86,6 +89,9 @@ def make_link(
         on_event=on_event,
         on_gap=on_gap,
         random=environment.random,
+        wall_clock_ms=environment.wall_clock_ms,
+        # in simulated time there is no second clock
+        clock_seconds=LOOK_SECONDS if environment.reread_seconds < math.inf else math.inf,
     )
 
 

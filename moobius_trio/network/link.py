@@ -7,12 +7,10 @@ docs/architecture.md section 5.
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final, Literal, TypeAlias
+from typing import Final, NoReturn
 
-import attrs
 import structlog
 import trio
 
@@ -25,10 +23,14 @@ from moobius_trio.errors import (
 )
 from moobius_trio.network.acknowledgement import Acknowledgement, Mode
 from moobius_trio.network.backoff import Backoff
+from moobius_trio.network.clocks import LOOK_SECONDS, watch_clocks
+from moobius_trio.network.duplicates import Duplicates
 from moobius_trio.network.groups import unwrapped
 from moobius_trio.network.items import ServiceWire
+from moobius_trio.network.limits import TRIES, LoginLimit
 from moobius_trio.network.outbox import Outbox
-from moobius_trio.network.session import Counters, LoginRefused, Session
+from moobius_trio.network.reports import Gap, LinkState, LinkStatistics
+from moobius_trio.network.session import Counters, LoginRefused, RotationDue, Session
 from moobius_trio.network.streams import Connector, CouldNotConnect
 from moobius_trio.types import ServiceEvent, ServiceId, ServiceLogin
 
@@ -36,51 +38,9 @@ __all__ = ("Gap", "Link", "LinkState", "LinkStatistics", "ServiceWire")
 
 log = structlog.get_logger()
 
-LinkState: TypeAlias = Literal["connecting", "logging in", "connected", "waiting", "stopped"]
-
-TRIES: Final = 3
-"""Attempts before the first login. After it a restarting platform may answer anything."""
-REFUSALS_A_MINUTE: Final = 3
-REFUSAL_WAITS: Final = tuple(60.0 * minutes for minutes in (1, 2, 4, 8, 15, 15, 15))
-"""Before the fourth and later logins in a row, when the service had been logged in before."""
-
-
-@attrs.frozen
-class Gap:
-    """A time without a connection, by trio's clock in seconds. What came then is not known."""
-
-    since: float
-    """Not later than the first event that was missed."""
-    until: float
-    reason: str
-
-
-@attrs.frozen(kw_only=True)
-class LinkStatistics:
-    """A snapshot. What has no other unit counts since the start."""
-
-    state: LinkState
-    attempt: int
-    """Connection attempts since the last login."""
-    next_attempt_in: float | None
-    """Seconds; None unless ``state`` is ``waiting``."""
-    acknowledgement: Mode
-    liveness: Literal["proven", "unproven"]
-    """``unproven``: this platform never answered a heartbeat, so silence tells nothing."""
-    connections: int
-    logins: int
-    """Logins sent."""
-    refused_logins: int
-    gaps: int
-    heartbeats: int
-    """Heartbeats sent."""
-    received: int
-    """Frames that came in."""
-    malformed: int
-    """Those of them that could not be read."""
-    platform_errors: int
-    foreign_copies: int
-    """Copies with an id that no frame of ours has, or not any more."""
+ROTATION_SECONDS: Final = (105 * 60.0, 115 * 60.0)
+"""A connection is given up at some moment between these ages: the platform's host cuts those of
+two hours, and not all services should come back at one time."""
 
 
 class Link:
@@ -99,6 +59,8 @@ class Link:
         on_event: Callable[[ServiceEvent], None],
         on_gap: Callable[[Gap], None],
         random: random.Random,
+        wall_clock_ms: Callable[[], int],
+        clock_seconds: float = LOOK_SECONDS,
     ) -> None:
         """A link that is not connected.
 
@@ -109,7 +71,9 @@ class Link:
             on_event: told of everything that could be read, copies and errors of the platform
                 included; must not wait and must not raise.
             on_gap: told after each login but the first; must not wait and must not raise.
-            random: for the waits between attempts.
+            random: for the waits between attempts, and for the length of connections.
+            wall_clock_ms: the machine's time, which may jump; looked at every ``clock_seconds``,
+                never if that is infinite.
         """
         self._connect = connect
         self._wire = wire
@@ -120,7 +84,15 @@ class Link:
         self._renew = renew
         self._on_event = on_event
         self._on_gap = on_gap
+        self._random = random
+        self._wall_clock_ms = wall_clock_ms
+        self._clock_seconds = clock_seconds
         self._backoff = Backoff(random)
+        self._limit = LoginLimit()
+        self._duplicates = Duplicates()
+        self._session: Session | None = None
+        self._rotations = 0
+        self._clock_jumped = trio.Event()
         self._ack = Acknowledgement(self._on_mode)
         self._counters = Counters()
         self._state: LinkState = "stopped"
@@ -130,9 +102,6 @@ class Link:
         self._session_began: float | None = None
         self._lost: tuple[float, str] | None = None
         self._gaps = 0
-        self._refusals_in_a_row = 0
-        self._refused_logins = 0
-        self._refused_at: deque[float] = deque(maxlen=REFUSALS_A_MINUTE)
         self._sign_in_refused: SignInRefused | None = None
         self._scope = trio.CancelScope()
         self._ended = trio.Event()
@@ -153,7 +122,10 @@ class Link:
         """
         try:
             with self._scope, unwrapped():
-                await self._keep_connected(task_status)
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._watch_clocks)
+                    nursery.start_soon(self._mend_after_jumps)
+                    await self._keep_connected(task_status)
         finally:
             self._set_state("stopped")
             self._outbox.close("the service has stopped")
@@ -179,23 +151,29 @@ class Link:
             acknowledgement=self._ack.mode,
             liveness="proven" if self._ack.heartbeat_answered else "unproven",
             connections=self._counters.connections,
+            rotations=self._rotations,
             logins=self._counters.logins,
-            refused_logins=self._refused_logins,
+            refused_logins=self._limit.refused,
             gaps=self._gaps,
             heartbeats=self._counters.heartbeats,
             received=self._counters.received,
             malformed=self._counters.malformed,
             platform_errors=self._counters.platform_errors,
+            duplicates=self._counters.duplicates,
             foreign_copies=self._ack.foreign_copies,
         )
 
-    async def _keep_connected(self, task_status: trio.TaskStatus[None]) -> None:
+    async def _keep_connected(self, task_status: trio.TaskStatus[None]) -> NoReturn:
         while True:
             self._attempt += 1
-            asked_for = None
+            asked_for, at_least = None, 0.0
             try:
                 await self._hold_one_connection(task_status)
-                return  # not reached: a session ends only by raising
+            except RotationDue:
+                self._rotations += 1
+                self._attempt = 0
+                self._backoff.begin_anew(trio.current_time())
+                continue
             except LoginRefused as refusal:
                 await self._after_refusal(refusal.reason)
                 self._attempt = 0  # the platform was there; it has limits of its own for refusals
@@ -203,10 +181,12 @@ class Link:
             except CouldNotConnect as error:
                 reason, asked_for = error.reason, error.retry_after
             except ConnectionLost as lost:
-                reason = str(lost)
+                reason, at_least = str(lost), self._wait_after_end(lost)
             if not self._was_logged_in and self._attempt >= TRIES:
                 raise Unreachable(self._address, self._attempt, reason)
-            delay = self._backoff.next_delay(self._session_seconds(), asked_for)
+            now = trio.current_time()
+            delay = self._backoff.next_delay(now, self._session_seconds(), asked_for)
+            delay = max(delay, at_least)
             log.warning(
                 "not connected, trying again",
                 reason=reason,
@@ -215,35 +195,41 @@ class Link:
             )
             await self._wait(delay)
 
-    async def _hold_one_connection(self, task_status: trio.TaskStatus[None]) -> None:
+    async def _hold_one_connection(self, task_status: trio.TaskStatus[None]) -> NoReturn:
         """One connection from its making to its end; the next can only begin behind it."""
         self._session_began = None
-        await self._wait(self._login_allowed_in())
+        await self._wait(self._limit.allowed_in(trio.current_time()))
         self._set_state("connecting")
-        session: Session | None = None
+        session = self._session = None
         try:
             async with self._connect() as stream:
                 self._counters.connections += 1
                 self._set_state("logging in")
-                session = Session(
+                session = self._session = Session(
                     stream,
                     wire=self._wire,
                     outbox=self._outbox,
                     login=self._login,
                     acknowledgement=self._ack,
                     counters=self._counters,
+                    duplicates=self._duplicates,
                     on_event=self._on_event,
+                    seconds=self._random.uniform(*ROTATION_SECONDS),
                 )
                 await session.run(partial(self._on_ready, task_status))
-        except (ConnectionLost, LoginRefused) as error:  # the connector's own included
+        except (ConnectionLost, LoginRefused, RotationDue) as error:  # the connector's own included
             if session is not None:
                 self._on_end(session, error)
             raise
+        finally:
+            self._session = None
+        raise AssertionError("a session ends only by raising")
 
     def _on_ready(self, task_status: trio.TaskStatus[None]) -> None:
         now = self._session_began = trio.current_time()
         self._set_state("connected")
-        self._attempt = self._refusals_in_a_row = 0
+        self._attempt = 0
+        self._limit.note_login()
         self._sign_in_refused = None
         log.info("logged in", address=self._address, acknowledgement=self._ack.mode)
         if self._lost is not None:
@@ -255,13 +241,33 @@ class Link:
             self._was_logged_in = True
             task_status.started()
 
-    def _on_end(self, session: Session, error: ConnectionLost | LoginRefused) -> None:
+    def _on_end(self, session: Session, error: ConnectionLost | LoginRefused | RotationDue) -> None:
         code = error.code if isinstance(error, ConnectionLost) else None
-        self._outbox.connection_lost(str(error), code)
-        if self._session_began is not None:
+        if isinstance(error, RotationDue):
+            reason, since = "a planned new connection", error.since
+            log.info("the connection is given up for a new one, as planned")
+        else:
             # without a close frame it may have been dead for some time
             since = trio.current_time() if code is not None else session.quiet_since
-            self._lost = (since, str(error))
+            reason = str(error)
+        self._outbox.connection_lost(reason, code)
+        if self._session_began is not None:
+            self._lost = (since, reason)
+
+    def _wait_after_end(self, lost: ConnectionLost) -> float:
+        """How long to keep away from a platform that does not seem to want this service."""
+        if self._session_began is None:
+            return 0.0
+        wait = self._limit.wait_after_end(self._session_seconds(), lost.code)
+        if wait:
+            log.error(
+                "the platform closes each connection right after its login: another instance?",
+                service_id=self._service_id,
+                reason=str(lost),
+                delay=wait,
+                remedy="let one process run this service; each new login ends the one before",
+            )
+        return wait
 
     def _session_seconds(self) -> float:
         began = self._session_began
@@ -269,19 +275,20 @@ class Link:
 
     async def _after_refusal(self, reason: str) -> None:
         """Fetch new tokens for the next login; give up when enough of them were refused."""
-        self._refused_logins += 1
-        self._refusals_in_a_row += 1
-        self._refused_at.append(trio.current_time())
-        wait = self._wait_after_refusal()
+        self._limit.note_refusal(trio.current_time())
+        wait = self._limit.wait_after_refusal(self._was_logged_in)
         log.warning(
             "the login was refused",
             reason=reason,
-            refusals=self._refusals_in_a_row,
+            refusals=self._limit.in_a_row,
             delay=wait,
         )
         if wait is None:
             raise self._sign_in_refused or LoginRejected(self._service_id, reason)
         await self._wait(wait)
+        await self._renew_tokens()
+
+    async def _renew_tokens(self) -> None:
         try:
             await self._renew()
         except SignInRefused as refused:
@@ -291,20 +298,22 @@ class Link:
         except MoobiusError as error:  # the platform's HTTP side is out of reach, or out of order
             log.warning("no new tokens", reason=str(error))
 
-    def _wait_after_refusal(self) -> float | None:
-        """Seconds before the next login; None when there is to be none."""
-        late = self._refusals_in_a_row - TRIES
-        if late < 0:
-            return 0.0
-        if not self._was_logged_in or late >= len(REFUSAL_WAITS):
-            return None
-        return REFUSAL_WAITS[late]
+    async def _watch_clocks(self) -> NoReturn:
+        await watch_clocks(self._wall_clock_ms, self._on_jump, every=self._clock_seconds)
 
-    def _login_allowed_in(self) -> float:
-        """Seconds until one more refusal would not be the fourth within a minute."""
-        if len(self._refused_at) < REFUSALS_A_MINUTE:
-            return 0.0
-        return max(0.0, self._refused_at[0] + 60.0 - trio.current_time())
+    def _on_jump(self, seconds: float) -> None:
+        log.info("the clock has jumped: the connection is checked", seconds=round(seconds))
+        self._clock_jumped.set()
+        if self._session is not None:
+            self._session.check()
+
+    async def _mend_after_jumps(self) -> NoReturn:
+        """The machine slept, perhaps for longer than a token lives."""
+        while True:
+            await self._clock_jumped.wait()
+            self._clock_jumped = trio.Event()
+            if self._was_logged_in:
+                await self._renew_tokens()
 
     async def _wait(self, seconds: float) -> None:
         if seconds > 0:

@@ -14,7 +14,6 @@ from typing import Final, Literal, NoReturn
 import structlog
 import trio
 
-from moobius_trio.errors import ConnectionLost
 from moobius_trio.network.acknowledgement import Mode
 from moobius_trio.network.awaiting import Awaiting
 from moobius_trio.network.holding import Holding
@@ -25,14 +24,12 @@ from moobius_trio.network.receipts import CONFIRMED, EndState, Outcome, Receipt
 from moobius_trio.network.reports import FlushReport, Hold, OutboxStatistics, WrittenFrame
 from moobius_trio.network.room import WaitingLine
 from moobius_trio.network.streams import TOO_LARGE, FrameStream
+from moobius_trio.network.writing import Writer
 from moobius_trio.types import ChannelId, Copy, MessageDown, RequestId, ServiceCommand, ServiceId
 
 __all__ = ("FlushReport", "Hold", "Outbox", "OutboxStatistics", "WrittenFrame")
 
 log = structlog.get_logger()
-
-WRITE_SECONDS: Final = 20.0
-"""A write that takes longer ends the connection: the peer does not read any more."""
 
 PUTS_A_TURN: Final = 100
 """So many frames may be put without letting others run; a switch for each would cost too much."""
@@ -82,12 +79,11 @@ class Outbox:
         self._paused = False
         self._closed = ""
         self._unended = 0
-        self._writing_since: float | None = None
-        self._writer = trio.lowlevel.ParkingLot()
+        self._writer = Writer(take=self._take_for_writing, on_written=self._note_written)
         self._line = WaitingLine(send_timeout)
         self._idle = trio.lowlevel.ParkingLot()
         self._counts: Counter[EndState] = Counter()
-        self._puts = self._written = self._written_again = 0
+        self._puts = self._written_again = 0
 
     # For those who send.
 
@@ -141,8 +137,7 @@ class Outbox:
             self._holding.keep_back(items, holds)
         for item in items:
             self._queue.add(item)
-        if self._writer:
-            self._wake_writer()
+        self._wake_writer()
         return receipt
 
     @property
@@ -176,7 +171,7 @@ class Outbox:
             queued_bytes=self._queue.size,
             held=self._queue.waiting,
             unconfirmed=unconfirmed,
-            written=self._written,
+            written=self._writer.written,
             written_again=self._written_again,
             ended_confirmed=self._counts["confirmed"],
             ended_refused=self._counts["refused"],
@@ -187,6 +182,11 @@ class Outbox:
         )
 
     # For the link.
+
+    @property
+    def written(self) -> int:
+        """How many frames were written, repetitions included."""
+        return self._writer.written
 
     def encode(self, command: ServiceCommand) -> tuple[RequestId, str]:
         """A command as a frame with a new id. Login and heartbeat need no more than this."""
@@ -206,26 +206,7 @@ class Outbox:
         Raises:
             ConnectionLost: the connection is closed.
         """
-        send_text = stream.send_text
-        while True:
-            if stream.closed:  # what is not taken stays queued; how it closed the reader will say
-                await trio.sleep_forever()
-            item = self._take()
-            if item is None:
-                await self._writer.park()
-                continue
-            # before the write: its copy may be read before the write returns
-            item.written_at = self._writing_since = trio.current_time()
-            item.receipt.note_written()
-            self._awaiting.add(item)
-            await send_text(item.frame.text)
-            self._writing_since = None
-            self._written += 1
-            if self._on_written is not None:
-                self._on_written(item.as_written())
-            self._line.note_change()
-            if self._idle:  # a flush that waits for no answer
-                self._idle.unpark_all()
+        await self._writer.write_to(stream)
 
     async def watch(self, stream: FrameStream) -> NoReturn:
         """Beside ``write_to``: name what stays without an answer, end a write that does not end.
@@ -234,12 +215,11 @@ class Outbox:
             ConnectionLost: one write took longer than 20 s.
         """
         while True:
-            now, began = trio.current_time(), self._writing_since
-            if began is not None and now >= began + WRITE_SECONDS:
-                raise ConnectionLost(None, f"a write did not end within {WRITE_SECONDS:g} s")
+            now = trio.current_time()
+            self._writer.check(now)
             self._give_up_overdue(now, stream.heard if self._mode == "proven" else None)
-            due = min(now + WRITE_SECONDS, self._awaiting.next_overdue(now))
-            await sleep_until_settled(due if began is None else min(due, began + WRITE_SECONDS))
+            due = min(self._awaiting.next_overdue(now), self._writer.next_check(now))
+            await sleep_until_settled(due)
 
     def on_copy(self, copy: Copy) -> Literal["settled", "refused", "unknown"]:
         """A receipt of the platform came.
@@ -258,12 +238,23 @@ class Outbox:
             item.refused = True
             self._awaiting.set_aside(item)
             item.receipt.note_queued()
+            self._idle.unpark_all()
             return "refused"
         else:
             reason = f"refused twice: {dict(copy.context)}"[:200]
             self._end(item, Outcome("refused", reason))
             log.warning("the platform refuses a frame", band=item.channel_id, reason=reason)
         return "settled"
+
+    async def drain(self, seconds: float) -> None:
+        """Write nothing more, and wait for the answers to what was written, if any can come.
+
+        At most ``seconds``. What has no answer by then is as uncertain as after any other end.
+        """
+        self.pause()
+        with trio.move_on_after(seconds):
+            while self._writer.busy or (self._awaiting.count and self._answers):
+                await self._idle.park()
 
     def pause(self) -> None:
         """Nothing more is written until ``resume``: the session has to log in again."""
@@ -278,7 +269,7 @@ class Outbox:
     def use_mode(self, mode: Mode) -> None:
         """How this platform acknowledges frames has been found out."""
         self._mode = mode
-        self._queue.set_strict(self._strict and mode not in ("foreign", "absent"))
+        self._queue.set_strict(self._strict and self._answers)
         self._wake_writer()
         self._idle.unpark_all()
 
@@ -289,7 +280,7 @@ class Outbox:
         any other mode a second copy of a message might reach people who have the first. With
         ``code`` 1009 the largest is refused: it would end each further connection as well.
         """
-        self._writing_since = None
+        self._writer.forget()
         self._paused = False
         again = self._awaiting.take_aside()  # refused ones: they did not get through
         if self._mode == "proven":
@@ -311,7 +302,7 @@ class Outbox:
     def close(self, reason: str) -> None:
         """Nothing will be written any more: every frame ends now, and later ones are dropped."""
         self._closed = self._closed or reason
-        self._writing_since = None
+        self._writer.forget()
         unconfirmed, unsent = self._awaiting.items(), self._queue.items()
         for item in unconfirmed:
             self._end(item, Outcome("unconfirmed", reason))
@@ -336,7 +327,7 @@ class Outbox:
         overdue = self._awaiting.overdue(now, heard)
         for item in overdue:
             self._end(item, Outcome("unconfirmed", "no answer within 20 s"))
-        if overdue:
+        if overdue and self._answers:  # where none can come it is no news
             log.warning("frames stay unconfirmed", frames=len(overdue), mode=self._mode)
 
     def _never_sent(self, reason: str) -> Receipt:
@@ -348,12 +339,31 @@ class Outbox:
     @property
     def _flushable(self) -> bool:
         """Whether waiting can make anything better."""
-        unsent = self._unended > self._awaiting.count or self._writing_since is not None
-        return unsent or (self._unended > 0 and self._mode not in ("foreign", "absent"))
+        unsent = self._unended > self._awaiting.count or self._writer.busy
+        return unsent or (self._unended > 0 and self._answers)
+
+    @property
+    def _answers(self) -> bool:
+        """Whether copies can tell what became of a frame."""
+        return self._mode not in ("foreign", "absent")
 
     def _has_room(self, items: Sequence[Item]) -> bool:
         fits = self._queue.fits(items, self._limit_items, self._limit_bytes)
         return fits or bool(self._closed)
+
+    def _take_for_writing(self) -> Item | None:
+        item = self._take()
+        if item is not None:
+            item.receipt.note_written()
+            self._awaiting.add(item)
+        return item
+
+    def _note_written(self, item: Item) -> None:
+        if self._on_written is not None:
+            self._on_written(item.as_written())
+        self._line.note_change()
+        if self._idle:  # a flush that waits for no answer
+            self._idle.unpark_all()
 
     def _take(self) -> Item | None:
         if self._paused or not self._queue:
@@ -377,12 +387,11 @@ class Outbox:
         self._counts[outcome.state] += 1
         item.receipt.end(outcome)
         self._unended -= 1
-        if not self._unended and self._idle:
+        if self._idle and not (self._unended and self._awaiting.count):
             self._idle.unpark_all()
         self._line.note_change()
-        if self._writer:
-            self._wake_writer()
+        self._wake_writer()
 
     def _wake_writer(self) -> None:
         if self._queue and not self._paused:
-            self._writer.unpark()
+            self._writer.wake()

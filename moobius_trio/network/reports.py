@@ -1,15 +1,26 @@
-"""What the outbox tells of itself and asks of others: values and one protocol, no behaviour."""
+"""What outbox and link tell of themselves and ask of others: values and a protocol, no more."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import attrs
 
+from moobius_trio.network.acknowledgement import Mode
 from moobius_trio.types import ChannelId, RequestId
 
-__all__ = ("FlushReport", "Hold", "OutboxStatistics", "WrittenFrame")
+__all__ = (
+    "FlushReport",
+    "Gap",
+    "Hold",
+    "LinkState",
+    "LinkStatistics",
+    "OutboxStatistics",
+    "WrittenFrame",
+)
+
+LinkState: TypeAlias = Literal["connecting", "logging in", "connected", "waiting", "stopped"]
 
 
 class Hold(Protocol):
@@ -71,3 +82,45 @@ class OutboxStatistics:
     ended_superseded: int
     full: int
     """Times that ``OutboxFull`` was raised."""
+
+
+@attrs.frozen
+class Gap:
+    """A time without a connection, by trio's clock in seconds. What came then is not known."""
+
+    since: float
+    """Not later than the first event that was missed."""
+    until: float
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class LinkStatistics:
+    """A snapshot. What has no other unit counts since the start."""
+
+    state: LinkState
+    attempt: int
+    """Connection attempts since the last login."""
+    next_attempt_in: float | None
+    """Seconds; None unless ``state`` is ``waiting``."""
+    acknowledgement: Mode
+    liveness: Literal["proven", "unproven"]
+    """``unproven``: this platform never answered a heartbeat, so silence tells nothing."""
+    connections: int
+    rotations: int
+    """Connections that were given up as planned, before the platform would have cut them."""
+    logins: int
+    """Logins sent."""
+    refused_logins: int
+    gaps: int
+    heartbeats: int
+    """Heartbeats sent."""
+    received: int
+    """Frames that came in."""
+    malformed: int
+    """Those of them that could not be read."""
+    platform_errors: int
+    duplicates: int
+    """Messages that came once more and were left out."""
+    foreign_copies: int
+    """Copies with an id that no frame of ours has, or not any more."""

@@ -1,4 +1,4 @@
-"""One connection: log in, then read, write and beat until any of them fails.
+"""One connection: log in, then read and write until something fails or its time is over.
 
 No connecting and no second connection here; that is the link's. Frames are read and written
 through the wire that was handed in (docs/architecture.md section 5).
@@ -15,14 +15,17 @@ import trio
 
 from moobius_trio.errors import ConnectionLost, MalformedPayload
 from moobius_trio.network.acknowledgement import Acknowledgement
+from moobius_trio.network.duplicates import Duplicates
 from moobius_trio.network.groups import unwrapped
+from moobius_trio.network.heartbeat import Heartbeat
 from moobius_trio.network.items import ServiceWire
 from moobius_trio.network.masking import masked
-from moobius_trio.network.outbox import WRITE_SECONDS, Outbox
-from moobius_trio.network.patience import sleep_until_settled
+from moobius_trio.network.outbox import Outbox
 from moobius_trio.network.streams import FrameStream
+from moobius_trio.network.writing import WRITE_SECONDS
 from moobius_trio.types import (
     Copy,
+    MessageUp,
     Ping,
     PlatformError,
     RequestId,
@@ -31,21 +34,22 @@ from moobius_trio.types import (
     ServiceLogin,
 )
 
-__all__ = ("Counters", "LoginRefused", "Session")
+__all__ = ("Counters", "LoginRefused", "RotationDue", "Session")
 
 log = structlog.get_logger()
 
-HEARTBEAT_SECONDS: Final = 30.0
-DECIDE_SECONDS: Final = 5.0
-"""After the first heartbeat: by then an answer has come, or none will."""
-SILENCE_SECONDS: Final = 15.0
-"""After a heartbeat: without a sign of life a platform that has answered before is dead."""
 GRACE_SECONDS: Final = 2.0
 """For a login on a platform that has never answered one."""
 LOGIN_SECONDS: Final = 20.0
 """For a login on a platform that has answered one before."""
 FRESH_SECONDS: Final = 20.0
 """A login so recent is valid: a refused frame was refused for itself. Bounds logins, too."""
+QUIET_SECONDS: Final = 2.0
+"""Without a frame in either direction for so long, a moment is good for a planned end."""
+ROTATION_PATIENCE: Final = 240.0
+"""How long such a moment is waited for."""
+DRAIN_SECONDS: Final = 5.0
+"""For the answers to what was written before a planned end."""
 
 
 @attrs.define
@@ -58,6 +62,19 @@ class Counters:
     received: int = 0
     malformed: int = 0
     platform_errors: int = 0
+    duplicates: int = 0
+
+
+class RotationDue(Exception):  # no error: it ends a connection as planned
+    """The connection has been used for as long as one should be.
+
+    Attributes:
+        since: a time, by trio's clock, from which on something that came may not have been read.
+    """
+
+    def __init__(self, since: float) -> None:
+        super().__init__(since)
+        self.since = since
 
 
 class LoginRefused(Exception):  # none of errors.py: the link decides what becomes of it
@@ -69,11 +86,7 @@ class LoginRefused(Exception):  # none of errors.py: the link decides what becom
 
 
 class Session:
-    """One connection from its first frame to its end.
-
-    Attributes:
-        quiet_since: a time after which nothing may have come in, by trio's clock.
-    """
+    """One connection from its first frame to its end."""
 
     def __init__(
         self,
@@ -84,14 +97,19 @@ class Session:
         login: Callable[[], ServiceLogin],
         acknowledgement: Acknowledgement,
         counters: Counters,
+        duplicates: Duplicates,
         on_event: Callable[[ServiceEvent], None],
+        seconds: float,
     ) -> None:
+        """A session that has not begun; ``seconds``: after which a good moment to end it is
+        looked for."""
         self._stream = stream
         self._wire = wire
         self._outbox = outbox
         self._login = login
         self._ack = acknowledgement
         self._counters = counters
+        self._duplicates = duplicates
         self._on_event = on_event
         self._login_id: RequestId | None = None  # the last login while it has no answer
         self._logging_in = False
@@ -101,9 +119,18 @@ class Session:
         self._login_wanted = trio.Event()
         self._logged_in_at = 0.0
         self._heartbeat_type = ""
-        self._pinging = False
-        self._looked_at = self.quiet_since = trio.current_time()
-        self._heard = stream.heard
+        self._heartbeat = Heartbeat(stream, acknowledgement, self._send_heartbeat)
+        self._rotate_at = trio.current_time() + seconds
+        self._leaving = False
+
+    @property
+    def quiet_since(self) -> float:
+        """A time after which nothing may have come in, by trio's clock."""
+        return self._heartbeat.quiet_since
+
+    def check(self) -> None:
+        """Find out soon whether the connection still lives."""
+        self._heartbeat.check()
 
     async def run(self, on_ready: Callable[[], None]) -> None:
         """Log in, call ``on_ready``, and serve the outbox; ends only by raising.
@@ -111,8 +138,10 @@ class Session:
         Raises:
             LoginRefused: the platform does not let the service in.
             ConnectionLost: the connection is closed, or dead.
+            RotationDue: its time is over; nothing is being written, and within 5 s all that was
+                written has been answered.
         """
-        with unwrapped(LoginRefused, ConnectionLost):
+        with unwrapped(LoginRefused, ConnectionLost, RotationDue):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read)
                 await self._log_in()
@@ -120,7 +149,8 @@ class Session:
                 self._outbox.resume()
                 nursery.start_soon(self._outbox.write_to, self._stream)
                 nursery.start_soon(self._outbox.watch, self._stream)
-                nursery.start_soon(self._beat, nursery)
+                nursery.start_soon(self._heartbeat.serve, nursery)
+                nursery.start_soon(self._leave_in_time)
                 await self._log_in_when_wanted()
 
     async def _log_in(self) -> None:
@@ -151,7 +181,32 @@ class Session:
             await self._login_wanted.wait()
             self._login_wanted = trio.Event()
             await self._log_in()
+            self._write_on()
+
+    def _write_on(self) -> None:
+        if not self._leaving:
             self._outbox.resume()
+
+    async def _leave_in_time(self) -> NoReturn:
+        """The planned end: in a quiet moment if there is one, and with nothing on its way."""
+        await trio.sleep_until(self._rotate_at)
+        with trio.move_on_after(ROTATION_PATIENCE):
+            await self._quiet_moment()
+        self._leaving = True
+        since = trio.current_time()
+        await self._outbox.drain(DRAIN_SECONDS)
+        raise RotationDue(since)
+
+    async def _quiet_moment(self) -> None:
+        before = None
+        while before != (now := (self._outbox.written, self._counters.received)):
+            before = now
+            await trio.sleep(QUIET_SECONDS)
+
+    async def _send_heartbeat(self) -> None:
+        self._heartbeat_type = self._wire.origin_type(Ping())
+        await self._send_apart(Ping())
+        self._counters.heartbeats += 1
 
     async def _send_apart(self, command: ServiceCommand) -> None:
         """Write a frame that never queues behind others: a login or a heartbeat."""
@@ -179,6 +234,10 @@ class Session:
                 continue
             if isinstance(event, Copy):
                 self._take_copy(event)
+            elif isinstance(event, MessageUp):
+                if self._duplicates.is_repeated(event, trio.current_time()):
+                    self._counters.duplicates += 1
+                    continue
             elif isinstance(event, PlatformError):
                 self._counters.platform_errors += 1
             self._on_event(event)
@@ -227,45 +286,10 @@ class Session:
 
     def _want_login(self) -> None:
         """Something was refused: log in again, unless that was done just now."""
-        if self._logging_in:
+        if self._logging_in or self._leaving:
             return
         if trio.current_time() < self._logged_in_at + FRESH_SECONDS:
-            self._outbox.resume()
+            self._write_on()
         else:
             self._outbox.pause()
             self._login_wanted.set()
-
-    async def _beat(self, nursery: trio.Nursery) -> NoReturn:
-        beat = trio.current_time()
-        while True:
-            await trio.sleep_until(beat + HEARTBEAT_SECONDS)
-            beat = trio.current_time()
-            self._look_for_life()
-            heard = self._stream.heard
-            self._heartbeat_type = self._wire.origin_type(Ping())
-            await self._send_apart(Ping())
-            self._counters.heartbeats += 1
-            if not self._pinging:
-                nursery.start_soon(self._ping)
-            await sleep_until_settled(beat + DECIDE_SECONDS)
-            self._ack.decide()
-            await sleep_until_settled(beat + SILENCE_SECONDS)
-            self._look_for_life()
-            if self._stream.heard == heard and self._ack.heartbeat_answered:
-                raise ConnectionLost(
-                    None, f"no sign of life for {SILENCE_SECONDS:g} s after a heartbeat"
-                )
-
-    async def _ping(self) -> None:
-        """One ping at a time: where pongs never come, none of the later ones would be heard."""
-        self._pinging = True
-        await self._stream.ping()
-        self._ack.heartbeat_answered = True
-        self._pinging = False
-
-    def _look_for_life(self) -> None:
-        now = trio.current_time()
-        if self._stream.heard != self._heard:
-            self._heard = self._stream.heard
-            self.quiet_since = self._looked_at
-        self._looked_at = now

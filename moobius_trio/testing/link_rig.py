@@ -6,6 +6,7 @@ No platform of its own: it connects to what it is given.
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -68,6 +69,8 @@ class LinkRig:
     gaps: list[Gap] = attrs.field(factory=list)
     renewals: list[float] = attrs.field(factory=list)
     """When new tokens were asked for, by trio's clock."""
+    wall_clock_ahead_ms: int = 0
+    """How far the machine's time has jumped."""
     link: Link = attrs.field(init=False)
     _gap_came: trio.Event = attrs.field(factory=trio.Event)
 
@@ -86,9 +89,13 @@ def make_link(
     *,
     renew: Callable[[], Awaitable[None]] | None = None,
     seed: int = 0,
+    clock_seconds: float = math.inf,
     **outbox: Any,
 ) -> LinkRig:
-    """A link that is not served yet; ``outbox`` changes arguments of the outbox."""
+    """A link that is not served yet; ``outbox`` changes arguments of the outbox.
+
+    The wall clock is looked at every ``clock_seconds``.
+    """
     rig = LinkRig(make_outbox(**outbox))
 
     async def count_renewal() -> None:
@@ -106,6 +113,8 @@ def make_link(
         renew=count_renewal,
         on_event=rig.events.append,
         on_gap=rig.take_gap,
+        wall_clock_ms=lambda: int(trio.current_time() * 1000) + rig.wall_clock_ahead_ms,
+        clock_seconds=clock_seconds,
         random=random.Random(seed),  # noqa: S311  # a test has to come out the same each time
     )
     return rig

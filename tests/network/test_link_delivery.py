@@ -92,7 +92,7 @@ async def test_200_cuts_are_survived_at_most_once_where_copies_name_no_ids(
     platform = cutting_platform(200, seed=2, cut_code=cut_code, copies=copies)
     async with open_link(platform.serve) as rig:
         outcomes = await send_all(rig)
-        await trio.sleep(100)  # for a cut at the last message, and for a first heartbeat
+        await trio.sleep(700)  # for the longest wait after a cut, and for a first heartbeat
         assert rig.link.statistics().acknowledgement == copies
     assert {outcome.state for outcome in outcomes} == {"unconfirmed"}
     assert platform.repeated == 0
@@ -344,12 +344,12 @@ async def test_frames_refused_for_themselves_cause_no_more_logins(
         ({"copies": "absent"}, "absent"),
     ],
 )
-async def test_the_way_of_acknowledging_is_known_within_37_seconds(
+async def test_the_way_of_acknowledging_is_known_within_eight_seconds(
     autojump_clock: MockClock, script: dict[str, Any], mode: str
 ) -> None:
     """From login and first heartbeat alone; 2 s of it are the grace of an unanswered login."""
     async with open_link(ScriptedPlatform(**script).serve) as rig:
-        await trio.sleep_until(37.5)
+        await trio.sleep_until(7.5)
         assert rig.link.statistics().acknowledgement == mode
 
 

@@ -10,12 +10,15 @@ import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
+from trio.testing import MockClock
 
 from moobius_trio.errors import MessageTooLarge
 from moobius_trio.network.acknowledgement import Acknowledgement, Mode
 from moobius_trio.network.backoff import Backoff
+from moobius_trio.network.clocks import LOOK_SECONDS, watch_clocks
 from moobius_trio.network.groups import unwrapped
 from moobius_trio.network.items import Frame, Item, frames_of
+from moobius_trio.network.limits import LoginLimit
 from moobius_trio.network.masking import masked
 from moobius_trio.network.ordering import SendQueue
 from moobius_trio.network.receipts import Receipt
@@ -122,10 +125,10 @@ def test_waits_grow_to_a_minute_and_begin_anew_after_a_long_session() -> None:
             return b
 
     backoff = Backoff(Highest())
-    assert [backoff.next_delay(0) for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
-    assert backoff.next_delay(9.9) == 60
-    assert backoff.next_delay(10) == 0.5
-    assert backoff.next_delay(0) == 1
+    assert [backoff.next_delay(0, 0) for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
+    assert backoff.next_delay(0, 9.9) == 60
+    assert backoff.next_delay(0, 10) == 0.5
+    assert backoff.next_delay(0, 0) == 1
 
 
 @given(st.integers(0), st.floats(0, 1000))
@@ -133,7 +136,7 @@ def test_a_wait_is_never_longer_than_a_minute(seed: int, asked_for: float) -> No
     """Also where the platform asks for more; what it asks for below that is kept."""
     backoff = Backoff(random.Random(seed))
     for _ in range(12):
-        delay = backoff.next_delay(0, asked_for)
+        delay = backoff.next_delay(0, 0, asked_for)
         assert min(asked_for, 60) <= delay <= 60
 
 
@@ -210,3 +213,62 @@ async def test_of_several_errors_the_one_that_matters_comes_out() -> None:
         await run(OSError(), ZeroDivisionError(), KeyError())
     with pytest.RaisesGroup(ZeroDivisionError, TypeError):
         await run(ZeroDivisionError(), TypeError())
+
+
+def test_waits_begin_anew_once_a_minute_at_most() -> None:
+    """A platform that lets a service in for ten seconds and cuts it again is not stormed (F10)."""
+
+    class Highest(random.Random):
+        def uniform(self, a: float, b: float) -> float:
+            return b
+
+    backoff = Backoff(Highest())
+    assert [backoff.next_delay(now, 10) for now in (0, 10, 21, 33, 47)] == [0.5, 1, 2, 4, 8]
+    assert backoff.next_delay(65, 10) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("code", "quick"), [(1008, 2), (1000, 2), (4000, 2), (1001, 9), (1012, 9), (None, 50)]
+)
+def test_closes_right_behind_the_login_in_a_row_ask_for_a_long_wait(
+    code: int | None, quick: int
+) -> None:
+    """Five minutes at the third, ten at each further one; ends without a close never (F27)."""
+    limit = LoginLimit()
+    waits = [limit.wait_after_end(3, code) for _ in range(quick + 3)]
+    assert waits == [0] * quick + ([300, 600, 600] if code is not None else [0] * 3)
+    assert limit.wait_after_end(10, code) == 0
+    assert limit.wait_after_end(3, code) == 0
+
+
+@pytest.mark.parametrize("code", [1007, 1009])
+def test_a_close_for_a_frame_is_no_sign_of_another_instance(code: int) -> None:
+    """However often it comes."""
+    limit = LoginLimit()
+    assert {limit.wait_after_end(3, code) for _ in range(50)} == {0}
+
+
+@pytest.mark.parametrize("jump", [-86_400, -61, 61, 7_200])
+async def test_a_jump_of_the_wall_clock_is_told(autojump_clock: MockClock, jump: int) -> None:
+    """In either direction, within four seconds; an hour without one is silent (F57, F58)."""
+    ahead = 0
+    told: list[tuple[float, float]] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(
+            lambda: watch_clocks(
+                lambda: int((trio.current_time() + ahead) * 1000),
+                lambda seconds: told.append((trio.current_time(), seconds)),
+                every=LOOK_SECONDS,
+            )
+        )
+        await trio.sleep(3600)
+        ahead = 59  # a clock that is corrected
+        await trio.sleep(3600)
+        assert not told
+        began = trio.current_time()
+        ahead += jump
+        await trio.sleep(3600)
+        nursery.cancel_scope.cancel()
+    [(at, seconds)] = told
+    assert at - began <= LOOK_SECONDS
+    assert abs(seconds - jump) < 0.1

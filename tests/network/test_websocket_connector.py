@@ -331,7 +331,7 @@ async def test_a_link_lives_on_real_sockets(monkeypatch: pytest.MonkeyPatch) -> 
     The goodbye is answered by a peer that is alive; it does not wait for the end of its time.
     """
     monkeypatch.setattr(websocket, "CLOSE_SECONDS", 60)
-    platform = ScriptedPlatform(cut_after=lambda number: 10 if number <= 10 else None)
+    platform = ScriptedPlatform(cut_after=lambda number: 10 if number <= 9 else None)
     stopped = trio.Event()
 
     async def serve(request: Request) -> None:
