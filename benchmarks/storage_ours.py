@@ -22,6 +22,7 @@ from typing import Any
 import trio
 from storage_workload import RECORDS, TICK, Figures, Ticker, Workload, answer, key, question, record
 
+from moobius_trio.core.run import spare_what_stays
 from moobius_trio.core.threads import run_in_thread
 from moobius_trio.core.units import Unit, unit_of_work
 from moobius_trio.database import ContainerSpec, MoobiusStorage, open_stores
@@ -111,6 +112,7 @@ async def measure_round(
         figures = [Figures("load", len(states), seconds, ticker.stall, ticker.busy)]
         await fill(states)
         await until_stored(storage)
+        spare_what_stays()  # as `moobius-trio run` does when a service is ready
         figures.extend([await measure(storage, workload) for workload in workloads])
         return figures
 
@@ -123,6 +125,7 @@ def main(engine: str, folder: Path) -> None:
             settings = stack.enter_context(
                 open_redis_server(appendonly=True, folder=folder)
             ).settings
+        spare_what_stays()
         spec = ContainerSpec(name="states", implementation=engine, settings=settings)
         for line in sys.stdin:
             answer(trio.run(partial(measure_round, spec, folder, question(line))))

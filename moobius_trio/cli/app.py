@@ -6,6 +6,7 @@ is quick.
 
 from __future__ import annotations
 
+import gc
 import inspect
 import sys
 from collections.abc import Sequence
@@ -244,7 +245,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except cyclopts.CycloptsError as exc:
             raise UsageError(f"{exc} `moobius-trio --help` tells what there is.") from None
         if inspect.iscoroutinefunction(command):
-            trio.run(partial(command, *bound.args, **bound.kwargs))
+            try:
+                trio.run(partial(command, *bound.args, **bound.kwargs))
+            finally:
+                gc.unfreeze()  # the opposite of what a command does when its service is ready
         else:
             command(*bound.args, **bound.kwargs)  # --help and --version
     sys.exit(0)

@@ -19,6 +19,7 @@ from moobius_trio.config import Settings
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.handle import ServiceHandle
 from moobius_trio.core.reading import own_choices, service_name
+from moobius_trio.core.run import spare_what_stays
 from moobius_trio.core.service import MoobiusService
 from moobius_trio.core.unawaited import watch_unawaited
 from moobius_trio.errors import NeverAwaited, UsageError
@@ -40,6 +41,7 @@ async def run_service(path: str, *, ready_json: bool) -> None:
     async with trio.open_nursery() as nursery:
         handle: ServiceHandle = await nursery.start(service.serve)
         say(f"  {handle.name} is in {', '.join(handle.channels)}. One Ctrl+C ends it.")
+        spare_what_stays()
         if ready_json:
             ready_line(None, [handle])
 
@@ -124,6 +126,7 @@ async def _develop(
                 "",
                 "  One Ctrl+C ends it.",
             )
+            spare_what_stays()
             if ready_json:
                 ready_line(url, [handle])
             if browser:

@@ -5,6 +5,7 @@ The only place of core that writes to standard error or ends the process.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from moobius_trio.errors import MoobiusError
 from moobius_trio.logs import configure_logs, escape, is_unconfigured, redact
 from moobius_trio.network.groups import leaves
 
-__all__ = ("ending", "run")
+__all__ = ("ending", "run", "spare_what_stays")
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -32,8 +33,23 @@ def run(async_fn: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> T:
     """
     if is_unconfigured():
         configure_logs()
-    with ending():
-        return trio.run(async_fn, *args)
+    spare_what_stays()
+    try:
+        with ending():
+            return trio.run(async_fn, *args)
+    finally:
+        gc.unfreeze()
+
+
+def spare_what_stays() -> None:
+    """Take all objects that are there now out of the garbage collector's work.
+
+    For the entry of a process, whose modules, and records once they are loaded, stay until its
+    end: each full collection would look at all of them, which holds up every service for 40 ms
+    with the modules alone.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @contextmanager
