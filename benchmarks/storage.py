@@ -50,6 +50,7 @@ WORKLOADS = (
     Workload("idle", 0, 100, 1),
     Workload("1 key", 1, 100, 100),
     Workload("100 keys", 100, 20, 100),
+    Workload("100, two bands", 100, 40, 100, bands=2),
     Workload("10,000 keys", 10_000, 1, 100),
     Workload("10,000 in a row", 10_000, 1, 10_000),
 )

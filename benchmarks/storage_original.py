@@ -19,7 +19,18 @@ from typing import Any
 from moobius.database.storage import (  # type: ignore[import-not-found]  # of its environment
     MoobiusStorage,
 )
-from storage_workload import RECORDS, TICK, Figures, Ticker, Workload, answer, key, question, record
+from storage_workload import (
+    BANDS,
+    RECORDS,
+    TICK,
+    Figures,
+    Ticker,
+    Workload,
+    answer,
+    key,
+    question,
+    record,
+)
 
 
 async def tick(ticker: Ticker) -> None:
@@ -42,12 +53,13 @@ async def ticking() -> AsyncIterator[Ticker]:
         task.cancel()
 
 
-async def measure(states: Any, workload: Workload) -> Figures:
+async def measure(bands: list[Any], workload: Workload) -> Figures:
     """One workload."""
     seconds = 0.0
     changes = workload.changes()
     async with ticking() as ticker:
-        for values in changes:
+        for turn, values in enumerate(changes):
+            states = bands[turn % workload.bands]  # none of them ever waits for another
             await asyncio.sleep(5 * TICK)
             began = time.perf_counter()
             for count, (name, value) in enumerate(values, 1):
@@ -68,9 +80,11 @@ async def measure_round(folder: str, workloads: list[Workload]) -> list[Figures]
         states = MoobiusStorage("bench", "band", [settings]).states
         seconds = time.perf_counter() - began
     figures = [Figures("load", len(states), seconds, ticker.stall, ticker.busy)]
-    for number in range(len(states), RECORDS):
-        states[key(number)] = record(number)
-    figures.extend([await measure(states, workload) for workload in workloads])
+    others = [MoobiusStorage("bench", f"band-{n}", [settings]).states for n in range(1, BANDS)]
+    for one in (states, *others):
+        for number in range(len(one), RECORDS):
+            one[key(number)] = record(number)
+    figures.extend([await measure([states, *others], workload) for workload in workloads])
     return figures
 
 

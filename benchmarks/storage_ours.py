@@ -20,7 +20,18 @@ from pathlib import Path
 from typing import Any
 
 import trio
-from storage_workload import RECORDS, TICK, Figures, Ticker, Workload, answer, key, question, record
+from storage_workload import (
+    BANDS,
+    RECORDS,
+    TICK,
+    Figures,
+    Ticker,
+    Workload,
+    answer,
+    key,
+    question,
+    record,
+)
 
 from moobius_trio.core.run import spare_what_stays
 from moobius_trio.core.threads import run_in_thread
@@ -56,21 +67,33 @@ async def until_stored(storage: MoobiusStorage) -> None:
         await storage.flush()
 
 
-async def measure(storage: MoobiusStorage, workload: Workload) -> Figures:
+async def handle(storage: MoobiusStorage, values: list[tuple[str, Any]], in_a_row: int) -> None:
+    """One handler, until all it did is stored."""
+    states = storage.container("states")
+    async with unit_of_work(Unit(handler="Bench.on_msg_up")):
+        for count, (name, value) in enumerate(values, 1):
+            states[name] = value
+            if count % in_a_row == 0:
+                await trio.lowlevel.checkpoint()
+    await until_stored(storage)
+
+
+async def measure(storages: list[MoobiusStorage], workload: Workload) -> Figures:
     """One workload."""
     seconds = 0.0
-    states = storage.container("states")
     changes = workload.changes()
+
+    async def go_on(storage: MoobiusStorage, share: list[list[tuple[str, Any]]]) -> None:
+        for values in share:
+            await handle(storage, values, workload.in_a_row)
+
     async with ticking() as ticker:
-        for values in changes:
+        for turn in [changes] if workload.bands > 1 else [[values] for values in changes]:
             await trio.sleep(5 * TICK)
             began = time.perf_counter()
-            async with unit_of_work(Unit(handler="Bench.on_msg_up")):
-                for count, (name, value) in enumerate(values, 1):
-                    states[name] = value
-                    if count % workload.in_a_row == 0:
-                        await trio.lowlevel.checkpoint()
-            await until_stored(storage)
+            async with trio.open_nursery() as nursery:
+                for number in range(workload.bands):
+                    nursery.start_soon(go_on, storages[number], turn[number :: workload.bands])
             seconds += time.perf_counter() - began
     return Figures(
         workload.name, workload.keys * workload.handlers, seconds, ticker.stall, ticker.busy
@@ -110,10 +133,12 @@ async def measure_round(
             seconds = time.perf_counter() - began
         states = storage.container("states")
         figures = [Figures("load", len(states), seconds, ticker.stall, ticker.busy)]
-        await fill(states)
-        await until_stored(storage)
+        others = [await stores.storage(ChannelId(f"band-{n}"), {}) for n in range(1, BANDS)]
+        for one in (storage, *others):
+            await fill(one.container("states"))
+            await until_stored(one)
         spare_what_stays()  # as `moobius-trio run` does when a service is ready
-        figures.extend([await measure(storage, workload) for workload in workloads])
+        figures.extend([await measure([storage, *others], workload) for workload in workloads])
         return figures
 
 

@@ -29,6 +29,9 @@ class Workload(NamedTuple):
     """Run one after the other."""
     in_a_row: int
     """Changes between two yields of the handler to its loop."""
+    bands: int = 1
+    """More than one: each band has its share of the handlers, and all bands go on at once, as in a
+    service that has several. Where a commit waits for the disk, the others' handlers run."""
 
     def changes(self) -> list[list[tuple[str, Any]]]:
         """For each handler the keys with new values; no key twice, no value that was there."""
@@ -38,13 +41,18 @@ class Workload(NamedTuple):
         ]
 
 
+BANDS = 2
+"""At most so many bands does a workload have."""
+
+
 class Figures(NamedTuple):
     """What came of one workload in one round."""
 
     workload: str
     keys: int
     seconds: float
-    """From the first change of each handler until everything it did is stored, summed up."""
+    """From the first change of each handler until everything it did is stored, summed up; of
+    several bands the time for all."""
     stall: float
     """The longest that the loop kept the ticker waiting, in seconds."""
     busy: float

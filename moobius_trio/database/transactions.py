@@ -192,8 +192,9 @@ async def open_transaction() -> AsyncIterator[None]:
     """Store what the running unit of work changes in the block together, or nothing of it.
 
     Returns when it is stored. What the unit changed before is stored by itself. Frames sent
-    inside the block leave when it is stored, and are dropped when it is not; tasks of the
-    handler's own nursery are inside it too. A record changed in it cannot be assigned or deleted
+    inside the block leave when it is stored, and are dropped when it is not; what the handler
+    sends behind the block is sent, since it knows by the error. Tasks of the handler's own
+    nursery are inside it too. A record changed in it cannot be assigned or deleted
     by others until it ends; a change that another handler makes meanwhile inside a value that the
     handler of the block has read belongs to the transaction. Of two open blocks that change one
     value inside, the later to be saved fails.
@@ -244,7 +245,12 @@ async def _within(unit: StorageUnit) -> AsyncIterator[None]:
         with trio.CancelScope(shield=True), contextlib.suppress(StorageError):
             await unit.save_all()
         transaction.roll_back(repr(exc) if isinstance(exc, Exception) else "cancelled")
+        unit.forget(transaction.ticket)
         raise
     finally:
         unit.transaction = None
-    await transaction.wait()
+    try:
+        await transaction.wait()
+    except StorageError:
+        unit.forget(transaction.ticket)
+        raise

@@ -88,6 +88,10 @@ class StorageUnit:
         if not self._finished and not ticket.done:
             self._tickets[ticket] = None
 
+    def forget(self, ticket: Ticket) -> None:
+        """The author knows how it ended."""
+        self._tickets.pop(ticket, None)
+
     async def save_ahead(self) -> None:
         """Do most of the next `settle` in slices, with checkpoints, where much was touched.
 
@@ -113,17 +117,20 @@ class StorageUnit:
 
         Returns:
             The tickets the frame must wait for: those of this unit's records that are not
-            durable yet, and that of an open transaction. One that failed is given again at each
-            later call, since what the unit says may rest on it.
+            durable yet, and that of an open transaction.
 
         Raises:
             StorageTypeError: a value cannot be stored; the record has the stored value again.
-            StorageError: the store takes nothing.
+            StorageError: the store takes nothing; or, once, something that the unit has changed
+                or read could not be stored and was taken back, so that what it is about to say
+                may rest on it.
         """
         fresh, self._since = self._since, {}
         error = self._look_at(fresh)
-        for ticket in [one for one in self._tickets if one.done and one.error is None]:
+        for ticket in [one for one in self._tickets if one.done]:
             del self._tickets[ticket]
+            if ticket.error is not None:
+                error = error or _taken_back(ticket.error)
         if error is not None:
             raise error
         if self.transaction is not None:
@@ -181,6 +188,14 @@ class StorageUnit:
             if record.ticket is not None:
                 self.hold(record.ticket)
         return first
+
+
+def _taken_back(error: StorageError) -> StorageError:
+    return StorageError(
+        error.where,
+        f"{error.problem}; what this handler changed or read there was taken back",
+        "Nothing was sent. Read it again before you tell of it",
+    )
 
 
 current_unit: ContextVar[StorageUnit | None] = ContextVar("moobius_trio_storage", default=None)

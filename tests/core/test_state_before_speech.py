@@ -181,6 +181,38 @@ async def test_what_cannot_be_stored_is_not_said(local: Local) -> None:
         assert alice.texts[-1] == "count again: 1"
 
 
+async def test_a_task_that_goes_on_may_speak_again(local: Local) -> None:
+    """After a change was refused its next send raises, once; later ones are sent."""
+
+    class Service(Counter):
+        async def on_start(self) -> None:
+            self.start_soon(self.count_for_ever)
+
+        async def count_for_ever(self) -> None:
+            [band] = self.bands.values()
+            while True:
+                await trio.sleep(60)
+                band.counts[ALICE] = band.counts.get(ALICE, 0) + 1
+                try:
+                    await band.create_message(f"it is {band.counts[ALICE]}", band.members)
+                    await trio.sleep(1)
+                    await band.create_message("and goes on", band.members)
+                except StorageError:
+                    await band.create_message("a moment", band.members)
+
+    local.keep_failures = True
+    disk, service = FaultyDisk(), Service()
+    with kept_on(disk):
+        band = await local.start(service)
+    [alice] = await band.join("Alice")
+    await local.skip(seconds=65)
+    disk.full = True
+    await local.skip(seconds=62)
+    disk.full = False
+    await local.skip(seconds=62)
+    assert alice.texts == ["it is 1", "and goes on", "a moment", "it is 2", "and goes on"]
+
+
 async def test_a_job_hears_of_a_failed_store_as_a_handler_does(local: Local) -> None:
     """What a job says is held and dropped in the same way; the job goes on."""
 
