@@ -33,8 +33,8 @@ from moobius_trio.database import (
     open_stores,
 )
 from moobius_trio.local import DEFAULT_BAND, open_platform
+from moobius_trio.network.heartbeat import HEARTBEAT_SECONDS, SILENCE_SECONDS
 from moobius_trio.network.memory import memory_connector
-from moobius_trio.network.session import HEARTBEAT_SECONDS, SILENCE_SECONDS
 from moobius_trio.serving import serve_app
 from moobius_trio.testing import SERVICE, Actor
 from moobius_trio.testing.forks import Fork, Forks, Mark, open_forks, say
