@@ -65,7 +65,7 @@ class Callbacks:
         """The connection was away; what users did meanwhile was not delivered."""
 
     async def on_overflow(self, overflow: Overflow) -> None:
-        """Events of a band were shed, because too many waited."""
+        """Events were shed because too many waited; each is counted in one report."""
 
     async def on_error(self, event: object, exc: BaseException) -> None:
         """A handler, job, spell or task failed; it is in the log already.

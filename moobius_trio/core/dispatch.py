@@ -6,16 +6,17 @@ tasks and stores are not known here (docs/architecture.md section 4).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
 import attrs
 import structlog
 
 from moobius_trio.core.boundary import Boundary
-from moobius_trio.core.lanes import SERVICE_LANE, LaneKey, Lanes
+from moobius_trio.core.lanes import SERVICE_LANE, LaneKey, Lanes, LaneStatistics
+from moobius_trio.core.shedding import Shedding
 from moobius_trio.core.units import Unit
+from moobius_trio.core.weights import weight
 from moobius_trio.errors import StorageError
 from moobius_trio.types import (
     Action,
@@ -38,12 +39,15 @@ if TYPE_CHECKING:
     from moobius_trio.core.callbacks import Callbacks
     from moobius_trio.core.service import MoobiusService
 
-__all__ = ("Dispatcher", "Inner")
+__all__ = ("Dispatcher", "Inner", "changes_members", "is_view_request")
 
 log = structlog.get_logger()
 
 JOIN = "join_channel"
 LEAVE = "leave_channel"
+
+STRANGERS_NAMED = 1_000
+"""How many bands that this service does not hold the log names; no more are remembered."""
 
 
 @attrs.frozen(eq=False)
@@ -104,15 +108,20 @@ class Dispatcher:
         self._boundary = boundary
         self._by_sender = lanes == "sender"
         self._name = type(service).__name__
-        self._shed: Counter[ChannelId | None] = Counter()
         self._on_member_shed = on_member_shed
         self._strangers: set[ChannelId] = set()
+        self._not_held = 0
         self._unloaded = {band.channel_id for band in bands.values() if not band._storage.loaded}
         self._wants_copies = _overrides(service, "on_copy")
         self._dispatches_actions = not _overrides(service, "on_action")
         self.lanes: Lanes[Filed] = Lanes(
-            nursery=nursery, handle=self._handle, describe=self._describe, on_shed=self._on_shed
+            nursery=nursery,
+            handle=self._handle,
+            describe=self._describe,
+            weigh=weight,
+            on_shed=self._on_shed,
         )
+        self._shedding = Shedding(lanes=self.lanes, report=self._report_shedding)
 
     def receive(self, event: ServiceEvent) -> None:
         """File one event of the socket; never waits and never raises."""
@@ -143,6 +152,32 @@ class Dispatcher:
         """File a failure that no handler can be told of, for `on_error`."""
         self.lanes.file(SERVICE_LANE, Problem(problem), keep=True)
 
+    def note_shed(self, channel_id: ChannelId | None, count: int, *, members: bool) -> None:
+        """Events were shed before they came here, joins or leaves among them or not."""
+        self._shedding.note(channel_id, count)
+        if members and channel_id is not None:
+            self._on_member_shed(channel_id)
+
+    def end(self) -> int:
+        """Cancel what runs and begin nothing more.
+
+        Returns:
+            How many events had been taken and are not handled.
+        """
+        left_over = self.lanes.end()
+        self._shedding.end()
+        return left_over
+
+    def statistics(self) -> LaneStatistics:
+        """A snapshot."""
+        return attrs.evolve(
+            self.lanes.statistics(),
+            shed=self._shedding.shed,
+            shed_reported=self._shedding.reported,
+            shed_by_band=self._shedding.by_band(),
+            not_held=self._not_held,
+        )
+
     def lane_of(self, channel_id: ChannelId) -> LaneKey:
         """The lane that `in_lane` and jobs of a band enter."""
         return self._lane(channel_id, None)
@@ -153,7 +188,8 @@ class Dispatcher:
     def _known(self, channel_id: ChannelId) -> bool:
         if channel_id in self._bands:
             return True
-        if channel_id not in self._strangers:
+        self._not_held += 1
+        if channel_id not in self._strangers and len(self._strangers) < STRANGERS_NAMED:
             self._strangers.add(channel_id)
             log.warning("events of a band this service does not hold are left out", band=channel_id)
         return False
@@ -161,15 +197,15 @@ class Dispatcher:
     def _receive_action(self, action: Action) -> None:
         channel_id, user = action.channel_id, action.sender
         view: LaneKey = ("view", channel_id, user)
-        if action.subtype.startswith("fetch_"):
+        if is_view_request(action):
             # Beside the band's lane, so that a reload is answered while a handler waits.
             self.lanes.file(view, action, coalesce=True)
-        elif action.subtype in (JOIN, LEAVE):
-            if action.subtype == JOIN:
-                self._bands[channel_id]._members.expect(user)
+        elif changes_members(action):
             self.lanes.hold(view)
             if not self.lanes.file(self._lane(channel_id, user), action):
                 self.lanes.release(view)
+            elif action.subtype == JOIN:
+                self._bands[channel_id]._members.expect(user)
         else:
             self.lanes.file(self._lane(channel_id, user), action)
 
@@ -183,7 +219,7 @@ class Dispatcher:
             await self._boundary.report(None, Unit(handler="storage", in_lane=True), event.error)
             return
         if isinstance(event, Overflow):
-            event = attrs.evolve(event, shed=self._shed.pop(event.channel_id, event.shed))
+            event = self._now(event)
         callback: Callable[[Filed], Awaitable[object]] = getattr(
             self._service, _CALLBACKS[type(event)]
         )
@@ -193,7 +229,7 @@ class Dispatcher:
             user_id=getattr(event, "sender", None),
             in_lane=True,
         )
-        if isinstance(event, Action) and event.subtype in (JOIN, LEAVE):
+        if isinstance(event, Action) and changes_members(event):
             await self._keep_members(event)
             try:
                 await self._boundary.run(
@@ -238,15 +274,34 @@ class Dispatcher:
             return f"{self._name}.on_{event.subtype}"
         return f"{self._name}.{_CALLBACKS[type(event)]}"
 
-    def _on_shed(self, key: LaneKey, event: Filed, waiting: int) -> None:
-        channel_id = key[1]
-        self._shed[channel_id] += 1
-        if self._shed[channel_id] == 1:
-            log.warning("events are shed: too many wait", band=channel_id, waiting=waiting)
-            if channel_id is not None:
-                self.tell(Overflow(channel_id=channel_id, shed=1, waiting=waiting))
-        if isinstance(event, Action) and event.subtype in (JOIN, LEAVE):
+    def _on_shed(self, key: LaneKey, event: Filed) -> None:
+        self._shedding.note(key[1])
+        if changes_members(event):
             self._on_member_shed(event.channel_id)
+
+    def _report_shedding(self, channel_id: ChannelId | None, count: int) -> None:
+        self.tell(Overflow(channel_id=channel_id, shed=count, waiting=self._waiting(channel_id)))
+
+    def _now(self, overflow: Overflow) -> Overflow:
+        """The report as it is when its turn has come."""
+        channel_id = overflow.channel_id
+        count, waiting = self._shedding.take(channel_id), self._waiting(channel_id)
+        return attrs.evolve(overflow, shed=count, waiting=waiting)
+
+    def _waiting(self, channel_id: ChannelId | None) -> int:
+        if channel_id is None:
+            return self.lanes.room.events(SERVICE_LANE)
+        return self.lanes.room.events(self._lane(channel_id, None))
+
+
+def is_view_request(event: object) -> bool:
+    """Whether a user's client asks for what is on its screen."""
+    return isinstance(event, Action) and event.subtype.startswith("fetch_")
+
+
+def changes_members(event: object) -> TypeGuard[Action]:
+    """Whether somebody comes or goes."""
+    return isinstance(event, Action) and event.subtype in (JOIN, LEAVE)
 
 
 def _overrides(service: Callbacks, name: str) -> bool:

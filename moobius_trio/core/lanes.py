@@ -10,40 +10,50 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import copy_context
-from typing import Generic, TypeAlias, TypeVar
+from functools import partial
+from typing import Generic, TypeVar, TypeVarTuple
 
 import attrs
 import structlog
 import trio
 
-from moobius_trio.types import ChannelId, UserId
+from moobius_trio.core.mailbox_room import SERVICE_LANE, LaneKey, Limits, MailboxRoom
+from moobius_trio.types import ChannelId
 
 __all__ = ("SERVICE_LANE", "LaneKey", "LaneStatistics", "Lanes", "LanesEnded")
 
 log = structlog.get_logger()
 
-LaneKey: TypeAlias = tuple[str, ChannelId | None, UserId | None]
-"""Kind of lane, band, user."""
-
-SERVICE_LANE: LaneKey = ("service", None, None)
-
-LANE_LIMIT = 1_000
-TOTAL_LIMIT = 20_000
 SLOW_SECONDS = 2.0
 
+NO_ROOM_TAKEN = -1
+"""In place of a size, for what is let in whether there is room or not."""
+
 E = TypeVar("E")
+Ts = TypeVarTuple("Ts")
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class LaneStatistics:
     """How busy the lanes are now, and what was shed since the start."""
 
     lanes: int
     waiting: int
-    shed: int
+    """Events that wait; those that run are not among them."""
+    bytes: int
+    """Memory of the events that wait or run, roughly."""
     coalesced: int
+    """Requests that were answered together with an equal one."""
     late: int
     """Events that came when the stop had begun; they are not handled."""
+    shed: int = 0
+    """Events for which there was no room."""
+    shed_reported: int = 0
+    """Those of them that `on_overflow` has been told of; it is told of all within a second."""
+    shed_by_band: tuple[tuple[ChannelId | None, int], ...] = ()
+    """``shed`` for each band that has any; None: what belongs to no band."""
+    not_held: int = 0
+    """Events of bands that this service does not hold; they are left out."""
 
 
 class LanesEnded(Exception):
@@ -63,7 +73,8 @@ class _Turn:
 @attrs.define(eq=False)
 class _Lane(Generic[E]):
     key: LaneKey
-    waiting: deque[E | _Turn] = attrs.field(factory=deque)
+    waiting: deque[tuple[E | _Turn, int]] = attrs.field(factory=deque)
+    """What waits, and the room that it takes."""
     running: bool = False
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     held: int = 0
@@ -79,7 +90,9 @@ class Lanes(Generic[E]):
         nursery: where workers run; they start on demand and end when their lane is empty.
         handle: handles one event; it must not raise.
         describe: the handler's name for an event, for the log.
-        on_shed: told of each event that was not taken because its lane was full.
+        weigh: how many bytes an event takes; called when it is filed.
+        on_shed: told of each event that was not taken because there was no room for it.
+        limits: how much room there is.
     """
 
     def __init__(
@@ -88,25 +101,24 @@ class Lanes(Generic[E]):
         nursery: trio.Nursery,
         handle: Callable[[E], Awaitable[None]],
         describe: Callable[[E], str],
-        on_shed: Callable[[LaneKey, E, int], None],
-        lane_limit: int = LANE_LIMIT,
-        total_limit: int = TOTAL_LIMIT,
+        weigh: Callable[[E], int],
+        on_shed: Callable[[LaneKey, E], None],
+        limits: Limits | None = None,
     ) -> None:
         self._nursery = nursery
         # Workers start in whatever task files an event; none of its context is theirs.
         self._context = copy_context()
         self._handle = handle
         self._describe = describe
+        self._weigh = weigh
         self._on_shed = on_shed
-        self._lane_limit = lane_limit
-        self._total_limit = total_limit
+        self.room = MailboxRoom(limits or Limits())
         self._lanes: dict[LaneKey, _Lane[E]] = {}
         self._open = False
         self._closed = False
         self._ended = False
         self._waiting = 0
         self._unfinished = 0
-        self._shed = 0
         self._late = 0
         self.handled = 0
         """Events and turns that have ended, since the start."""
@@ -134,13 +146,14 @@ class Lanes(Generic[E]):
         left_over = 0
         for lane in self._lanes.values():
             lane.scope.cancel()
-            left_over += sum(not isinstance(item, _Turn) for item in lane.waiting)
-            for item in lane.waiting:
+            self._waiting -= len(lane.waiting)
+            for item, size in lane.waiting:
                 if isinstance(item, _Turn):
                     item.refused = True
                     item.granted.set()
-            self._waiting -= len(lane.waiting)
-            self._note_finished(len(lane.waiting))
+                else:
+                    left_over += 1
+                self._leave(lane, size)
             lane.waiting.clear()
         return left_over
 
@@ -154,12 +167,28 @@ class Lanes(Generic[E]):
         while not self.idle:
             await self._idle.wait()
 
+    def note_begun(self) -> None:
+        """Something is to be done, in a lane or not, before the lanes are idle."""
+        if self._unfinished == 0:
+            self._idle = trio.Event()
+        self._unfinished += 1
+
+    def note_ended(self) -> None:
+        """Take one `note_begun` back."""
+        self._unfinished -= 1
+        if self._unfinished == 0:
+            self._idle.set()
+
+    def start_soon(self, fn: Callable[[*Ts], Awaitable[None]], *args: *Ts) -> None:
+        """Run a task for as long as handlers run, whoever the caller is."""
+        self._context.run(partial(self._nursery.start_soon, fn, *args))
+
     def statistics(self) -> LaneStatistics:
-        """A snapshot."""
+        """A snapshot; what was shed is not known here."""
         return LaneStatistics(
             lanes=len(self._lanes),
             waiting=self._waiting,
-            shed=self._shed,
+            bytes=self.room.size,
             coalesced=self._coalesced,
             late=self._late,
         )
@@ -188,16 +217,18 @@ class Lanes(Generic[E]):
             self._late += 1
             return False
         lane = self._lane(key)
-        if coalesce and event in lane.waiting:
+        if coalesce and any(event == item for item, _ in lane.waiting):
             self._coalesced += 1
             return True
-        full = len(lane.waiting) >= self._lane_limit or self._waiting >= self._total_limit
-        if full and not keep:
-            self._forget_if_empty(lane)
-            self._shed += 1
-            self._on_shed(key, event, len(lane.waiting))
-            return False
-        self._append(lane, event)
+        size = NO_ROOM_TAKEN
+        if not keep:
+            size = self._weigh(event)
+            crowded = key[2] is not None and len(lane.waiting) >= self.room.limits.user_events
+            if crowded or not self.room.take(key, size):
+                self._forget_if_empty(lane)
+                self._on_shed(key, event)
+                return False
+        self._append(lane, event, size)
         return True
 
     def hold(self, key: LaneKey) -> None:
@@ -224,7 +255,7 @@ class Lanes(Generic[E]):
         if self._ended:
             raise LanesEnded
         turn = _Turn()
-        self._append(self._lane(key), turn)
+        self._append(self._lane(key), turn, NO_ROOM_TAKEN)
         try:
             await turn.granted.wait()
             if turn.refused:
@@ -239,36 +270,38 @@ class Lanes(Generic[E]):
             lane = self._lanes[key] = _Lane(key)
         return lane
 
-    def _append(self, lane: _Lane[E], item: E | _Turn) -> None:
-        if self._unfinished == 0:
-            self._idle = trio.Event()
-        lane.waiting.append(item)
+    def _append(self, lane: _Lane[E], item: E | _Turn, size: int) -> None:
+        lane.waiting.append((item, size))
         self._waiting += 1
-        self._unfinished += 1
+        self.note_begun()
         if not lane.running:
             self._wake(lane)
         elif not lane.watched and not self._ended:
             lane.watched = True
-            self._context.run(self._nursery.start_soon, self._watch, lane)
+            self.start_soon(self._watch, lane)
 
     def _wake(self, lane: _Lane[E]) -> None:
         ready = self._open and not self._ended
         if ready and lane.waiting and not lane.running and not lane.held:
             lane.running = True
-            self._context.run(self._nursery.start_soon, self._work, lane)
+            self.start_soon(self._work, lane)
 
     async def _work(self, lane: _Lane[E]) -> None:
         """Handle what waits in one lane, one after the other, and end when it is empty."""
         with lane.scope:
             while lane.waiting and not lane.held and not self._ended:
-                item = lane.waiting.popleft()
+                item, size = lane.waiting.popleft()
                 lane.since = trio.current_time()
                 self._waiting -= 1
                 try:
                     await self._do(lane, item)
                 finally:
                     self.handled += 1
-                    self._note_finished(1)
+                    self._leave(lane, size)
+                if lane.waiting:
+                    # A band in which much waits, whose handlers wait for nothing, must not keep
+                    # the reader and the other bands waiting until its last event.
+                    await trio.lowlevel.checkpoint()
         lane.scope = trio.CancelScope()
         lane.running = False
         self._forget_if_empty(lane)
@@ -282,10 +315,11 @@ class Lanes(Generic[E]):
             lane.now_running = self._describe(item)
             await self._handle(item)
 
-    def _note_finished(self, count: int) -> None:
-        self._unfinished -= count
-        if self._unfinished == 0:
-            self._idle.set()
+    def _leave(self, lane: _Lane[E], size: int) -> None:
+        """What had a place in a lane has ended, or never will begin."""
+        if size != NO_ROOM_TAKEN:
+            self.room.give_back(lane.key, size)
+        self.note_ended()
 
     def _forget_if_empty(self, lane: _Lane[E]) -> None:
         """Thousands of users pass through; a lane that is empty leaves nothing behind."""

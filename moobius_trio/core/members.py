@@ -22,6 +22,8 @@ log = structlog.get_logger()
 
 PROFILE_SECONDS = 2.0
 KNOWN_LIMIT = 10_000
+FETCHES_AT_ONCE = 8
+"""Of one band. The others wait, so that a flood of joins is none of requests."""
 
 
 class Members:
@@ -36,13 +38,18 @@ class Members:
         self,
         *,
         fetch_profile: Callable[[UserId], Awaitable[Character]],
-        start_soon: Callable[[Callable[[UserId], Awaitable[None]], UserId], None],
+        start_soon: Callable[[Callable[[], Awaitable[None]]], None],
     ) -> None:
         self._fetch_profile = fetch_profile
         self._start_soon = start_soon
         self._members: dict[UserId, Character] = {}
         self._known: OrderedDict[UserId, Character] = OrderedDict()
-        self._fetching: dict[UserId, trio.Event] = {}
+        self._wanted: dict[UserId, trio.Event] = {}
+        """Profiles that are to be fetched or are on their way. No more than there are members
+        and joins that wait in the lane: who leaves is struck off."""
+        self._not_begun: dict[UserId, None] = {}
+        """Those of them that nobody fetches yet, in the order of the joins."""
+        self._fetchers = 0
         self._journals: list[set[UserId]] = []
         self.view: Mapping[UserId, Character] = MappingProxyType(self._members)
         """Members in joining order; changes as people come and go."""
@@ -84,19 +91,26 @@ class Members:
         left = [user_id for user_id in self._members if user_id not in fresh]
         for user_id in left:
             self._remember(self._members[user_id])
+            self._strike_off(user_id)
         self._members.clear()
         self._members.update(fresh)
         return joined, left
 
     def expect(self, user_id: UserId) -> None:
-        """A join was read: ask for the profile now, so that the lane need not wait long."""
-        if user_id not in self._fetching:
-            self._fetching[user_id] = trio.Event()
-            self._start_soon(self._fetch, user_id)
+        """A join was read: ask for the profile soon, so that the lane need not wait long."""
+        if user_id in self._wanted:
+            return
+        self._wanted[user_id] = trio.Event()
+        self._not_begun[user_id] = None
+        if self._fetchers < FETCHES_AT_ONCE:
+            self._fetchers += 1
+            self._start_soon(self._fetch_what_is_wanted)
 
     async def join(self, user_id: UserId) -> None:
         """Add a member, after waiting up to 2 s for the profile; it is added later if it comes."""
-        fetched = self._fetching.get(user_id)
+        if user_id not in self._known and user_id not in self._members:
+            self.expect(user_id)  # once more, if that has failed or was struck off
+        fetched = self._wanted.get(user_id)
         if fetched is not None:
             with trio.move_on_after(PROFILE_SECONDS):
                 await fetched.wait()
@@ -109,14 +123,30 @@ class Members:
         gone = self._members.pop(user_id, None)
         if gone is not None:
             self._remember(gone)
+        self._strike_off(user_id)
         self._note(user_id)
 
     def _note(self, user_id: UserId) -> None:
         for journal in self._journals:
             journal.add(user_id)
 
+    def _strike_off(self, user_id: UserId) -> None:
+        """The profile of one who has left need not be fetched, unless that has begun."""
+        if user_id in self._not_begun:
+            del self._not_begun[user_id]
+            self._wanted.pop(user_id).set()
+
+    async def _fetch_what_is_wanted(self) -> None:
+        """One after the other, and end when nothing is left."""
+        try:
+            while self._not_begun:
+                user_id = next(iter(self._not_begun))
+                del self._not_begun[user_id]
+                await self._fetch(user_id)
+        finally:
+            self._fetchers -= 1
+
     async def _fetch(self, user_id: UserId) -> None:
-        fetched = self._fetching[user_id]
         try:
             profile = await self._fetch_profile(user_id)
         except MoobiusError as exc:
@@ -127,8 +157,7 @@ class Members:
             else:
                 self._remember(profile)
         finally:
-            self._fetching.pop(user_id, None)
-            fetched.set()
+            self._wanted.pop(user_id).set()
 
     def _remember(self, profile: Character) -> None:
         self._known[profile.user_id] = profile

@@ -196,7 +196,7 @@ class Runtime:
             service_id=self.service_id,
             link=self.link.statistics(),
             outbox=self.outbox.statistics(),
-            lanes=self.dispatcher.lanes.statistics(),
+            lanes=self.dispatcher.statistics(),
             jobs=tuple((job.name, job.statistics) for job in self.jobs.jobs),
             stores=self.stores.statistics(),
             failures=self.boundary.failures,

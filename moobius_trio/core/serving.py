@@ -17,6 +17,7 @@ from moobius_trio.core.building import Footing, make_link, make_outbox, make_run
 from moobius_trio.core.cast import side_by_side
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.handle import ServiceHandle
+from moobius_trio.core.inlet import Inlet
 from moobius_trio.core.outside import Outside
 from moobius_trio.core.reading import read_settings, service_name
 from moobius_trio.core.runtime import Runtime, Tracing
@@ -30,11 +31,9 @@ from moobius_trio.errors import StorageError
 from moobius_trio.logs import quiet_unless_configured, register_secrets, set_level
 from moobius_trio.network.groups import unwrapped
 from moobius_trio.network.http import open_http_api
-from moobius_trio.types import ChannelId, ServiceEvent, Tokens
+from moobius_trio.types import ChannelId, Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from moobius_trio.core.service import MoobiusService
     from moobius_trio.network.link import Gap
 
@@ -93,28 +92,6 @@ def _keep_out_of_logs(tokens: Tokens) -> None:
     register_secrets(*(token for token in (tokens.access, tokens.refresh) if token is not None))
 
 
-class _Inlet:
-    """Where the socket's events go; they wait here until the dispatcher is there."""
-
-    def __init__(self) -> None:
-        self._waiting: list[ServiceEvent] = []
-        self._take: Callable[[ServiceEvent], None] = self._waiting.append
-
-    def __call__(self, event: ServiceEvent) -> None:
-        self._take(event)
-
-    def open(self, take: Callable[[ServiceEvent], None]) -> None:
-        """From now on events go there, first those that waited."""
-        self._take = take
-        for event in self._waiting:
-            take(event)
-        self._waiting.clear()
-
-    def close(self) -> None:
-        """From now on events go nowhere: there is nobody left to handle them."""
-        self._take = lambda event: None
-
-
 class _Run:
     """One run of a service, from reading its settings to the closed socket."""
 
@@ -125,7 +102,7 @@ class _Run:
         self._service = service
         self._environment = environment
         self._class = type(service).__name__
-        self._inlet = _Inlet()
+        self._inlet = Inlet(())
         self._early_gaps: list[Gap] = []
         self._runtime: Runtime | None = None
         self._jobs_scope = trio.CancelScope()
@@ -199,6 +176,7 @@ class _Run:
                 taken = await take_bands(
                     http_api, service_id, settings.channels, known, settings.others
                 )
+            self._inlet = Inlet(taken)
             async with open_stores(
                 containers,
                 service_id=service_id,
@@ -252,7 +230,7 @@ class _Run:
         service = self._service
         for gap in self._early_gaps:
             runtime.catch_up.after_gap(gap)
-        self._inlet.open(runtime.dispatcher.receive)
+        self._inlet.open(runtime.dispatcher)
 
         async def init(channel_id: ChannelId) -> None:
             unit = Unit(
@@ -331,7 +309,7 @@ class _Run:
         self._end_lanes(runtime)
 
     def _end_lanes(self, runtime: Runtime) -> None:
-        left_over = runtime.dispatcher.lanes.end()
+        left_over = runtime.dispatcher.end()
         if left_over:
             log.warning("events are not handled: the service ends", events=left_over)
 

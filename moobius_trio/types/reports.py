@@ -30,10 +30,15 @@ class Gap:
 
 @attrs.frozen(kw_only=True)
 class Overflow:
-    """Events of one band that were shed because too many waited."""
+    """Events that were shed because too many waited, or too much.
 
-    channel_id: ChannelId
+    Of each band, or of what belongs to none, there is one report a second at most. The sum of
+    ``shed`` over all reports is what the statistics count (docs/architecture.md section 4).
+    """
+
+    channel_id: ChannelId | None
+    """None: what belongs to no band, which is copies and unknown frames."""
     shed: int
     """How many since the last report."""
     waiting: int
-    """How many wait in the band's lane now."""
+    """How many wait or run in the band's lane now."""

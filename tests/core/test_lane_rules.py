@@ -23,6 +23,7 @@ from moobius_trio import (
     UserId,
     every,
 )
+from moobius_trio.core.mailbox_room import Limits
 from moobius_trio.testing import SERVICE, Local
 from moobius_trio.testing.core_rig import deliver, runtime_of
 
@@ -179,7 +180,7 @@ async def test_what_the_sdk_files_is_never_shed(local: Local) -> None:
     service = Service()
     await local.start(service, bands=["red"])
     lanes = runtime_of(service).dispatcher.lanes
-    lanes._lane_limit = 0
+    lanes.room.limits = Limits(band_events=0)
     await local.drop_socket()
     await local.until(lambda: gaps)
     assert len(gaps) == 1

@@ -11,6 +11,7 @@ import trio
 import trio.testing
 
 from moobius_trio.core.lanes import LaneKey, Lanes, LanesEnded
+from moobius_trio.core.mailbox_room import Limits
 from moobius_trio.types import ChannelId, UserId
 
 RED: LaneKey = ("band", ChannelId("red"), None)
@@ -29,8 +30,9 @@ async def lanes_for(
             nursery=nursery,
             handle=handle,
             describe=lambda event: f"Test.{event}",
-            on_shed=lambda _key, event, _waiting: told.append(event),
-            lane_limit=limit,
+            weigh=len,
+            on_shed=lambda _key, event: told.append(event),
+            limits=Limits(band_events=limit),
         )
         yield lanes
         nursery.cancel_scope.cancel()
@@ -101,9 +103,76 @@ async def test_a_full_lane_sheds_the_newest_and_says_so() -> None:
         taken = [lanes.file(RED, event) for event in "abcd"]
         lanes.open()
         await lanes.wait_idle()
-        assert lanes.statistics().shed == 2
     assert taken == [True, True, False, False]
     assert (seen, shed) == (["a", "b"], ["c", "d"])
+
+
+async def test_what_runs_takes_room_too(autojump_clock: trio.testing.MockClock) -> None:
+    """A handler that does not end keeps its event's room, so a thousand of them are the most."""
+    shed: list[str] = []
+
+    async def handle(event: str) -> None:
+        await trio.sleep(60)
+
+    async with lanes_for(handle, limit=2, shed=shed) as lanes:
+        lanes.open()
+        for event in "abc":
+            lanes.file(("view", ChannelId("red"), UserId(event)), event)
+            await trio.testing.wait_all_tasks_blocked()
+        assert (shed, lanes.statistics().waiting, lanes.statistics().bytes) == (["c"], 0, 2)
+        await lanes.wait_idle()
+        assert lanes.file(VIEW, "d")
+        await lanes.wait_idle()
+        assert lanes.statistics().bytes == 0
+
+
+async def test_one_user_cannot_fill_the_room_of_a_band() -> None:
+    """Where each user has a lane, one of them is full long before the band is."""
+
+    async def handle(event: str) -> None:
+        pass
+
+    async with lanes_for(handle, limit=1_000) as lanes:
+        taken = [lanes.file(VIEW, str(number)) for number in range(300)]
+        other: LaneKey = ("view", ChannelId("red"), UserId("bob"))
+        assert lanes.file(other, "list")
+    assert taken == [True] * 100 + [False] * 200
+
+
+async def test_what_the_end_leaves_over_gives_its_room_back() -> None:
+    """After `end` nothing is counted as waiting, in events or in bytes."""
+    running = trio.Event()
+
+    async def handle(event: str) -> None:
+        running.set()
+        await trio.sleep_forever()
+
+    async with lanes_for(handle) as lanes:
+        lanes.open()
+        for event in ("one", "two", "three"):
+            lanes.file(RED, event)
+        await running.wait()
+        assert lanes.end() == 2
+        await lanes.wait_idle()
+        assert (lanes.statistics().waiting, lanes.statistics().bytes) == (0, 0)
+        assert lanes.room.events(RED) == 0
+
+
+async def test_a_full_lane_leaves_others_their_turn() -> None:
+    """Between two events of a lane in which many wait, everybody else who can run does."""
+    seen: list[str] = []
+
+    async def handle(event: str) -> None:
+        seen.append(event)  # and waits for nothing
+        if len(seen) == 1:
+            lanes.file(BLUE, "calm")
+
+    async with lanes_for(handle, limit=1_000) as lanes:
+        lanes.open()
+        for _ in range(1_000):
+            lanes.file(RED, "flood")
+        await lanes.wait_idle()
+    assert seen.index("calm") <= 2
 
 
 async def test_equal_requests_that_wait_coalesce() -> None:

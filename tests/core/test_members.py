@@ -10,6 +10,7 @@ import trio
 import trio.testing
 
 from moobius_trio import Action, ChannelId, Character, Gap, MessageUp, MoobiusService, UserId
+from moobius_trio.core.mailbox_room import Limits
 from moobius_trio.core.members import Members
 from moobius_trio.errors import ApiError
 from moobius_trio.testing import SERVICE, Local
@@ -137,6 +138,65 @@ async def test_two_joins_of_one_person_ask_once(autojump_clock: trio.testing.Moc
         await members.join(ALICE)
         assert profiles.asked == [ALICE]
         assert members.view[ALICE] == person(ALICE)
+
+
+async def test_a_flood_of_joins_is_none_of_requests(autojump_clock: trio.testing.MockClock) -> None:
+    """Of 500 profiles eight are asked for at once, in the order of the joins; all come."""
+    profiles = Profiles()
+    profiles.seconds = 1
+    people = [UserId(str(number)) for number in range(500)]
+    async with members_of(profiles) as members:
+        for user_id in people:
+            members.expect(user_id)
+        await trio.sleep(0.5)
+        assert profiles.asked == people[:8]
+        for user_id in people:
+            await members.join(user_id)
+        assert profiles.asked == people
+        assert members.view == {user_id: person(user_id) for user_id in people}
+        assert trio.current_time() < 65
+
+
+async def test_slow_profiles_of_a_flood_come_in_the_end(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Each join waits two seconds at most, and nobody keeps the id for a name."""
+    profiles = Profiles()
+    profiles.seconds = 30
+    people = [UserId(str(number)) for number in range(40)]
+    async with members_of(profiles) as members:
+        for user_id in people:
+            members.expect(user_id)
+        for user_id in people:
+            start = trio.current_time()
+            await members.join(user_id)
+            assert trio.current_time() - start <= 2
+        assert set(members.view) == set(people)
+        await trio.sleep(30 * 40 / 8)
+        assert members.view == {user_id: person(user_id) for user_id in people}
+
+
+async def test_who_left_before_being_asked_about_is_not_asked_about(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """A thousand people who come and go at once leave nothing that waits."""
+    profiles = Profiles()
+    profiles.seconds = 30
+    async with members_of(profiles) as members:
+        for number in range(8):
+            members.expect(UserId(f"early-{number}"))
+        for number in range(1_000):
+            user_id = UserId(str(number))
+            members.expect(user_id)
+            members.leave(user_id)
+        assert len(members._wanted) == 8
+        await trio.sleep(100)
+        assert len(profiles.asked) == 8
+        members.expect(ALICE)
+        members.leave(ALICE)  # and is expected once more, behind the first join in the lane
+        profiles.seconds = 1
+        await members.join(ALICE)
+        assert members.view == {ALICE: person(ALICE)}
 
 
 async def test_the_memory_for_those_who_left_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,7 +403,7 @@ async def test_a_join_that_is_shed_is_not_lost_for_the_members(local: Local) -> 
     band = await local.start(service)
     alice, bob = await band.join("Alice", "Bob")
     lanes = runtime_of(service).dispatcher.lanes
-    lanes._lane_limit = 1
+    lanes.room.limits = Limits(band_events=2)
     for _ in range(2):
         deliver(service, MessageUp(channel_id=band.channel_id, sender=alice.user_id))
         await trio.testing.wait_all_tasks_blocked()
@@ -353,4 +413,4 @@ async def test_a_join_that_is_shed_is_not_lost_for_the_members(local: Local) -> 
         assert bob.user_id in service.bands[band.channel_id].members
         proceed.set()
     assert list(service.bands[band.channel_id].members) == [alice.user_id]
-    assert lanes.statistics().shed == 1
+    assert service.statistics().lanes.shed == 1

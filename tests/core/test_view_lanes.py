@@ -6,6 +6,7 @@ import trio
 import trio.testing
 
 from moobius_trio import Action, ChannelId, MessageUp, MoobiusService, UserId
+from moobius_trio.core.mailbox_room import Limits
 from moobius_trio.testing import Local
 from moobius_trio.testing.core_rig import deliver, runtime_of
 
@@ -142,12 +143,12 @@ async def test_a_view_is_not_held_for_ever_by_a_join_that_fails(local: Local) ->
     await local.settle()
     assert service.seen == ["list bob"]
     lanes = runtime_of(service).dispatcher.lanes
-    lanes._lane_limit = 1
+    lanes.room.limits = Limits(band_events=2)
     await stage.say()
     await stage.say()
     await stage.act("carol", "join_channel", "fetch_user_list")
     assert service.seen == ["list bob", "list carol"]
-    assert lanes.statistics().shed == 1
+    assert service.statistics().lanes.shed == 1
     service.waits_in_message.set()
     await local.settle()
 
