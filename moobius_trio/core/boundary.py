@@ -13,6 +13,7 @@ from typing import NoReturn
 import structlog
 import trio
 
+from moobius_trio.core.places import place_of_task
 from moobius_trio.core.units import Unit, unit_of_work
 from moobius_trio.errors import HandlerTimedOut
 from moobius_trio.network.groups import leaves
@@ -46,12 +47,21 @@ class Boundary:
         self._on_error = on_error
         self._limit = limit
         self._on_failure = on_failure
-        self._running: dict[Unit, None] = {}
+        self._running: dict[Unit, trio.lowlevel.Task] = {}
         self.failures = 0
+
+    @property
+    def busy(self) -> bool:
+        """True while a unit runs. Safe in another thread."""
+        return bool(self._running)
 
     def running(self) -> list[str]:
         """The names of the units that run now, oldest first."""
         return [unit.handler for unit in self._running]
+
+    def places(self) -> list[str]:
+        """The names of the units that run now, each with the file and line where it waits."""
+        return [f"{unit.handler} {place_of_task(task)}" for unit, task in self._running.items()]
 
     async def run(
         self,
@@ -83,7 +93,7 @@ class Boundary:
         """
         result: object = None
         limit = math.inf if self._limit is None or not limited else self._limit
-        self._running[unit] = None
+        self._running[unit] = trio.lowlevel.current_task()
         try:
             async with unit_of_work(unit):
                 with trio.move_on_after(limit) as scope:

@@ -5,7 +5,6 @@ The nurseries of a service are opened here. What the parts do is their own busin
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +14,16 @@ import trio
 from moobius_trio.config import Settings
 from moobius_trio.core.building import Footing, make_link, make_outbox, make_runtime
 from moobius_trio.core.cast import side_by_side
+from moobius_trio.core.ending import LANES_SECONDS, Ending
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.handle import ServiceHandle
 from moobius_trio.core.inlet import Inlet
 from moobius_trio.core.outside import Outside
 from moobius_trio.core.reading import read_settings, service_name
 from moobius_trio.core.runtime import Runtime, Tracing
-from moobius_trio.core.signals import counted_signals
 from moobius_trio.core.spell_server import open_name
 from moobius_trio.core.start import have_service, reaching, take_bands
-from moobius_trio.core.supervision import open_background, open_handlers
+from moobius_trio.core.supervision import in_task_of, open_background, open_handlers
 from moobius_trio.core.units import Unit
 from moobius_trio.database import ContainerSpec, open_stores
 from moobius_trio.errors import StorageError
@@ -40,13 +39,6 @@ if TYPE_CHECKING:
 __all__ = ("serve_in",)
 
 log = structlog.get_logger()
-
-LANES_SECONDS = 10.0
-ON_STOP_SECONDS = 5.0
-OUTBOX_SECONDS = 5.0
-STORES_SECONDS = 5.0
-CANCELLED_SECONDS = 2.0
-"""For code of the author's to end once it is cancelled; then the end goes on without it."""
 
 
 async def serve_in(
@@ -72,7 +64,7 @@ async def serve_in(
     try:
         with (
             unwrapped(),
-            counted_signals(drain=run.drain, cancel=run.cancel) as signals,
+            run.ending.hearing_signals(drain=run.drain, cancel=run.cancel) as signals,
             run.scope,
         ):
             await run.serve(task_status)
@@ -97,6 +89,7 @@ class _Run:
 
     def __init__(self, service: MoobiusService[Any], environment: Environment) -> None:
         self.scope = trio.CancelScope()
+        self.ending = Ending(service)
         self.ready = False
         self.told_to_stop = False
         self._service = service
@@ -105,10 +98,6 @@ class _Run:
         self._inlet = Inlet(())
         self._early_gaps: list[Gap] = []
         self._runtime: Runtime | None = None
-        self._jobs_scope = trio.CancelScope()
-        self._jobs_ended = trio.Event()
-        self._drained = False
-        self._flushing = trio.CancelScope()
 
     def drain(self) -> None:
         """Begin to stop; a start that is not through is cancelled instead."""
@@ -122,7 +111,7 @@ class _Run:
     def cancel(self) -> None:
         """End now: nobody is waited for any more, and nothing more is said."""
         self.scope.cancel()
-        self._flushing.cancel()
+        self.ending.flushing.cancel()
 
     def ended(self) -> None:
         """Nothing of the run is left: whoever waits for that goes on."""
@@ -144,7 +133,7 @@ class _Run:
             runtime=lambda: self._runtime if self.ready else None,
             stop=self.drain,
         )
-        async with open_name(self._environment, outside):
+        async with open_name(self._environment, outside) as self.ending.socket:
             try:
                 await self._serve(settings, containers, name, task_status)
             finally:
@@ -211,19 +200,23 @@ class _Run:
                     tracing=tracing,
                 )
                 async with (
-                    open_background(link.serve, http_api.keep_tokens_fresh, goodbye=self._goodbye),
-                    open_handlers(seconds=CANCELLED_SECONDS, on_late=self._on_late) as nursery,
+                    open_background(
+                        link.serve, http_api.keep_tokens_fresh, goodbye=self.ending.goodbye
+                    ),
+                    open_handlers(
+                        seconds=self.ending.patience, on_late=self.ending.on_late
+                    ) as nursery,
                 ):
                     with reaching(settings.http_server_uri):
                         runtime = await make_runtime(footing, taken, nursery)
-                    self._runtime = service._runtime = runtime
+                    self._runtime = self.ending.runtime = service._runtime = runtime
                     try:
                         await self._begin(runtime, task_status)
                         await runtime.stopping.wait()
-                        await self._end(runtime)
-                        self._drained = True
+                        await self.ending.drain(runtime)
                     finally:
-                        self._close(runtime)
+                        self._inlet.close()
+                        self.ending.close(runtime)
 
     async def _begin(self, runtime: Runtime, task_status: trio.TaskStatus[ServiceHandle]) -> None:
         """Let the author prepare, then open the lanes, start jobs and spells, and say ready."""
@@ -240,10 +233,13 @@ class _Run:
                 unit, lambda: service.on_channel_init(channel_id), limited=False
             )
 
-        await side_by_side(init, runtime.bands)
-        await runtime.boundary.attempt(
-            Unit(handler=f"{self._class}.on_start", in_lane=True), service.on_start, limited=False
-        )
+        async def prepare() -> None:
+            await side_by_side(init, runtime.bands)
+            unit = Unit(handler=f"{self._class}.on_start", in_lane=True)
+            await runtime.boundary.attempt(unit, service.on_start, limited=False)
+
+        # A start that cannot be cancelled is left alone like any other code of the author's.
+        await in_task_of(runtime.nursery, prepare)
         runtime.dispatcher.lanes.open()
         await runtime.nursery.start(self._serve_jobs)
         await runtime.nursery.start(runtime.spells.serve)
@@ -254,87 +250,10 @@ class _Run:
         )
 
     async def _serve_jobs(self, *, task_status: trio.TaskStatus[None]) -> None:
-        try:
-            with self._jobs_scope:
-                await self._service.jobs.serve(
-                    reread=self._environment.reread_seconds, task_status=task_status
-                )
-        finally:
-            self._jobs_ended.set()
-
-    async def _end(self, runtime: Runtime) -> None:
-        """Jobs and spells stop, lanes drain, `on_stop` runs; each step is bounded."""
-        lanes, spells = runtime.dispatcher.lanes, runtime.spells
-        runtime.jobs.stop()
-        lanes.close()
-        with trio.move_on_after(LANES_SECONDS) as patience:
-            await self._wait_until_drained(runtime)
-        if patience.cancelled_caught:
-            log.warning("handlers are cancelled: they did not end", handlers=self._busy(runtime))
-            self._end_lanes(runtime)
-            self._jobs_scope.cancel()
-            spells.end()
-            with trio.move_on_after(CANCELLED_SECONDS):
-                await self._wait_until_drained(runtime)
-        await self._run_on_stop(runtime)
-
-    async def _wait_until_drained(self, runtime: Runtime) -> None:
-        await runtime.spells.close()
-        await self._jobs_ended.wait()
-        await runtime.dispatcher.lanes.wait_idle()
-
-    def _busy(self, runtime: Runtime) -> list[str]:
-        jobs = [job.name for job in runtime.jobs.jobs if job.statistics.running]
-        return [*runtime.dispatcher.lanes.running(), *runtime.spells.running, *jobs]
-
-    async def _run_on_stop(self, runtime: Runtime) -> None:
-        """In a task of its own, so that the end need not wait for it for ever."""
-        ended = trio.Event()
-
-        async def on_stop() -> None:
-            unit = Unit(handler=f"{self._class}.on_stop")
-            await runtime.boundary.run(None, unit, self._service.on_stop, limited=False)
-            ended.set()
-
-        runtime.nursery.start_soon(on_stop)
-        with trio.move_on_after(ON_STOP_SECONDS) as patience:
-            await ended.wait()
-        if patience.cancelled_caught:
-            log.warning("on_stop is cancelled: it did not end", seconds=ON_STOP_SECONDS)
-
-    def _close(self, runtime: Runtime) -> None:
-        """The handlers' nursery is about to end: nothing may begin in it any more."""
-        runtime.closed = True
-        self._inlet.close()
-        self._end_lanes(runtime)
-
-    def _end_lanes(self, runtime: Runtime) -> None:
-        left_over = runtime.dispatcher.end()
-        if left_over:
-            log.warning("events are not handled: the service ends", events=left_over)
-
-    async def _on_late(self) -> None:
-        """Code of the author's does not let itself be cancelled: all else ends without it."""
-        if self._runtime is not None:
-            log.error(
-                "handlers do not end although they are cancelled; the rest ends without them",
-                handlers=self._runtime.boundary.running(),
-                remedy="let trio.Cancelled pass, and give a shield a time limit",
+        with self.ending.jobs():
+            await self._service.jobs.serve(
+                reread=self._environment.reread_seconds, task_status=task_status
             )
-        await self._goodbye()
-
-    async def _goodbye(self) -> None:
-        """After an orderly stop what was said leaves and is stored; the connection is closed."""
-        runtime = self._runtime
-        if runtime is None:
-            return
-        if self._drained:
-            self._drained = False
-            with self._flushing:
-                await runtime.outbox.flush(OUTBOX_SECONDS)
-                with trio.move_on_after(STORES_SECONDS), contextlib.suppress(StorageError):
-                    await runtime.stores.flush()  # a failure is reported where it happens
-        await runtime.link.stop()
 
     def _on_gap(self, gap: Gap) -> None:
         """The link is back after a gap."""

@@ -1,7 +1,8 @@
 """SIGINT and SIGTERM, counted: the first drains, the second cancels, the third ends the process.
 
 One handler per process, shared by everything that is served in it. What draining and cancelling
-are is the users' business; nothing here knows a service (docs/architecture.md section 7).
+are is the users' business; nothing here knows a service (docs/architecture.md section 7). How a
+process ends whose users do not stands in `core.last_resort`.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TypeAlias, TypeVarTuple
 
 import attrs
 import trio
+
+from moobius_trio.core.last_resort import LastResort
 
 __all__ = ("EXIT_CODE", "SignalState", "counted_signals")
 
@@ -58,9 +62,18 @@ class SignalState:
         return EXIT_CODE if self.interrupted else 0
 
 
+def _nothing() -> Sequence[str]:
+    return ()
+
+
 @contextmanager
 def counted_signals(
-    *, drain: Callable[[], None], cancel: Callable[[], None]
+    *,
+    drain: Callable[[], None],
+    cancel: Callable[[], None],
+    unending: Callable[[], Sequence[str] | None] = _nothing,
+    abandon: Callable[[], object] = _nothing,
+    name: str = "",
 ) -> Iterator[SignalState]:
     """Have ``drain`` called at the first SIGINT or SIGTERM and ``cancel`` at the second.
 
@@ -75,6 +88,18 @@ def counted_signals(
     handler without checkpoints does, gets ``SystemExit(130)`` raised in it, but never code of
     trio's own. The third signal ends the process at once, without cleanup.
 
+    From the first signal on a thread looks ten times a second whether the process has to be ended
+    without those who do not end by themselves: with 70, or 130 after two signals, and one line that
+    names them. That is when ``unending`` of some user names something and no user has anything else
+    left to do, when a user does not end for a minute, or when the event loop stands still for two
+    seconds, 27 s after the first signal or 3 s after the second.
+
+    Args:
+        unending: names of the code that alone keeps this user; empty: nothing keeps it; None: it
+            still has something to do itself. Called in the thread; must neither wait nor raise.
+        abandon: called there just before the process is ended so; must not wait.
+        name: of the user, for that line.
+
     Yields:
         The state; ask it afterwards whether to end with ``SystemExit(130)``.
     """
@@ -85,7 +110,8 @@ def counted_signals(
     if counter is None:
         yield SignalState()
         return
-    user = _User(trio.lowlevel.current_trio_token(), drain, cancel)
+    token = trio.lowlevel.current_trio_token()
+    user = _User(token, drain, cancel, unending, abandon, name)
     counter.join(user)
     try:
         yield counter.state
@@ -98,11 +124,18 @@ class _User:
     token: trio.lowlevel.TrioToken
     drain: Callable[[], None]
     cancel: Callable[[], None]
+    unending: Callable[[], Sequence[str] | None]
+    abandon: Callable[[], object]
+    name: str
     told: int = 0
     """How many signals this user has been told of."""
+    heard_at: float | None = None
+    """When it was told of the first, in seconds of ``time.monotonic``."""
 
     def hear(self, received: int) -> None:
         before, self.told = self.told, max(self.told, received)
+        if self.heard_at is None:
+            self.heard_at = time.monotonic()
         if before < 1 <= received:
             self.drain()
         if before < 2 <= received:
@@ -121,6 +154,9 @@ class _Counter:
         self._alarm_set = False
         self._came_round = True
         self._handler = self._on_signal  # one object, to be recognised by
+        self._last_resort = LastResort(
+            held=lambda: tuple(self._users), interrupted=lambda: self.state.interrupted
+        )
 
     @classmethod
     def install(cls) -> _Counter | None:
@@ -152,6 +188,7 @@ class _Counter:
         for number, before in self._before.items():
             if signal.getsignal(number) in (self._handler, self._on_alarm):
                 signal.signal(number, before)
+        self._last_resort.stop()
 
     def _take(self, number: int) -> None:
         self._before[number] = signal.signal(number, self._handler)
@@ -160,6 +197,7 @@ class _Counter:
         self.state._received += 1
         if self.state.received >= 3:
             os._exit(EXIT_CODE)
+        self._last_resort.arm()
         for user in tuple(self._users):
             _call_soon(user.token, user.hear, self.state.received)
         if self.state.interrupted:

@@ -72,8 +72,10 @@ class _BadCaller(Exception):
 
 
 @asynccontextmanager
-async def open_name(environment: Environment, outside: Outside) -> AsyncIterator[None]:
+async def open_name(environment: Environment, outside: Outside) -> AsyncIterator[Path | None]:
     """Hold a service's name for the block and let other processes reach it by that name.
+
+    Gives the socket's path, for whoever ends the process inside the block; None: there is none.
 
     Raises:
         NameTaken: a live service has it.
@@ -82,6 +84,7 @@ async def open_name(environment: Environment, outside: Outside) -> AsyncIterator
     """
     variables = environment_variables(environment)
     name = outside.name if environment.exclusive else environment.reached_as
+    path = None
     async with AsyncExitStack() as stack:
         if environment.exclusive:
             stack.enter_context(held_name(outside.name, variables))
@@ -89,7 +92,7 @@ async def open_name(environment: Environment, outside: Outside) -> AsyncIterator
             path = socket_path(runtime_folder(variables), name)
             outside = attrs.evolve(outside, name=name)
             await stack.enter_async_context(open_spell_socket(path, outside))
-        yield
+        yield path
 
 
 @asynccontextmanager

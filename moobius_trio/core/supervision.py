@@ -8,7 +8,7 @@ from typing import Protocol
 
 import trio
 
-__all__ = ("Startable", "open_background", "open_handlers")
+__all__ = ("Startable", "in_task_of", "open_background", "open_handlers")
 
 
 class Startable(Protocol):
@@ -53,12 +53,12 @@ async def open_background(
 
 @asynccontextmanager
 async def open_handlers(
-    *, seconds: float, on_late: Callable[[], Awaitable[None]]
+    *, seconds: Callable[[], float], on_late: Callable[[], Awaitable[None]]
 ) -> AsyncIterator[trio.Nursery]:
     """A nursery for the author's code, which may refuse to end.
 
     When the block has ended, however it did, all tasks are cancelled. While some are there
-    `seconds` later, because they shield themselves or swallow the cancellation, `on_late` is
+    ``seconds()`` later, because they shield themselves or swallow the cancellation, `on_late` is
     awaited beside them (it bounds itself). This ends when the last task does: no task is left
     behind.
     """
@@ -67,7 +67,7 @@ async def open_handlers(
     async def watch() -> None:
         with trio.CancelScope(shield=True):
             await block_ended.wait()
-            with trio.move_on_after(seconds) as patience:
+            with trio.move_on_after(seconds()) as patience:
                 await all_ended.wait()
             if patience.cancelled_caught:
                 await on_late()
@@ -83,3 +83,19 @@ async def open_handlers(
                     nursery.cancel_scope.cancel()
         finally:
             all_ended.set()
+
+
+async def in_task_of(nursery: trio.Nursery, fn: Callable[[], Awaitable[None]]) -> None:
+    """Run ``fn()`` to its end, in a task of the nursery.
+
+    Cancelled, this returns at once and the nursery cares for the task. What ``fn`` raises comes out
+    of the nursery.
+    """
+    ended = trio.Event()
+
+    async def task() -> None:
+        await fn()
+        ended.set()
+
+    nursery.start_soon(task)
+    await ended.wait()

@@ -188,9 +188,9 @@ class FakeSignals:
 
     @contextmanager
     def counted(
-        self, *, drain: Callable[[], None], cancel: Callable[[], None]
+        self, *, drain: Callable[[], None], cancel: Callable[[], None], **last: object
     ) -> Iterator[SignalState]:
-        """As `core.signals.counted_signals`."""
+        """As `core.signals.counted_signals`, but never ends the process."""
         user = (drain, cancel)
         self._users.append(user)
         try:
@@ -200,7 +200,7 @@ class FakeSignals:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let services and wands hear these and no others."""
-        for module in ("serving", "wand"):
+        for module in ("ending", "wand"):
             monkeypatch.setattr(f"moobius_trio.core.{module}.counted_signals", self.counted)
 
     def send(self) -> None:

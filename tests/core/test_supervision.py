@@ -110,7 +110,7 @@ async def test_tasks_that_do_not_end_are_not_waited_for_with_the_rest(
         seen.append(f"late at {trio.current_time() - start:g}")
 
     async def run() -> None:
-        async with open_handlers(seconds=2, on_late=on_late) as nursery:
+        async with open_handlers(seconds=lambda: 2, on_late=on_late) as nursery:
             nursery.start_soon(shielded(100, seen))
             await trio.sleep(1)
             if ending == "by an error":
@@ -138,7 +138,7 @@ async def test_tasks_that_end_in_time_are_no_case_for_the_late(
     async def on_late() -> None:
         seen.append("late")
 
-    async with open_handlers(seconds=2, on_late=on_late) as nursery:
+    async with open_handlers(seconds=lambda: 2, on_late=on_late) as nursery:
         nursery.start_soon(trio.sleep_forever)
         nursery.start_soon(shielded(1.5, seen))
         await trio.testing.wait_all_tasks_blocked()
