@@ -46,6 +46,7 @@ async def serve_app(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
+    remedy: str = "Stop what uses it, or use --port 0 for any free one",
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve ``app`` until cancelled; ``task_status.started`` gives its URL, without a slash.
@@ -54,6 +55,7 @@ async def serve_app(
         app: an ASGI 3 application; it gets no lifespan events.
         host: an address of this machine's own; others are refused for now.
         port: 0 takes any that is free.
+        remedy: what to do about a port that is in use, without a full stop.
 
     Cancelled, it cancels what runs in the application, which closes its WebSockets (1001), and
     returns within two seconds even if a peer does not read.
@@ -68,7 +70,7 @@ async def serve_app(
         )
     if not 0 <= port <= 65_535:
         raise UsageError(f"{port} is no port; use 0 to 65535.")
-    listeners = await _listen(host, port)
+    listeners = await _listen(host, port, remedy)
     bound = listeners[0].socket.getsockname()[1]
     name = f"[{host}]" if ":" in host else host
     server = _Server(app)
@@ -84,14 +86,14 @@ async def serve_app(
                 await server.end()
 
 
-async def _listen(host: str, port: int) -> list[trio.SocketListener]:
+async def _listen(host: str, port: int, remedy: str) -> list[trio.SocketListener]:
     # "localhost" may be two addresses; with any free port they would get two different ones.
     address = "127.0.0.1" if host == "localhost" else host
     try:
         return await trio.open_tcp_listeners(port, host=address)
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:
-            problem = f"port {port} is in use. Stop what uses it, or use --port 0 for any free one."
+            problem = f"port {port} is in use. {remedy}."
         elif exc.errno == errno.EACCES:
             problem = f"port {port} may not be used by this account. Use one above 1023."
         else:

@@ -52,7 +52,7 @@ class Terminal(io.StringIO):
 def configured(level: str = "debug", *secrets: Secret) -> io.StringIO:
     """Logs go into the stream that is returned."""
     stream = io.StringIO()
-    logs.configure_logs(level=level, secrets=secrets, stream=stream)
+    logs.configure_logs(level=level, secrets=secrets, stream=stream, form="console")
     return stream
 
 

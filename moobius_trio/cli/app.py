@@ -146,7 +146,19 @@ async def local(
 
 
 @app.command
-async def run(path: ServicePath, /, *, ready_json: ReadyOption = False) -> None:
+async def run(
+    path: ServicePath,
+    /,
+    *,
+    state: Annotated[
+        Path | None,
+        Parameter(
+            help="Folder that keeps the service's id and stores, for a project that is only "
+            "read; default: STATE_DIRECTORY, else the project itself."
+        ),
+    ] = None,
+    ready_json: ReadyOption = False,
+) -> None:
     """Run your service on the platform that its service.json names.
 
     The file is config/service.json or service.json in the service's folder.
@@ -154,7 +166,7 @@ async def run(path: ServicePath, /, *, ready_json: ReadyOption = False) -> None:
     """
     from moobius_trio.cli.dev import run_service
 
-    await run_service(path, ready_json=ready_json)
+    await run_service(path, state=state, ready_json=ready_json)
 
 
 ServiceName = Annotated[str, Parameter(help="The service's name, as `moobius-trio ps` shows it.")]

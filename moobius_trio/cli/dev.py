@@ -34,10 +34,12 @@ log = structlog.get_logger()
 Service = MoobiusService[Any]
 
 
-async def run_service(path: str, *, ready_json: bool) -> None:
+async def run_service(path: str, *, state: Path | None, ready_json: bool) -> None:
     """Run a service on the platform that its own service.json names."""
     configure_logs()
     service = load_service(path)
+    if state is not None:
+        service._environment = Environment(state=open_state(state))
     async with trio.open_nursery() as nursery:
         handle: ServiceHandle = await nursery.start(service.serve)
         say(f"  {handle.name} is in {', '.join(handle.channels)}. One Ctrl+C ends it.")
@@ -50,7 +52,7 @@ async def run_dev(
     path: str, *, port: int, state: Path | None, ready_json: bool, browser: bool
 ) -> None:
     """Run a service on a local platform of its own."""
-    configure_logs()
+    configure_logs(form="console")
     service = load_service(path)
     folder = state if state is not None else service.folder / ".moobius-trio"
     await _develop(service, folder, port=port, ready_json=ready_json, browser=browser)
@@ -58,7 +60,7 @@ async def run_dev(
 
 async def run_demo(*, port: int, state: Path | None, ready_json: bool, browser: bool) -> None:
     """Run the bundled demo as `run_dev` does, and say where its source lies."""
-    configure_logs()
+    configure_logs(form="console")
     source = demo_folder()
     service = load_service(str(source))
     say(f"  Source    {source}")

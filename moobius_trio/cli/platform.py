@@ -48,7 +48,7 @@ async def run_platform(
     *, bands: Sequence[str], port: int, state: Path | None, ready_json: bool, message_limit: int
 ) -> None:
     """Run the platform until a signal comes."""
-    configure_logs()
+    configure_logs(form="console")
     folder = open_state(state if state is not None else user_state("local"))
     done = trio.Event()
     with (

@@ -17,6 +17,7 @@ from moobius_trio.config.settings import SETTINGS_TABLE, Setting, Settings, is_l
 from moobius_trio.config.writeback import (
     check_service_id_writable,
     clear_pending,
+    make_id_file,
     pending_path,
     read_pending,
     write_pending,
@@ -37,6 +38,7 @@ __all__ = (
     "load_run_options",
     "load_service_id",
     "load_settings",
+    "make_id_file",
     "pending_path",
     "read_pending",
     "write_engines",

@@ -40,7 +40,8 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 class Settings:
     """What a service runs with. `SETTINGS_TABLE` says what each field means.
 
-    ``path`` is the file they were read from; None when they come from somewhere else.
+    ``path`` is the file that the id of a new service is written into: the one they were read
+    from, or one in a state folder. None when they come from somewhere else.
     """
 
     http_server_uri: str
@@ -58,6 +59,7 @@ class Settings:
     handler_seconds: float | None = 60.0
     ops_port: int | None = None
     log_level: str = "info"
+    logs: str | None = "logs"
     path: Path | None = None
 
 
@@ -242,11 +244,6 @@ def _read_seconds(value: object) -> float:
     return seconds
 
 
-def _read_ops_port(value: object) -> None:
-    if value is not None:
-        raise WrongValue("is not served by this version", "Remove it, or set it to null")
-
-
 def _or_null(read: Reader) -> Reader:
     return lambda value: None if value is None else read(value)
 
@@ -338,15 +335,23 @@ SETTINGS_TABLE: tuple[Setting, ...] = (
     ),
     Setting(
         "ops_port",
-        "null",
-        "Reserved for a port with health and statistics, which this version has not: null.",
-        _read_ops_port,
+        "whole number or null",
+        "A port of this machine alone that serves /healthz, /readyz and /metrics; 0: any free one, "
+        "which is logged. Services of one process may share a port. Null: none.",
+        _or_null(_whole(0, 65_535)),
     ),
     Setting(
         "log_level",
         "'debug', 'info', 'warning', 'error' or 'critical'",
         "The least level that is logged.",
         _read_level,
+    ),
+    Setting(
+        "logs",
+        "text or null",
+        "The folder of service.log and error.log, which begin anew at midnight and are kept for "
+        "seven days. LOGS_DIRECTORY, as systemd sets it, wins over it. Null: no files.",
+        _or_null(read_text),
     ),
 )
 """Every key that service.json may have, in the order of the reference page."""

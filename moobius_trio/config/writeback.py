@@ -12,13 +12,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from moobius_trio.config.files import decode_config, parse_config, read_config
-from moobius_trio.config.replacing import put_in_place, replacement, sync_folder
+from moobius_trio.config.replacing import (
+    put_in_free_place,
+    put_in_place,
+    replacement,
+    sync_folder,
+)
 from moobius_trio.errors import ConfigError
 from moobius_trio.types import ServiceId
 
 __all__ = (
     "check_service_id_writable",
     "clear_pending",
+    "make_id_file",
     "pending_path",
     "read_pending",
     "write_pending",
@@ -75,6 +81,30 @@ def write_service_id(path: Path, service_id: ServiceId) -> None:
             str(path),
             f"the id of the service just created could not be written into it ({exc.strerror})",
             f'Write it in yourself: "{KEY}": {json.dumps(service_id)}',
+        ) from exc
+
+
+def make_id_file(path: Path) -> None:
+    """Make a file for a service's id outside service.json, without one; keep one that is there.
+
+    It is an object with the key ``service_id``, so that all else here works with it too.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    if path.exists():
+        return
+    try:
+        with replacement(path) as file:
+            file.write(b"{}\n")
+            put_in_free_place(file, path)
+    except FileExistsError:
+        pass  # made at the same moment
+    except OSError as exc:
+        raise ConfigError(
+            str(path),
+            f"the service's id cannot be kept there ({exc.strerror})",
+            "Name a folder that this user can write, with --state or STATE_DIRECTORY",
         ) from exc
 
 

@@ -144,9 +144,7 @@ class Boundary:
                 leaf.add_note(NO_LOOP_REMEDY)
         log.error(
             "handler failed",
-            handler=unit.handler,
-            band=unit.channel_id,
-            user=unit.user_id,
+            **unit.log_fields,
             exc_info=exc,
         )
         if self._on_failure is not None:

@@ -43,6 +43,9 @@ __all__ = ("Dispatcher", "Inner", "changes_members", "is_view_request")
 
 log = structlog.get_logger()
 
+ERROR_LENGTH = 512
+"""How much of what the platform says goes into the log."""
+
 JOIN = "join_channel"
 LEAVE = "leave_channel"
 
@@ -138,7 +141,7 @@ class Dispatcher:
             case UnknownPayload():
                 self.lanes.file(SERVICE_LANE, event)
             case PlatformError():
-                log.warning("the platform reports an error", message=event.message)
+                log.warning("the platform reports an error", message=event.message[:ERROR_LENGTH])
 
     def tell(self, report: Gap | Overflow) -> None:
         """File something the SDK has to say to the service."""
@@ -227,6 +230,7 @@ class Dispatcher:
             handler=self._describe(event),
             channel_id=getattr(event, "channel_id", None),
             user_id=getattr(event, "sender", None),
+            request_id=getattr(event, "request_id", None),
             in_lane=True,
         )
         if isinstance(event, Action) and changes_members(event):

@@ -66,7 +66,8 @@ class Environment:
     default_engine: str = "sqlite"
     """The engine of containers that nothing names."""
     state: Path | None = None
-    """Folder of the stores; None: the service's own folder."""
+    """Folder of the stores, and of the service's id unless the settings stand here too; None:
+    ``STATE_DIRECTORY``, else the service's own folder."""
     connect: Connector | None = attrs.field(default=None, repr=False)
     """Instead of a WebSocket to ``ws_server_uri``."""
     transport: httpx.AsyncBaseTransport | None = attrs.field(default=None, repr=False)

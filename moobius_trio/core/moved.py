@@ -145,6 +145,7 @@ _METHODS = (
 )
 
 _CONFIG = "service_config_path=…"
+_LOGS = "logs in service.json"
 _LOGGING = "structlog.configure(…)"
 
 _ARGUMENTS = (
@@ -155,8 +156,8 @@ _ARGUMENTS = (
         "handle = await wand.run(Demo())",
         "services run side by side in the block of the wand, in one process",
     ),
-    Moved("log_file", "0.0.1", "argument", _LOGGING, "or keep what the process writes"),
-    Moved("error_log_file", "0.0.1", "argument", _LOGGING, "or keep what the process writes"),
+    Moved("log_file", "0.0.1", "argument", _LOGS, "the folder of service.log and error.log"),
+    Moved("error_log_file", "0.0.1", "argument", _LOGS, "the folder of service.log and error.log"),
     Moved("config", "1.8", "argument", _CONFIG, "one service.json with the keys of 0.0.1"),
     Moved("config_path", "1.8", "argument", _CONFIG),
     Moved("account_config", "1.8", "argument", _CONFIG, "email and password are keys of it"),

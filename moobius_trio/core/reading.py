@@ -9,13 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from moobius_trio.config import (
     Settings,
     find_database_config,
     find_service_config,
     load_database_settings,
     load_run_options,
+    load_service_id,
     load_settings,
+    make_id_file,
 )
 from moobius_trio.core.environment import Environment
 from moobius_trio.database import Container, ContainerSpec
@@ -27,15 +31,51 @@ if TYPE_CHECKING:
 __all__ = (
     "check_band_name",
     "environment_variables",
+    "given_folder",
     "own_choices",
     "read_settings",
     "service_name",
+    "state_folder",
+    "with_kept_id",
 )
 
 
 def environment_variables(environment: Environment) -> Mapping[str, str]:
     """The process's environment variables, or what stands in for them."""
     return os.environ if environment.environ is None else environment.environ
+
+
+def given_folder(environ: Mapping[str, str], variable: str) -> Path | None:
+    """The folder that systemd names in such a variable, the first if it names several."""
+    name = environ.get(variable, "").partition(":")[0]
+    return Path(name) if name else None
+
+
+def state_folder(environment: Environment, settings: Settings) -> Path | None:
+    """Where a run keeps what outlives it; None: in the service's own folder.
+
+    What the command line says wins over ``STATE_DIRECTORY``, which counts only for a run with a
+    service.json of its own.
+    """
+    if environment.state is not None or settings.path is None:
+        return environment.state
+    return given_folder(environment_variables(environment), "STATE_DIRECTORY")
+
+
+def with_kept_id(settings: Settings, folder: Path | None, name: str) -> Settings:
+    """The settings with the service id that a state folder keeps, in a file named by the service.
+
+    A service.json that names an id wins. Where it does not, an id made later is written into that
+    file, and service.json is only read: it may lie where nobody can write.
+
+    Raises:
+        ConfigError: the file cannot be made or read, or is no object with an id.
+    """
+    if folder is None or settings.path is None or settings.service_id is not None:
+        return settings
+    path = folder / f"{name}.json"
+    make_id_file(path)
+    return attrs.evolve(settings, service_id=load_service_id(path), path=path)
 
 
 async def read_settings(

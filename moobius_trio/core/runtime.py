@@ -74,6 +74,8 @@ class Runtime:
     bands: Mapping[ChannelId, Any]
     nursery: trio.Nursery
     tracing: Tracing | None
+    tasks: int = 0
+    """Tasks of `start_soon` that have not ended."""
     closed: bool = False
     """True when no task of the author's may begin any more."""
     stopping: trio.Event = attrs.field(factory=trio.Event)
@@ -111,9 +113,14 @@ class Runtime:
         scope = trio.CancelScope()
 
         async def task() -> None:
-            with scope:
-                await self.boundary.run(None, Unit(handler=label), lambda: fn(*args), limited=False)
+            try:
+                with scope:
+                    unit = Unit(handler=label)
+                    await self.boundary.run(None, unit, lambda: fn(*args), limited=False)
+            finally:
+                self.tasks -= 1
 
+        self.tasks += 1
         self.nursery.start_soon(task, name=label)
         return scope
 
@@ -197,9 +204,12 @@ class Runtime:
             link=self.link.statistics(),
             outbox=self.outbox.statistics(),
             lanes=self.dispatcher.statistics(),
+            spells=self.spells.statistics(),
             jobs=tuple((job.name, job.statistics) for job in self.jobs.jobs),
             stores=self.stores.statistics(),
             failures=self.boundary.failures,
+            handlers=len(self.boundary.running()),
+            tasks=self.tasks,
         )
 
 

@@ -19,12 +19,13 @@ from moobius_trio.core.environment import Environment
 from moobius_trio.core.handle import ServiceHandle
 from moobius_trio.core.inlet import Inlet
 from moobius_trio.core.outside import Outside
-from moobius_trio.core.reading import read_settings, service_name
+from moobius_trio.core.reading import read_settings, service_name, state_folder, with_kept_id
 from moobius_trio.core.runtime import Runtime, Tracing
 from moobius_trio.core.spell_server import open_name
 from moobius_trio.core.start import have_service, reaching, take_bands
 from moobius_trio.core.supervision import in_task_of, open_background, open_handlers
 from moobius_trio.core.units import Unit
+from moobius_trio.core.watching import Watching, open_watching
 from moobius_trio.database import ContainerSpec, open_stores
 from moobius_trio.errors import StorageError
 from moobius_trio.logs import quiet_unless_configured, register_secrets, set_level
@@ -98,10 +99,13 @@ class _Run:
         self._inlet = Inlet(())
         self._early_gaps: list[Gap] = []
         self._runtime: Runtime | None = None
+        self._watching: Watching | None = None
 
     def drain(self) -> None:
         """Begin to stop; a start that is not through is cancelled instead."""
         self.told_to_stop = True
+        if self._watching is not None:
+            self._watching.told_to_stop()
         if self._runtime is not None and self.ready:
             log.info("stopping", service=self._runtime.name, lanes_at_most=LANES_SECONDS)
             self._runtime.stopping.set()
@@ -133,7 +137,12 @@ class _Run:
             runtime=lambda: self._runtime if self.ready else None,
             stop=self.drain,
         )
-        async with open_name(self._environment, outside) as self.ending.socket:
+        async with (
+            open_name(self._environment, outside) as self.ending.socket,
+            open_watching(
+                self._environment, settings, name, self._service.folder, outside.runtime
+            ) as self._watching,
+        ):
             try:
                 await self._serve(settings, containers, name, task_status)
             finally:
@@ -149,6 +158,8 @@ class _Run:
     ) -> None:
         """What is entered first is left last: HTTP, stores, link, handlers."""
         service, env = self._service, self._environment
+        state = state_folder(env, settings)
+        settings = await env.run_sync(with_kept_id, settings, state, name)
         async with open_http_api(
             settings.http_server_uri,
             email=settings.email,
@@ -169,7 +180,7 @@ class _Run:
             async with open_stores(
                 containers,
                 service_id=service_id,
-                folder=env.state or service.folder,
+                folder=state or service.folder,
                 run_sync=env.run_sync,
                 default_engine=env.default_engine,
                 engines=env.engines,
@@ -245,6 +256,8 @@ class _Run:
         await runtime.nursery.start(runtime.spells.serve)
         self.ready = True
         log.info("ready", service=runtime.name, service_id=runtime.service_id)
+        if self._watching is not None:
+            self._watching.ready()
         task_status.started(
             ServiceHandle(runtime, spells=service.spells, token=trio.lowlevel.current_trio_token())
         )

@@ -15,9 +15,20 @@ from moobius_trio.core.boundary import Boundary
 from moobius_trio.core.units import Unit
 from moobius_trio.errors import ServiceStopped
 
-__all__ = ("CastSpell", "SpellLoop")
+__all__ = ("CastSpell", "SpellLoop", "SpellStatistics")
 
 log = structlog.get_logger()
+
+
+@attrs.frozen(kw_only=True)
+class SpellStatistics:
+    """A snapshot."""
+
+    waiting: int
+    """Accepted and not begun."""
+    begun: int
+    """Since the start of the service."""
+    running: bool
 
 
 @attrs.define(eq=False)
@@ -82,6 +93,7 @@ class SpellLoop:
         self._scope = trio.CancelScope()
         self._closed = False
         self._running = False
+        self._begun = 0
         self._not_begun: list[object] = []
         self._ended = trio.Event()
         """Set, and replaced, whenever a spell has ended."""
@@ -99,6 +111,14 @@ class SpellLoop:
         on_its_way = not channel.tasks_waiting_receive and not self._closed
         return not (self._running or channel.current_buffer_used or on_its_way)
 
+    def statistics(self) -> SpellStatistics:
+        """A snapshot."""
+        return SpellStatistics(
+            waiting=self._spells.statistics().current_buffer_used + len(self._not_begun),
+            begun=self._begun,
+            running=self._running,
+        )
+
     async def serve(self, *, task_status: trio.TaskStatus[None]) -> None:
         """Run spells one after the other; after `close` the one that runs is the last."""
         task_status.started()
@@ -109,6 +129,7 @@ class SpellLoop:
                     self._not_begun.append(spell)
                     break
                 self._running = True
+                self._begun += 1
                 try:
                     await self._run(spell)
                 finally:

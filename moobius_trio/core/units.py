@@ -17,7 +17,7 @@ import trio
 
 from moobius_trio.database import StorageUnit, current_unit
 from moobius_trio.errors import StorageError
-from moobius_trio.types import ChannelId, UserId
+from moobius_trio.types import ChannelId, RequestId, UserId
 
 __all__ = ("Unit", "current", "latest", "unit_of_work")
 
@@ -35,6 +35,8 @@ class Unit:
     """Class and method, such as ``Demo.on_msg_up``."""
     channel_id: ChannelId | None = None
     user_id: UserId | None = None
+    request_id: RequestId | None = None
+    """That of the frame it is about, where the event has one."""
     in_lane: bool = False
     """True where waiting for a lane might never end: it holds one, or they are not open yet."""
     started: float = attrs.field(factory=trio.current_time)
@@ -42,6 +44,17 @@ class Unit:
     storage: StorageUnit = attrs.field(factory=StorageUnit, repr=False)
     unsaved: list[StorageError] = attrs.field(factory=list, init=False)
     """What could not be saved at the end of a unit that has failed by itself already."""
+
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """What every log line of the unit bears."""
+        fields = {
+            "handler": self.handler,
+            "band": self.channel_id,
+            "user": self.user_id,
+            "request_id": self.request_id,
+        }
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 current: ContextVar[Unit | None] = ContextVar("moobius_trio_unit", default=None)
@@ -65,10 +78,7 @@ async def unit_of_work(unit: Unit) -> AsyncIterator[Unit]:
     token = current.set(unit)
     latest.set(unit)
     storage_token = current_unit.set(unit.storage)
-    bound = {"handler": unit.handler, "band": unit.channel_id, "user": unit.user_id}
-    log_tokens = structlog.contextvars.bind_contextvars(
-        **{name: value for name, value in bound.items() if value is not None}
-    )
+    log_tokens = structlog.contextvars.bind_contextvars(**unit.log_fields)
     failed = True
     try:
         yield unit

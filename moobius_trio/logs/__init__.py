@@ -13,6 +13,7 @@ from moobius_trio.logs.redaction import MASK, Redactor, escape
 from moobius_trio.logs.setup import (
     configure_logs,
     is_unconfigured,
+    open_log_files,
     quiet_unless_configured,
     redact,
     register_secrets,
@@ -25,6 +26,7 @@ __all__ = (
     "configure_logs",
     "escape",
     "is_unconfigured",
+    "open_log_files",
     "quiet_unless_configured",
     "redact",
     "register_secrets",

@@ -1,6 +1,7 @@
-"""structlog and the standard library's logging, set up for a console.
+"""structlog and the standard library's logging, set up to reach the same sinks.
 
-What a line may show is decided in `redaction`; what an event means is not known here.
+What a line may show is decided in `redaction`, how it looks in `sinks`; what an event means is
+not known here.
 """
 
 from __future__ import annotations
@@ -8,20 +9,24 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable
-from textwrap import indent
-from typing import Any, TextIO
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TextIO
 
 import structlog
-from structlog.stdlib import ProcessorFormatter, add_logger_name
+from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_logger_name
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from moobius_trio.logs.redaction import Redactor, escape
+from moobius_trio.logs.files import LogFiles
+from moobius_trio.logs.redaction import Redactor
+from moobius_trio.logs.sinks import Sinks, console_form, console_sink, json_form, plain_values
 from moobius_trio.types import Secret
 
 __all__ = (
     "configure_logs",
     "is_unconfigured",
+    "open_log_files",
     "quiet_unless_configured",
     "redact",
     "register_secrets",
@@ -33,28 +38,64 @@ _CHATTY = ("httpx", "httpcore", "hypercorn")
 
 
 def configure_logs(
-    *, level: str = "info", secrets: Iterable[Secret] = (), stream: TextIO | None = None
+    *,
+    level: str = "info",
+    secrets: Iterable[Secret] = (),
+    stream: TextIO | None = None,
+    form: Literal["auto", "console", "json"] = "auto",
 ) -> None:
-    """Log to the console: one line an event, in colour on a terminal, without secrets.
+    """Log to the console: one line an event, without secrets.
 
     Replaces whatever configuration structlog has; secrets registered before stay registered.
     Records of the standard library's ``logging`` go the same way; a handler that
-    ``logging.basicConfig`` has put on the console is replaced. The environment variables
-    ``NO_COLOR`` and ``FORCE_COLOR`` decide over colour if they are set.
+    ``logging.basicConfig`` has put on the console is replaced, any other one is left alone. The
+    environment variables ``NO_COLOR`` and ``FORCE_COLOR`` decide over colour if they are set.
 
     Args:
         level: the least level shown: debug, info, warning, error or critical, in any case.
         secrets: what must never be seen; more can follow with `register_secrets`.
         stream: where to; standard error when None.
+        form: ``console`` for people, in colour on a terminal; ``json`` for programs; ``auto``:
+            ``console`` on a terminal or with ``FORCE_COLOR``, else ``json``.
 
     Raises:
         ValueError: there is no such level.
     """
     number = _number(level)
-    chain = _configure(
-        structlog.make_filtering_bound_logger(number), stream or sys.stderr, tuple(secrets)
-    )
-    _take_over_logging(chain, number, stream or sys.stderr)
+    out = sys.stderr if stream is None else stream
+    if form == "auto":
+        form = "console" if os.environ.get("FORCE_COLOR") or _is_terminal(out) else "json"
+    wrapper = structlog.make_filtering_bound_logger(number)
+    chain = _configure(wrapper, out, tuple(secrets), form)
+    _take_over_logging(chain, number)
+
+
+@contextmanager
+def open_log_files(folder: Path) -> Iterator[None]:
+    """Log into ``service.log`` and ``error.log`` of a folder too, for as long as the block runs.
+
+    Lines of JSON; in ``error.log`` only warnings and worse. A new file each midnight (local
+    time), seven old ones are kept. The folder is made (0700); files are 0600. Blocks inside one
+    another, in whatever tasks, write into the files of the first. Files that cannot be opened
+    are one warning. Does nothing where structlog's configuration is not that of
+    `configure_logs`: then the program has set its logs up itself.
+    """
+    files = next((files for files in _files() if not is_unconfigured()), None)
+    if files is None:
+        yield
+        return
+    problem = files.enter(folder)
+    if problem is not None:
+        structlog.get_logger().warning(
+            "no log files are written",
+            folder=str(folder),
+            problem=problem,
+            remedy="name another folder with key logs in service.json, or set it to null",
+        )
+    try:
+        yield
+    finally:
+        files.leave()
 
 
 def quiet_unless_configured() -> None:
@@ -66,7 +107,7 @@ def quiet_unless_configured() -> None:
     values of variables, and secrets are masked. A configuration made before or after wins.
     """
     if not structlog.is_configured():
-        _configure(_QuietLogger, sys.stderr, ())
+        _configure(_QuietLogger, sys.stderr, (), "console")
 
 
 def is_unconfigured() -> bool:
@@ -76,7 +117,7 @@ def is_unconfigured() -> bool:
 
 def set_level(level: str) -> None:
     """Change the least level shown. Does nothing when `configure_logs` has not been called."""
-    if any(isinstance(handler, _ConsoleHandler) for handler in logging.getLogger().handlers):
+    if any(isinstance(handler, _Handler) for handler in logging.getLogger().handlers):
         number = _number(level)
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(number))
         _set_logging_level(number)
@@ -96,7 +137,15 @@ def redact(text: str) -> str:
 
 
 def _redactors() -> list[Redactor]:
-    return [found for found in _current("processors") if isinstance(found, Redactor)]
+    return [
+        found.redactor if isinstance(found, Sinks) else found
+        for found in _current("processors")
+        if isinstance(found, Redactor | Sinks)
+    ]
+
+
+def _files() -> list[LogFiles]:
+    return [found.files for found in _current("processors") if isinstance(found, Sinks)]
 
 
 def _current(key: str) -> Any:
@@ -110,79 +159,53 @@ def _number(level: str) -> int:
         raise ValueError(f"there is no log level {level!r}") from None
 
 
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # it is closed
+        return False
+
+
 def _configure(
-    wrapper: type[Any], stream: TextIO, secrets: tuple[Secret, ...]
+    wrapper: type[Any],
+    stream: TextIO | None,
+    secrets: tuple[Secret, ...],
+    form: Literal["console", "json"],
 ) -> tuple[Processor, ...]:
     """Set structlog up; gives the part of the chain that other records share."""
-    console, redactor = _Console(stream), Redactor()
+    redactor = Redactor()
     for earlier in _redactors():
         redactor.add_from(earlier)
     redactor.add(*secrets)
+    written = json_form if form == "json" else console_form(stream)
+    files = next(iter(_files()), None) or LogFiles()
+    sinks = Sinks(redactor, console_sink(stream, written), files)
     chain: tuple[Processor, ...] = (
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,  # without variables: they may hold anything
-        _escape_values,
-        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
-        structlog.dev.ConsoleRenderer(
-            colors=_in_colour(stream), exception_formatter=structlog.dev.plain_traceback
-        ),
-        redactor,
+        plain_values,
+        sinks,
     )
+    nothing = _Nothing()
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            *chain,
-        ],
+        processors=list(chain),
         wrapper_class=wrapper,
         context_class=dict,
-        logger_factory=lambda *_: console,
+        logger_factory=lambda *_: nothing,
         cache_logger_on_first_use=False,  # a level set later must hold for every module
     )
     return chain
 
 
-def _in_colour(stream: TextIO) -> bool:
-    if os.environ.get("NO_COLOR"):
-        return False
-    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
-
-
-class _Console:
-    """What structlog calls with a finished line; losing a line must not stop a service."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+class _Nothing:
+    """What structlog calls when the sinks have had a line: nothing is left to print."""
 
     def msg(self, line: str) -> None:
-        try:
-            self._stream.write(line + "\n")
-            self._stream.flush()
-        except (OSError, ValueError):  # the reader of a pipe has gone, or the stream is closed
-            pass
+        pass
 
     debug = info = warning = error = critical = exception = log = warn = fatal = err = failure = msg
-
-
-_AS_BLOCK = ("exception", "stack")
-"""Keys with a text of several lines, which are indented: none may look like a log line."""
-
-
-def _escape_values(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
-    """Whatever a user wrote into a name or a message stays within its line."""
-    return {escape(str(key)): _written(key, value) for key, value in event.items()}
-
-
-def _written(key: str, value: object) -> str:
-    if key in _AS_BLOCK:
-        lines = str(value).split("\n")
-        return indent("\n".join(map(escape, lines)), "    ")
-    if isinstance(value, str):
-        return escape(value)
-    try:
-        return escape(repr(value))
-    except Exception as exc:  # boundary: a value's own repr must not stop the handler that logs it
-        return f"<{type(value).__name__}, whose repr raised {type(exc).__name__}>"
 
 
 def _make_quiet(name: str) -> Callable[..., Any]:
@@ -201,40 +224,41 @@ _QuietLogger = type(
 )
 
 
-class _ConsoleHandler(logging.Handler):
-    """The standard library's records, written like every other line."""
-
-    def __init__(self, console: _Console) -> None:
-        super().__init__()
-        self._console = console
+class _Handler(logging.Handler):
+    """The standard library's records, on the same way as every other event."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            line = self.format(record)
+            self.format(record)  # the chain's last processor hands it to the sinks
         except Exception:  # boundary, as in every logging handler: a bad record is reported
             self.handleError(record)
-        else:
-            self._console.msg(line)
 
 
-def _take_over_logging(chain: tuple[Processor, ...], level: int, stream: TextIO) -> None:
+def _take_over_logging(chain: tuple[Processor, ...], level: int) -> None:
     root = logging.getLogger()
     for handler in root.handlers[:]:
         on_console = type(handler) is logging.StreamHandler and handler.stream in (
             sys.stderr,
             sys.stdout,
         )
-        if on_console or isinstance(handler, _ConsoleHandler):
+        if on_console or isinstance(handler, _Handler):
             root.removeHandler(handler)
-    handler = _ConsoleHandler(_Console(stream))
+    handler = _Handler()
     handler.setFormatter(
         ProcessorFormatter(
-            foreign_pre_chain=[structlog.processors.add_log_level, add_logger_name],
+            foreign_pre_chain=[add_logger_name, ExtraAdder(), _without_formatted],
             processors=[ProcessorFormatter.remove_processors_meta, *chain],
         )
     )
     root.addHandler(handler)
     _set_logging_level(level)
+
+
+def _without_formatted(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+    """Leave out what other handlers have noted in the record; no field of a user's is so named."""
+    for key in ("message", "asctime"):
+        event.pop(key, None)
+    return event
 
 
 def _set_logging_level(level: int) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 __all__ = ("masked",)
 
-LONGEST: Final = 2_000
+LONGEST: Final = 512
 
 _SECRET: Final = re.compile(
     r'("[^"]{0,64}(?:token|secret|password|authorization)[^"]{0,64}"\s*:\s*")'
@@ -20,6 +20,6 @@ _SECRET: Final = re.compile(
 
 
 def masked(frame: str) -> str:
-    """The frame with every secret replaced by ``***``, cut after 2,000 characters."""
+    """The frame with every secret replaced by ``***``, cut after 512 characters."""
     text = _SECRET.sub(r"\1***\2", frame[:LONGEST])  # a secret cut in two is masked as well
     return text if len(frame) <= LONGEST else f"{text}… ({len(frame):,} characters)"

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -127,6 +127,8 @@ def open_command(
     cwd: Path,
     environ: Mapping[str, str] | None = None,
     program: tuple[str, ...] = MODULE,
+    inherit: bool = True,
+    around: Callable[[list[str]], list[str]] = list,
 ) -> Iterator[Command]:
     """Start ``moobius-trio`` with these arguments; killed at the end if it still runs.
 
@@ -134,13 +136,16 @@ def open_command(
         cwd: its working directory.
         environ: variables besides those of this process.
         program: what python runs instead, such as ``("main.py",)``.
+        inherit: False: it has no variables but ``environ``, and what makes it import the same
+            modules.
+        around: gives the command that runs this command, such as one on a disk of its own.
     """
     with tempfile.NamedTemporaryFile(prefix="stderr-") as errors:
         command = [sys.executable, *program, *map(str, arguments)]
         process = subprocess.Popen(  # noqa: S603  # this interpreter, with a test's own arguments
-            command,
+            around(command),
             cwd=cwd,
-            env={**os.environ, **_same_imports(), **(environ or {})},
+            env={**(os.environ if inherit else {}), **_same_imports(), **(environ or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -56,7 +56,7 @@ def fails(folder: Path, code: int) -> str:
     assert (ended.code, ended.output) == (code, ""), ended.errors
     assert PASSWORD not in ended.errors
     *logged, line = ended.errors.splitlines()
-    assert all(re.match(r"\d{4}-\d\d-\d\d .*\[info", other) for other in logged)
+    assert all(json.loads(other)["level"] == "info" for other in logged)
     # At most the id of the service that was made is written.
     after = (folder / "service.json").read_text()
     assert re.sub(r'"service_id": ".*"', '"service_id": ""', after) == re.sub(

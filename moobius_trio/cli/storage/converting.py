@@ -63,7 +63,7 @@ async def run_convert(where: Where, wish: Wish) -> None:
         StoreLocked: a service runs on one of the stores.
         StorageError: the new store holds other records, or a store failed.
     """
-    configure_logs()
+    configure_logs(form="console")
     site = find_site(where)
     if site.database is None:
         raise UsageError(

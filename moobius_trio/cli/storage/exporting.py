@@ -35,7 +35,7 @@ async def run_export(target: str, where: Where, *, replace: bool) -> None:
         UsageError: the file is there already, or cannot be written.
         StorageError: a store cannot be read; or records could not, and all others are written.
     """
-    configure_logs()
+    configure_logs(form="console")
     if target.startswith("-") and target != "-":
         raise UsageError(f"there is no option {target}. A file of that name is ./{target}.")
     site = find_site(where)

@@ -73,7 +73,7 @@ async def run_import(source: Path, where: Where, *, mode: Mode) -> None:
         StoreLocked: a service runs on one of the stores; nothing was written.
         StorageError: a container holds records already; nothing was written. Or a store failed.
     """
-    configure_logs()
+    configure_logs(form="console")
     site = find_site(where)
     with _open_source(source) as file:
         places, total = await _check(file, source)

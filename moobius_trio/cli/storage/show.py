@@ -69,7 +69,7 @@ async def run_show(where: Where, wanted: Wanted, *, as_json: bool) -> None:
         UsageError: the service is not clear, or there is no such band, container or key.
         StorageError: a store cannot be read.
     """
-    configure_logs()
+    configure_logs(form="console")
     site = find_site(where)
     stores = await survey(site, _tell_problem)
     if wanted.key is not None and wanted.container is None:
