@@ -9,6 +9,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ import attrs
 from moobius_trio.config import Settings
 from moobius_trio.core.threads import run_in_thread
 from moobius_trio.core.timers import REREAD_SECONDS
+from moobius_trio.core.watchdog import watched_loop
 from moobius_trio.database import ENGINES, ContainerSpec, OpenEngine, StrayChange
 from moobius_trio.types import RequestId, RunSync
 
@@ -85,6 +87,10 @@ class Environment:
     """Told of each failed event, job run, spell or task, with what failed."""
     on_stray: Callable[[StrayChange], None] | None = None
     """Told of each record that was changed outside any unit of work."""
+    watchdog: Callable[[], AbstractContextManager[None]] = attrs.field(
+        default=watched_loop, repr=False
+    )
+    """Entered around the run: it reports when the event loop stands still."""
     exclusive: bool = True
     """Refuse a second live service of the same name on this machine."""
     reached_as: str | None = None

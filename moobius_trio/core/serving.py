@@ -66,6 +66,7 @@ async def serve_in(
         with (
             unwrapped(),
             run.ending.hearing_signals(drain=run.drain, cancel=run.cancel) as signals,
+            environment.watchdog(),
             run.scope,
         ):
             await run.serve(task_status)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from moobius_trio.config import Settings
 from moobius_trio.core.environment import Environment, TraceRecord
 from moobius_trio.core.threads import run_in_thread
 from moobius_trio.core.timers import REREAD_SECONDS
+from moobius_trio.core.watchdog import watched_loop
 from moobius_trio.database import ContainerSpec, StrayChange
 from moobius_trio.local import Platform
 from moobius_trio.network.memory import memory_connector
@@ -110,6 +112,7 @@ class Site:
             reread_seconds=math.inf if self.simulated else REREAD_SECONDS,
             wall_clock_ms=self.wall_clock_ms,
             random=self._random,
+            watchdog=nullcontext if self.simulated else watched_loop,
             trace=sinks.trace,
             on_failure=sinks.on_failure,
             on_stray=sinks.on_stray,
