@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import settings
 
 # Installed, it is registered already under this name, and this changes nothing; from the checkout
@@ -38,3 +40,18 @@ def _collect_what_redis_left(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if request.path.name.startswith("test_redis"):
         gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _logs_stay_as_they_are() -> Iterator[None]:
+    """Whoever sets up logs, as each command does, does so for this test only."""
+    configured, before = structlog.is_configured(), structlog.get_config()
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    if configured:
+        structlog.configure(**before)
+    for handler in [one for one in root.handlers if one not in handlers]:
+        root.removeHandler(handler)
+    root.setLevel(level)

@@ -93,7 +93,7 @@ def test_errors_come_back_as_exceptions(environ: dict[str, str], tmp_path: Path)
             MoobiusWand.connect(name.replace("echo", "ecco"), environ=environ)
         assert near.value.running == (name,)
         wand.stop()
-        with pytest.raises(NoSuchService, match="None of this user's runs"):
+        with pytest.raises(ServiceStopped):  # its process may not have ended quite yet
             wand.spell("gone")
         assert isinstance(near.value, ServiceStopped)
 
