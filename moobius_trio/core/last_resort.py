@@ -39,7 +39,7 @@ INTERRUPTED_SECONDS = 3.0
 STILL_SECONDS = 2.0
 """An event loop that does not come round for so long stands still."""
 
-MOST_SECONDS = 60.0
+MOST_SECONDS = 50.0
 """More than all time limits of a service's end together; after it, it is not waited for."""
 
 LOOK_SECONDS = 0.1

@@ -91,7 +91,7 @@ def counted_signals(
     From the first signal on a thread looks ten times a second whether the process has to be ended
     without those who do not end by themselves: with 70, or 130 after two signals, and one line that
     names them. That is when ``unending`` of some user names something and no user has anything else
-    left to do, when a user does not end for a minute, or when the event loop stands still for two
+    left to do, when a user does not end for 50 s, or when the event loop stands still for two
     seconds, 27 s after the first signal or 3 s after the second.
 
     Args:

@@ -6,11 +6,13 @@ and is imported when it is used.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Never, Self
 
+import structlog
 import trio
 
 from moobius_trio.core.handle import ServiceHandle
@@ -25,7 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = ("MoobiusWand", "open_wand")
 
+log = structlog.get_logger()
+
 STOP_SECONDS = 30.0
+
+BODY_SECONDS = 10.0
+"""For the body of the block to end when it is cancelled by a signal, as for a handler."""
 
 
 class MoobiusWand:
@@ -34,6 +41,10 @@ class MoobiusWand:
     ``async with MoobiusWand() as wand:`` waits at its end until its services have stopped. When
     shutdown begins, by a signal, the body of the block is cancelled; when the body raises, the
     services are stopped first.
+
+    A service that fails takes no other with it: it is one line in the log, the others go on, and
+    the block raises the error at its end. When none is left that runs, the body is cancelled, so
+    that the process ends and whoever watches it starts it again.
     """
 
     def __init__(self) -> None:
@@ -42,12 +53,20 @@ class MoobiusWand:
         self._body = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
         self._signals: SignalState | None = None
+        self._failures: list[Exception] = []
+        self._drained_at: float | None = None
+        self._body_ended = False
 
     async def __aenter__(self) -> Self:
         everything = trio.CancelScope()
         self._signals = self._stack.enter_context(
             # The services hear the signal themselves; the body has nothing left to do.
-            counted_signals(drain=self._body.cancel, cancel=everything.cancel)
+            counted_signals(
+                drain=self._drain,
+                cancel=everything.cancel,
+                unending=self._kept_by,
+                name="the body of the wand",
+            )
         )
         self._stack.enter_context(everything)
         self._nursery = await self._stack.enter_async_context(trio.open_nursery())
@@ -60,6 +79,7 @@ class MoobiusWand:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
+        self._body_ended = True
         if isinstance(exc, Exception):
             # The error waits until what was said has left; the services bound that themselves.
             with trio.move_on_after(STOP_SECONDS, shield=True):
@@ -72,7 +92,21 @@ class MoobiusWand:
             suppressed = await self._stack.__aexit__(exc_type, exc, traceback)  # noqa: ASYNC102
         if self._signals is not None and self._signals.interrupted:
             raise SystemExit(self._signals.exit_code())
+        if self._failures and (exc is None or suppressed):
+            with unwrapped():
+                raise ExceptionGroup("services failed", self._failures)
         return suppressed
+
+    def _drain(self) -> None:
+        self._drained_at = time.monotonic()
+        self._body.cancel()
+
+    def _kept_by(self) -> list[str] | None:
+        """What keeps the block besides its services, which say so themselves; for the thread."""
+        if self._body_ended:
+            return []
+        late = self._drained_at is not None and time.monotonic() > self._drained_at + BODY_SECONDS
+        return ["the body of the wand"] if late else None
 
     def run(
         self, service: MoobiusService[Any], **refused: Never
@@ -102,9 +136,33 @@ class MoobiusWand:
         return self._run(service, self._nursery)
 
     async def _run(self, service: MoobiusService[Any], nursery: trio.Nursery) -> ServiceHandle:
-        handle: ServiceHandle = await nursery.start(service.serve)
-        self._handles.append(handle)
+        handle: ServiceHandle = await nursery.start(self._serve, service)
         return handle
+
+    async def _serve(
+        self, service: MoobiusService[Any], *, task_status: trio.TaskStatus[ServiceHandle]
+    ) -> None:
+        """Serve it. An error is the caller's before it is ready, and the wand's after that."""
+        handle: ServiceHandle | None = None
+        try:
+            with unwrapped():
+                async with trio.open_nursery() as nursery:
+                    handle = await nursery.start(service.serve)
+                    self._handles.append(handle)
+                    task_status.started(handle)
+        except Exception as exc:  # boundary: one service of several
+            if handle is None:
+                raise
+            self._failures.append(exc)
+            others = [one.name for one in self._handles if one.running]
+            log.error(
+                "a service has failed",
+                service=handle.name,
+                error=f"{type(exc).__name__}: {exc}",
+                still_running=others,
+            )
+            if not others:
+                self._body.cancel()
 
     def spell(self, handle: ServiceHandle, spell: object, timeout: float = 5.0) -> None:
         """Cast a spell and go on; see `ServiceHandle.spell`."""

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 
 from moobius_trio import ChannelId, MoobiusService, MoobiusWand, MovedError, ServiceStopped, UserId
-from moobius_trio.errors import ConfigError
+from moobius_trio.errors import ConfigError, SignInRefused
 from moobius_trio.testing import Local
 from moobius_trio.testing.core_rig import FakeSignals, place, runtime_of
+from moobius_trio.types import Secret
 
 ALICE = UserId("alice")
 
@@ -186,22 +188,63 @@ async def test_an_error_of_one_service_ends_the_others_and_comes_out_alone(local
     assert one.life == ["start", "stop"]
 
 
-async def test_a_service_that_fails_later_cancels_the_body(local: Local) -> None:
-    """What ends a running service comes out of the block, alone."""
+async def fail() -> None:
+    """A task of the SDK's own that crashes."""
+    raise LookupError("later")
+
+
+async def test_a_service_that_fails_takes_no_other_with_it(local: Local) -> None:
+    """One line says so; the other goes on, and the block raises the error at its end (F54)."""
+    one, other = two(local)
+
+    async def program() -> None:
+        async with MoobiusWand() as wand:
+            failing, running = await wand.run(one), await wand.run(other)
+            runtime_of(one).nursery.start_soon(fail)
+            await failing.wait_stopped()
+            assert running.running
+            assert await wand.aspell(running, "abra", wait=True) == "cast abra"
+            with pytest.raises(ServiceStopped):
+                wand.spell(failing, "late")
+            running.request_stop()
+
+    with capture_logs() as logs, pytest.raises(LookupError, match="later"):
+        await program()
+    assert other.life == ["start", "abra", "stop"]
+    (entry,) = [entry for entry in logs if entry["event"] == "a service has failed"]
+    assert (entry["service"], entry["still_running"]) == ("service", ["other"])
+    assert entry["error"] == "LookupError: later"
+
+
+async def test_the_body_does_not_outlive_the_last_service_that_fails(local: Local) -> None:
+    """A process without a service would never be started again; both errors come out."""
     one, other = two(local)
 
     async def program() -> None:
         async with MoobiusWand() as wand:
             await wand.run(one)
-            await wand.run(other)
+            handle = await wand.run(other)
             runtime_of(one).nursery.start_soon(fail)
+            await trio.sleep(5)
+            assert handle.running
+            runtime_of(other).nursery.start_soon(fail)
             await trio.sleep_forever()
 
-    async def fail() -> None:
-        raise LookupError("later")
-
-    with pytest.raises(LookupError, match="later"):
+    with pytest.RaisesGroup(LookupError, LookupError):
         await program()
+
+
+async def test_a_rejected_login_of_one_leaves_the_other_alone(local: Local) -> None:
+    """What keeps a service from starting is raised by `run`; the body may go on without it."""
+    one, other = two(local)
+    place(local, other, bands=["green"], password=Secret("wrong"))
+    async with MoobiusWand() as wand:
+        handle = await wand.run(one)
+        with pytest.raises(SignInRefused):
+            await wand.run(other)
+        assert handle.running
+        handle.request_stop()
+    assert one.life == ["start", "stop"]
 
 
 async def test_old_forms_are_refused_with_the_new_one(local: Local) -> None:
