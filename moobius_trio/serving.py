@@ -24,7 +24,7 @@ from hypercorn.utils import wrap_app
 
 from moobius_trio.errors import UsageError
 
-__all__ = ("ABORT", "GRACE_SECONDS", "serve_app")
+__all__ = ("ABORT", "GRACE_SECONDS", "open_listeners", "serve_app")
 
 ABORT: Final = "moobius_trio.abort"
 """The key of ``scope["extensions"]`` under which an application finds a call without arguments
@@ -32,6 +32,9 @@ that drops the connection below, whatever waits on it."""
 
 GRACE_SECONDS: Final = 1.7
 """How long connections have for their close at the end; then they are dropped."""
+
+ANOTHER_PORT: Final = "Stop what uses it, or use --port 0 for any free one"
+"""What to do about a port in use, as a rule."""
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
@@ -46,7 +49,7 @@ async def serve_app(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
-    remedy: str = "Stop what uses it, or use --port 0 for any free one",
+    remedy: str = ANOTHER_PORT,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve ``app`` until cancelled; ``task_status.started`` gives its URL, without a slash.
@@ -68,9 +71,7 @@ async def serve_app(
             f"{host} is not a loopback address: without a sign-in of its own the server listens "
             "on this machine only. Use 127.0.0.1."
         )
-    if not 0 <= port <= 65_535:
-        raise UsageError(f"{port} is no port; use 0 to 65535.")
-    listeners = await _listen(host, port, remedy)
+    listeners = await open_listeners(host, port, remedy)
     bound = listeners[0].socket.getsockname()[1]
     name = f"[{host}]" if ":" in host else host
     server = _Server(app)
@@ -86,7 +87,18 @@ async def serve_app(
                 await server.end()
 
 
-async def _listen(host: str, port: int, remedy: str) -> list[trio.SocketListener]:
+async def open_listeners(
+    host: str, port: int, remedy: str = ANOTHER_PORT
+) -> list[trio.SocketListener]:
+    """Listen on an address of this machine; 0 takes any port that is free. The caller closes them.
+
+    ``remedy`` is what to do about a port that is in use.
+
+    Raises:
+        UsageError: the port is in use or may not be taken; one line.
+    """
+    if not 0 <= port <= 65_535:
+        raise UsageError(f"{port} is no port; use 0 to 65535.")
     # "localhost" may be two addresses; with any free port they would get two different ones.
     address = "127.0.0.1" if host == "localhost" else host
     try:
