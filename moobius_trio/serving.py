@@ -24,11 +24,17 @@ from hypercorn.utils import wrap_app
 
 from moobius_trio.errors import UsageError
 
-__all__ = ("ABORT", "GRACE_SECONDS", "open_listeners", "serve_app")
+__all__ = ("ABORT", "GRACE_SECONDS", "WIRE", "Wire", "open_listeners", "serve_app")
 
 ABORT: Final = "moobius_trio.abort"
 """The key of ``scope["extensions"]`` under which an application finds a call without arguments
 that drops the connection below, whatever waits on it."""
+
+WIRE: Final = "moobius_trio.wire"
+"""The key of the same under which it finds the connection's ``Wire``."""
+
+_PONG: Final = b"\x8a"
+"""The first byte of a pong that a server sends (RFC 6455)."""
 
 GRACE_SECONDS: Final = 1.7
 """How long connections have for their close at the end; then they are dropped."""
@@ -122,6 +128,45 @@ def _quiet_config() -> Config:
     return config
 
 
+class Wire:
+    """A connection's bytes, for an application that must see or do what its framework hides.
+
+    Only what plays a platform that goes wrong has a use for it.
+
+    Attributes:
+        on_received: told all bytes that come, before the protocol stack is.
+        answers_pings: False drops the pongs of a WebSocket.
+    """
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self._sending = trio.Lock()
+        self.socket = stream.socket
+        self.on_received: Callable[[bytes], None] = lambda data: None
+        self.answers_pings = True
+
+    async def send_all(self, data: bytes) -> None:
+        """Write bytes as they are, between the writes of the protocol stack.
+
+        Raises:
+            BrokenResourceError, ClosedResourceError: the connection has ended.
+        """
+        async with self._sending:
+            if self.answers_pings or not data.startswith(_PONG):
+                await self._stream.send_all(data)
+
+    async def receive_some(self, max_bytes: int) -> bytes:
+        data = bytes(await self._stream.receive_some(max_bytes))
+        self.on_received(data)
+        return data
+
+    async def send_eof(self) -> None:
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
 class _Server:
     """The open connections, and what of the application runs on them.
 
@@ -163,11 +208,12 @@ class _Server:
     async def serve(self, stream: trio.SocketStream) -> None:
         """One connection, from its first byte to its last."""
         self._streams.add(stream)
-        app = wrap_app(self._application_on(stream), 0, "asgi")
+        wire = Wire(stream)
+        app = wrap_app(self._application_on(wire), 0, "asgi")
         state = ConnectionState({})
         try:
             # Hypercorn's annotation names the stream of its TLS listeners only.
-            await TCPServer(app, self._config, self._context, state, stream)  # type: ignore[arg-type]
+            await TCPServer(app, self._config, self._context, state, wire)  # type: ignore[arg-type]
         except Exception as exc:
             # A named boundary: what one connection does to the protocol stack must not end the
             # server. The application's own errors do not come this far.
@@ -175,11 +221,13 @@ class _Server:
         finally:
             self._streams.discard(stream)
 
-    def _application_on(self, stream: trio.SocketStream) -> Application:
+    def _application_on(self, wire: Wire) -> Application:
         """The application, in a scope of its own and with the way to drop this connection."""
 
         async def application(scope: Any, receive: Any, send: Any) -> None:
-            scope.setdefault("extensions", {})[ABORT] = stream.socket.close
+            extensions = scope.setdefault("extensions", {})
+            extensions[ABORT] = wire.socket.close
+            extensions[WIRE] = wire
             with trio.CancelScope() as cancel_scope:
                 self._running.add(cancel_scope)
                 try:

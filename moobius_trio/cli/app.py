@@ -72,6 +72,34 @@ LimitOption = Annotated[
     ),
 ]
 
+KnobOption = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--knob",
+        negative="",
+        metavar="NAME=VALUE",
+        # Not read from the class: importing the platform would make every --help slow.
+        help="Change how the platform behaves; repeatable. docs/how-to/faults.md says what each "
+        "does. Receipts: copies_echo_id, copies_times, copies_delay, copies_lost_every, "
+        "answer_pings, answer_socket_pings, refusal_form. Frames: drop_repeats, order, "
+        "order_seconds, roger, message_limit, frame_limit, refuse_every, refuse_again. "
+        "Connections: handshake_status, second_login, refuse_login_from, refuse_login_count, "
+        "access_seconds, refresh_seconds, live_token, connection_seconds, idle_seconds, "
+        "cut_every, cut_code, cut_notice. Events: duplicate_every, duplicate_after_login, "
+        "reorder_every, garbage, garbage_every. HTTP: history, http_fault, http_fault_every, "
+        "http_fault_path, http_retry_after.",
+    ),
+]
+FaultsOption = Annotated[
+    str | None,
+    Parameter(
+        metavar="SPEC",
+        help="Put a relay with faults before the port, such as reset=60 or delay=0.2,slow=2000. "
+        "reset, close, hole: seconds between two; dark: up, down or both; delay: seconds; "
+        "slow: bytes a second; slice: bytes; corrupt: a part of 1; seed: a number.",
+    ),
+]
+
 DEFAULT_PORT = 8765
 DEFAULT_LIMIT = 65_536
 
@@ -85,6 +113,8 @@ async def dev(
     state: StateOption = None,
     ready_json: ReadyOption = False,
     no_browser: BrowserOption = False,
+    knob: KnobOption = None,
+    faults: FaultsOption = None,
 ) -> None:
     """Run your service on a local platform and open its page.
 
@@ -94,7 +124,15 @@ async def dev(
     """
     from moobius_trio.cli.dev import run_dev
 
-    await run_dev(path, port=port, state=state, ready_json=ready_json, browser=not no_browser)
+    await run_dev(
+        path,
+        port=port,
+        state=state,
+        ready_json=ready_json,
+        browser=not no_browser,
+        knobs=knob or [],
+        faults=faults,
+    )
 
 
 @app.command
@@ -129,6 +167,8 @@ async def local(
     state: StateOption = None,
     ready_json: ReadyOption = False,
     message_limit: LimitOption = DEFAULT_LIMIT,
+    knob: KnobOption = None,
+    faults: FaultsOption = None,
 ) -> None:
     """Run the local platform alone, for services you start yourself.
 
@@ -142,6 +182,8 @@ async def local(
         state=state,
         ready_json=ready_json,
         message_limit=message_limit,
+        knobs=knob or [],
+        faults=faults,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import structlog
 import trio
 
 from moobius_trio.cli.blocking import Blocking
+from moobius_trio.cli.knobs import read_knobs
 from moobius_trio.cli.loading import load_service
 from moobius_trio.cli.output import ready_line, say
-from moobius_trio.cli.platform import open_served_platform
+from moobius_trio.cli.platform import open_served_platform, say_faults
 from moobius_trio.cli.state import Account, open_state, user_state
 from moobius_trio.config import Settings
 from moobius_trio.core.environment import Environment
@@ -23,8 +25,9 @@ from moobius_trio.core.run import spare_what_stays
 from moobius_trio.core.service import MoobiusService
 from moobius_trio.core.unawaited import watch_unawaited
 from moobius_trio.errors import NeverAwaited, UsageError
-from moobius_trio.local import DEFAULT_BAND
+from moobius_trio.local import DEFAULT_BAND, Knobs
 from moobius_trio.logs import configure_logs
+from moobius_trio.testing.relay import RelayFaults
 from moobius_trio.types import ChannelId
 
 __all__ = ("run_demo", "run_dev", "run_service")
@@ -49,13 +52,30 @@ async def run_service(path: str, *, state: Path | None, ready_json: bool) -> Non
 
 
 async def run_dev(
-    path: str, *, port: int, state: Path | None, ready_json: bool, browser: bool
+    path: str,
+    *,
+    port: int,
+    state: Path | None,
+    ready_json: bool,
+    browser: bool,
+    knobs: Sequence[str],
+    faults: str | None,
 ) -> None:
     """Run a service on a local platform of its own."""
+    turned = read_knobs(knobs, Knobs())
+    relay_faults = None if faults is None else RelayFaults.parse(faults)
     configure_logs(form="console")
     service = load_service(path)
     folder = state if state is not None else service.folder / ".moobius-trio"
-    await _develop(service, folder, port=port, ready_json=ready_json, browser=browser)
+    await _develop(
+        service,
+        folder,
+        port=port,
+        ready_json=ready_json,
+        browser=browser,
+        knobs=turned,
+        faults=relay_faults,
+    )
 
 
 async def run_demo(*, port: int, state: Path | None, ready_json: bool, browser: bool) -> None:
@@ -82,8 +102,16 @@ def demo_folder() -> Path:
 
 
 async def _develop(
-    service: Service, folder: Path, *, port: int, ready_json: bool, browser: bool
+    service: Service,
+    folder: Path,
+    *,
+    port: int,
+    ready_json: bool,
+    browser: bool,
+    knobs: Knobs | None = None,
+    faults: RelayFaults | None = None,
 ) -> None:
+    knobs = knobs or Knobs()
     state = open_state(folder)
     name = service_name(type(service))
     account = Account.read(state, name)
@@ -91,7 +119,9 @@ async def _develop(
     trio.lowlevel.add_instrument(Blocking())
     with watch_unawaited(_tell_unawaited):
         async with (
-            open_served_platform(state=state / "platform", port=port) as (platform, url),
+            open_served_platform(
+                state=state / "platform", port=port, knobs=knobs, faults=faults
+            ) as (platform, url),
             trio.open_nursery() as nursery,
         ):
             # With the port, so that it takes no name from a service on a real platform.
@@ -125,6 +155,9 @@ async def _develop(
                 f"  Service   {handle.name} in band {DEFAULT_BAND}",
                 f"  State     {state}",
                 f"  Spells    moobius-trio spell {reached_as} '\"…\"'",
+            )
+            say_faults(knobs, faults)
+            say(
                 "",
                 "  One Ctrl+C ends it.",
             )

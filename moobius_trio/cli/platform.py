@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import trio
 
+from moobius_trio.cli.knobs import changed_knobs, read_knobs
 from moobius_trio.cli.output import ready_line, say
 from moobius_trio.cli.state import open_state, user_state
 from moobius_trio.core.signals import counted_signals
@@ -19,16 +21,26 @@ from moobius_trio.core.threads import run_in_thread
 from moobius_trio.local import Knobs, Platform, open_platform
 from moobius_trio.logs import configure_logs
 from moobius_trio.serving import serve_app
+from moobius_trio.testing.relay import RelayFaults, open_relay
 
-__all__ = ("open_served_platform", "run_platform")
+__all__ = ("open_served_platform", "run_platform", "say_faults")
+
+_DEFAULT_KNOBS: Final = Knobs()
 
 
 @asynccontextmanager
 async def open_served_platform(
-    *, state: Path, port: int, bands: Sequence[str] = (), message_limit: int | None = None
+    *,
+    state: Path,
+    port: int,
+    bands: Sequence[str] = (),
+    knobs: Knobs = _DEFAULT_KNOBS,
+    faults: RelayFaults | None = None,
 ) -> AsyncIterator[tuple[Platform, str]]:
-    """A local platform with its state in a folder, served on this machine; gives it and its URL."""
-    knobs = Knobs() if message_limit is None else Knobs(message_limit=message_limit)
+    """A local platform with its state in a folder, served on this machine; gives it and its URL.
+
+    With ``faults`` the port is a relay's, and the platform listens on another one behind it.
+    """
     async with (
         open_platform(
             state=state,
@@ -40,14 +52,38 @@ async def open_served_platform(
         ) as platform,
         trio.open_nursery() as nursery,
     ):
-        yield platform, await nursery.start(partial(serve_app, platform.app, port=port))
+        if faults is None:
+            yield platform, await nursery.start(partial(serve_app, platform.app, port=port))
+        else:
+            url: str = await nursery.start(serve_app, platform.app)
+            behind = int(url.rpartition(":")[2])
+            async with open_relay(("127.0.0.1", behind), faults, port=port) as relay:
+                platform.front_port = relay.port
+                yield platform, f"http://127.0.0.1:{relay.port}"
         nursery.cancel_scope.cancel()
 
 
+def say_faults(knobs: Knobs, faults: RelayFaults | None) -> None:
+    """Tell in which ways the platform is not the usual one, if it is not."""
+    if turned := changed_knobs(knobs):
+        say(f"  Knobs     {', '.join(turned)}")
+    if faults is not None:
+        say(f"  Faults    {faults.describe()}")
+
+
 async def run_platform(
-    *, bands: Sequence[str], port: int, state: Path | None, ready_json: bool, message_limit: int
+    *,
+    bands: Sequence[str],
+    port: int,
+    state: Path | None,
+    ready_json: bool,
+    knobs: Sequence[str],
+    message_limit: int,
+    faults: str | None,
 ) -> None:
     """Run the platform until a signal comes."""
+    turned = read_knobs(knobs, Knobs(message_limit=message_limit))
+    relay_faults = None if faults is None else RelayFaults.parse(faults)
     configure_logs(form="console")
     folder = open_state(state if state is not None else user_state("local"))
     done = trio.Event()
@@ -56,7 +92,7 @@ async def run_platform(
         counted_signals(drain=done.set, cancel=scope.cancel) as signals,
     ):
         async with open_served_platform(
-            state=folder, port=port, bands=bands, message_limit=message_limit
+            state=folder, port=port, bands=bands, knobs=turned, faults=relay_faults
         ) as (platform, url):
             channels = [band.channel_id for band in platform.bands()]
             say(
@@ -64,6 +100,9 @@ async def run_platform(
                 f"  Page      {url}/?as=alice",
                 f"  Bands     {', '.join(channels)}",
                 f"  State     {folder}",
+            )
+            say_faults(turned, relay_faults)
+            say(
                 "",
                 "  A service.json that works here as it stands:",
                 "",

@@ -15,9 +15,10 @@ from moobius_trio.codec.generation0_platform import (
 )
 from moobius_trio.codec.generation0_service import decode_for_service, encode_from_service
 from moobius_trio.codec.generation0_user import decode_for_user, encode_from_user
-from moobius_trio.codec.tags import origin_type
+from moobius_trio.codec.tags import ROGER, origin_type
 
 __all__ = (
+    "ROGER",
     "ClientFrame",
     "decode_for_service",
     "decode_for_user",

@@ -37,6 +37,7 @@ __all__ = (
     "AUTH_ORIGIN",
     "CHANNEL_INFO",
     "GROUP_ID",
+    "ROGER",
     "UPDATE",
     "UPDATE_FEATURES",
     "UPDATE_PLAYGROUND",
@@ -52,6 +53,9 @@ AUTH_ORIGIN: Final = "cognito"
 
 GROUP_ID: Final = "temp"
 """The constant group of updates; no source explains it (section 9)."""
+
+ROGER: Final = "roger"
+"""A client's frame of generation 1 that no client sends; what it does is unknown."""
 
 UPDATE: Final = "update"
 UPDATE_USER_LIST: Final = "update_userlist"

@@ -11,6 +11,7 @@ from contextlib import aclosing
 from typing import Final, TypeAlias
 
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -18,6 +19,7 @@ from moobius_trio.codec import http0
 from moobius_trio.errors import MalformedPayload, StorageError
 from moobius_trio.local import rules_http as rules
 from moobius_trio.local.credentials import hash_password, password_matches
+from moobius_trio.local.history import as_frame
 from moobius_trio.local.records import Account
 from moobius_trio.local.rules_http import Refused
 from moobius_trio.local.sessions import Sessions
@@ -30,6 +32,7 @@ Handler: TypeAlias = Callable[[Request], Awaitable[object]]
 
 _BODY_BYTES: Final = 128 * 1024
 _PASSWORD_LENGTH: Final = 1_000
+_HISTORY: Final = 200
 
 _PATIENCE_BYTES: Final = 100 * 1024 * 1024
 """How much of a refused request is read on, and thrown away."""
@@ -205,6 +208,20 @@ class Api:
         channel_id = ChannelId(param(request, "channel_id"))
         people = rules.members_for(self._state.world, user_id, service_id, channel_id)
         return http0.user_list_data(people)
+
+    async def history(self, request: Request) -> object:
+        """Whether a service may ask this, and what it is answered, is not known of the platform."""
+        mode = self._state.knobs.history
+        if mode == "absent":
+            raise HTTPException(404)
+        user_id = signed_in(self._state, request)
+        if mode == "refused":
+            raise Refused(403, "a service may not read the history")
+        channel_id = ChannelId(param(request, "channel_id"))
+        asked = request.query_params.get("limit", "")
+        limit = min(int(asked), _HISTORY) if asked.isdecimal() and len(asked) < 6 else _HISTORY
+        messages = rules.history_for(self._state.world, user_id, channel_id, limit)
+        return [as_frame(message) for message in messages]
 
     async def fetch_profile(self, request: Request) -> object:
         signed_in(self._state, request)

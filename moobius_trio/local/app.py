@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket
 
 from moobius_trio.local.api import Api, Handler, answered, failure, param, signed_in
 from moobius_trio.local.guard import Guard
+from moobius_trio.local.http_faults import HttpFaults
 from moobius_trio.local.page_api import PageApi
 from moobius_trio.local.sessions import Sessions
 from moobius_trio.local.sockets import StarletteSocket
@@ -34,8 +35,9 @@ def make_app(state: State, sessions: Sessions, page: PageApi) -> ASGIApp:
         return uploads.target(request.headers["host"], param(request, "extension"))
 
     async def protocol_socket(websocket: WebSocket) -> None:
+        socket = StarletteSocket(websocket)  # before the answer: it looks at all frames
         await websocket.accept()
-        await sessions.serve(StarletteSocket(websocket))
+        await sessions.serve(socket)
 
     async def watch_socket(websocket: WebSocket) -> None:
         await websocket.accept()
@@ -57,7 +59,8 @@ def make_app(state: State, sessions: Sessions, page: PageApi) -> ASGIApp:
         WebSocketRoute("/local/watch", watch_socket),
     ]
     handlers = {HTTPException: _failure, Exception: _failure}
-    return Guard(Starlette(routes=routes, exception_handlers=handlers))
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    return Guard(HttpFaults(app, state, sessions.faults), lambda: state.front_port)
 
 
 def _protocol_routes(api: Api) -> list[BaseRoute]:
@@ -70,6 +73,7 @@ def _protocol_routes(api: Api) -> list[BaseRoute]:
         _post("/service/bind", api.service_bind),
         _post("/service/unbind", api.service_unbind),
         _get("/channel/userlist", api.channel_userlist),
+        _get("/channel/history_message", api.history),
         _post("/user/fetch_profile", api.fetch_profile),
         _post("/service/user/create", api.character_create),
         _get("/service/user/list", api.character_list),

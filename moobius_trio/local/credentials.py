@@ -89,6 +89,14 @@ class TokenBook:
         """Whose refresh token this is; None when it is nobody's or has expired."""
         return self._find(token.reveal(), "refresh", now)
 
+    def expire(self, *, refresh: bool) -> None:
+        """Forget all access tokens, and with ``refresh`` the refresh tokens too."""
+        self._issued = {
+            handle: issued
+            for handle, issued in self._issued.items()
+            if issued.kind != "access" and not refresh
+        }
+
     def _new(self, user_id: UserId, kind: str, expires: float) -> Secret:
         handle, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         self._issued[handle] = _Issued(user_id, kind, secret.encode(), expires)

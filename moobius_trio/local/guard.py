@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import traceback
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -26,10 +27,16 @@ _log = structlog.get_logger()
 
 
 class Guard:
-    """ASGI middleware, the outermost one."""
+    """ASGI middleware, the outermost one.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        front_port: gives the port that clients are to use when another program listens for the
+            platform, and then no other one is accepted; None for the platform's own.
+    """
+
+    def __init__(self, app: ASGIApp, front_port: Callable[[], int | None] = lambda: None) -> None:
         self._app = app
+        self._front_port = front_port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -39,8 +46,9 @@ class Guard:
         # (docs/protocol/generation-0.md section 2.1).
         path = re.sub("/{2,}", "/", scope["path"])
         scope = {**scope, "path": path, "raw_path": path.encode()}
-        reply = _Reply(scope, send)
-        problem = _problem(scope)
+        server = scope.get("server") or ("", None)
+        problem = _problem(scope, self._front_port() or server[1] or 80)
+        reply = _Reply(scope, send, trusted=not problem)
         if problem:
             _log.warning("request refused", path=path, reason=problem)
             await reply.refuse(problem, receive)
@@ -56,15 +64,14 @@ class Guard:
             await reply.fail(receive)
 
 
-def _problem(scope: Scope) -> str:
+def _problem(scope: Scope, port: int) -> str:
     """Why the request is not answered; empty when it is."""
     headers = Headers(scope=scope)
     hosts, origins = headers.getlist("host"), headers.getlist("origin")
     host = hosts[0].lower() if len(hosts) == 1 else ""
     parts = _HOST.fullmatch(host)
-    server = scope.get("server") or ("", None)
-    # Neither side names the port when it is the usual one.
-    if not parts or parts[1] not in _LOOPBACK or int(parts[2] or 80) != (server[1] or 80):
+    # A Host does not name the port when it is the usual one.
+    if not parts or parts[1] not in _LOOPBACK or int(parts[2] or 80) != port:
         return "the Host of the request is not this machine's loopback address with our port"
     if any(origin.lower() != f"http://{host}" for origin in origins):
         return "the request comes from a page of another origin"
@@ -74,8 +81,9 @@ def _problem(scope: Scope) -> str:
 class _Reply:
     """What goes back: everything with the same headers, and something even after a fault."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, *, trusted: bool) -> None:
         self._scope = scope
+        self._trusted = trusted
         self._send = send
         self._started = False
 
@@ -95,7 +103,7 @@ class _Reply:
 
     def _content_policy(self) -> str:
         host = Headers(scope=self._scope).get("host", "")
-        socket = "" if _problem(self._scope) else f"ws://{host}"
+        socket = f"ws://{host}" if self._trusted else ""
         return (
             "default-src 'self'; img-src 'self'; media-src 'self'; object-src 'none'; "
             f"connect-src 'self' {socket}; base-uri 'none'; form-action 'none'; "

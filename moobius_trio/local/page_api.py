@@ -14,16 +14,16 @@ import attrs
 from starlette.requests import Request
 from starlette.responses import Response
 
-from moobius_trio.codec.generation0 import encode_for_service, encode_for_user
 from moobius_trio.codec.http0 import tokens_data
 from moobius_trio.codec.text import parse_object
 from moobius_trio.local import rules_http as rules
 from moobius_trio.local.api import param, read_body, signed_in
-from moobius_trio.local.records import Account, Band, Message
+from moobius_trio.local.history import as_frame
+from moobius_trio.local.records import Account, Band
 from moobius_trio.local.rules_http import Refused
 from moobius_trio.local.sessions import Sessions
 from moobius_trio.local.state import State
-from moobius_trio.types import ChannelId, MessageDown, MessageUp, Tokens, UserId
+from moobius_trio.types import ChannelId, Tokens, UserId
 
 __all__ = ("Guest", "PageApi", "make_band", "page_files", "sign_in_guest")
 
@@ -138,7 +138,7 @@ class PageApi:
         user_id = signed_in(self._state, request)
         channel_id = ChannelId(param(request, "channel_id"))
         messages = self._state.world.history_of(channel_id, user_id, HISTORY)
-        return [_as_frame(message) for message in messages]
+        return [as_frame(message) for message in messages]
 
 
 async def _name(request: Request) -> str:
@@ -147,31 +147,3 @@ async def _name(request: Request) -> str:
     if not isinstance(name, str):
         raise Refused(400, "a name is needed, as a text")
     return name
-
-
-def _as_frame(message: Message) -> object:
-    """The frame that the message went in: up to the service, or down to this user."""
-    if message.direction == "up":
-        text = encode_for_service(
-            MessageUp(
-                channel_id=message.channel_id,
-                sender=message.sender,
-                content=message.content,
-                recipients=message.recipients,
-                subtype=message.subtype,
-                timestamp=message.timestamp,
-                msg_id=message.msg_id,
-            )
-        )
-    else:
-        text = encode_for_user(
-            MessageDown(
-                channel_id=message.channel_id,
-                content=message.content,
-                recipients=message.recipients,
-                sender=message.sender,
-                subtype=message.subtype,
-                timestamp=message.timestamp,
-            )
-        )
-    return parse_object(text, "kept message")

@@ -57,12 +57,23 @@ class Platform:
     @knobs.setter
     def knobs(self, knobs: Knobs) -> None:
         self._state.knobs = knobs
+        self._sessions.knobs_changed()
 
     @property
     def in_flight(self) -> int:
         """Frames accepted for sockets and not yet handed over to them. Zero means that nothing
         the platform was told so far will still make it send."""
         return self._sessions.in_flight
+
+    @property
+    def front_port(self) -> int | None:
+        """The port of a relay through which everybody has to come (Host and Origin are checked
+        against it, and against nothing else); None while there is none."""
+        return self._state.front_port
+
+    @front_port.setter
+    def front_port(self, port: int | None) -> None:
+        self._state.front_port = port
 
     async def serve_socket(self, socket: Socket) -> None:
         """Serve one connection of the protocol, of whatever transport, until it ends.
@@ -128,6 +139,11 @@ class Platform:
         """Close the connections of this service now, or of all services; frames that wait for
         them are lost. Users' connections stay."""
         self._sessions.cut(service_id, code)
+
+    def expire_tokens(self, *, refresh: bool = False) -> None:
+        """Let every access token given so far be no good from now on, and with ``refresh`` every
+        refresh token too. Logins on open connections stay (see ``Knobs.live_token``)."""
+        self._state.tokens.expire(refresh=refresh)
 
     async def aclose(self) -> None:
         """Close all connections with 1001 and wait for them to end, two seconds at most."""

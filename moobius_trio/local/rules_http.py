@@ -12,7 +12,7 @@ import unicodedata
 
 import attrs
 
-from moobius_trio.local.records import Account, Band, Figure, Group, Service, Upload
+from moobius_trio.local.records import Account, Band, Figure, Group, Message, Service, Upload
 from moobius_trio.local.world import World
 from moobius_trio.types import (
     ChannelId,
@@ -32,6 +32,7 @@ __all__ = (
     "characters_of",
     "check_upload",
     "guest_login",
+    "history_for",
     "member_of_group",
     "members_for",
     "new_account",
@@ -196,6 +197,18 @@ def members_for(
     if _band(world, channel_id).service_id != service_id:
         raise Refused(403, f"band {channel_id} is not bound to service {service_id}")
     return tuple(world.accounts[member].person for member in world.members(channel_id))
+
+
+def history_for(
+    world: World, user_id: UserId, channel_id: ChannelId, limit: int
+) -> tuple[Message, ...]:
+    """The last messages of a band, oldest first, for the account whose service holds it."""
+    holder = _band(world, channel_id).service_id
+    if holder is None:
+        raise Refused(403, f"no service holds band {channel_id}")
+    own_service(world, user_id, holder)
+    kept = tuple(world.history.get(channel_id, ()))
+    return kept[-limit:] if limit else ()
 
 
 def profiles(world: World, user_ids: tuple[UserId, ...]) -> tuple[Character, ...]:

@@ -14,6 +14,7 @@ import structlog
 import trio
 
 from moobius_trio.errors import ConnectionLost
+from moobius_trio.local.later import Later
 from moobius_trio.local.sockets import GOING_AWAY, POLICY_VIOLATION, Socket
 from moobius_trio.types import ServiceId, UserId
 
@@ -43,13 +44,18 @@ class Session:
 
     def __init__(self, socket: Socket) -> None:
         self._socket = socket
-        self._queue: deque[str] = deque()
+        self._queue: deque[str | bytes] = deque()
         self._queued_bytes = 0
         self._writing = 0
         self._more = trio.Event()
         self._closing = trio.Event()
         self._code = GOING_AWAY
         self._reason = "the platform is shutting down"
+        self._later = Later()
+        self.access_token = ""
+        """The token of a service's login."""
+        self.heard_at = trio.current_time()
+        """When the last text came, by trio's clock."""
         self.role = Role.NOBODY
         self.user_id: UserId | None = None
         """The account whose token was used to log in."""
@@ -59,15 +65,39 @@ class Session:
     @property
     def waiting(self) -> int:
         """Frames accepted for this socket and not yet handed over to it."""
-        return len(self._queue) + self._writing
+        return len(self._queue) + self._writing + self._later.effects
+
+    @property
+    def largest_frame(self) -> int | None:
+        """Bytes of the largest frame of the last text; None where that cannot be known."""
+        return self._socket.largest_frame
+
+    def answer_pings(self, answers: bool) -> None:
+        """Whether the WebSocket's own pings get their pongs."""
+        self._socket.answers_pings = answers
+
+    def after(self, seconds: float, do: Callable[[], None], *, effect: bool = True) -> None:
+        """Call ``do`` in so many seconds, or now with 0; if the connection ends before, then,
+        or, if it is no ``effect`` but a timer, never."""
+        if seconds > 0:
+            self._later.call(seconds, do, effect=effect)
+        else:
+            do()
+
+    def finish(self) -> None:
+        """The connection has ended: let what it said take effect."""
+        self._later.finish()
 
     @property
     def closing(self) -> bool:
         """True once the connection is being closed from this side; nothing is sent any more."""
         return self._closing.is_set()
 
-    def send_nowait(self, text: str) -> None:
-        """Queue a frame. A full queue closes the connection instead, and says so in the log."""
+    def send_nowait(self, text: str | bytes) -> None:
+        """Queue a frame; bytes are sent as a text, which they may not be.
+
+        A full queue closes the connection instead, and says so in the log.
+        """
         if self.closing:
             return
         if len(self._queue) >= QUEUE_FRAMES or self._queued_bytes + len(text) > QUEUE_BYTES:
@@ -94,6 +124,7 @@ class Session:
         lost: ConnectionLost | None = None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write)
+            nursery.start_soon(self._later.run)
             nursery.start_soon(self._close_when_asked, nursery.cancel_scope)
             lost = await self._read(on_text)
             self.close(lost.code or GOING_AWAY, lost.reason)
@@ -104,6 +135,7 @@ class Session:
         try:
             while True:
                 text = await self._socket.receive_text()
+                self.heard_at = trio.current_time()
                 if not self.closing:  # afterwards only the peer's answer is waited for
                     on_text(text)
         except ConnectionLost as lost:
@@ -121,7 +153,10 @@ class Session:
                     self._queued_bytes -= len(text)
                     self._writing = 1
                     try:
-                        await self._socket.send_text(text)
+                        if isinstance(text, str):
+                            await self._socket.send_text(text)
+                        else:
+                            await self._socket.send_payload(text)
                     except ConnectionLost:
                         return  # the reader sees it too, and ends the session
                     finally:

@@ -8,11 +8,14 @@ their effects in the order in which they were read. What a frame leads to is dec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final
 
 import structlog
 import trio
 
 from moobius_trio.codec.generation0 import (
+    ROGER,
     ClientFrame,
     decode_from_client,
     encode_for_service,
@@ -21,18 +24,22 @@ from moobius_trio.codec.generation0 import (
 )
 from moobius_trio.errors import MalformedPayload
 from moobius_trio.local.board import Board
+from moobius_trio.local.faults import Faults
+from moobius_trio.local.receipts import Receipts
 from moobius_trio.local.roster import Roster
 from moobius_trio.local.rules import Delivery, Outcome, ToUsers, from_service, from_user
 from moobius_trio.local.session import Role, Session
 from moobius_trio.local.sockets import GOING_AWAY, POLICY_VIOLATION, TOO_BIG, Socket
 from moobius_trio.local.state import State
 from moobius_trio.types import (
-    Copy,
     MessageId,
     Ping,
-    RequestId,
+    ServiceCommand,
+    ServiceEvent,
     ServiceId,
     ServiceLogin,
+    UnknownPayload,
+    UserCommand,
     UserId,
     UserLogin,
 )
@@ -40,6 +47,9 @@ from moobius_trio.types import (
 __all__ = ("Sessions",)
 
 _NOT_GOOD = "the access token is wrong or has expired; sign in again"
+
+_SOON: Final = 1e-6
+"""Seconds that are just enough to be behind the receipt for what is being handled."""
 
 _log = structlog.get_logger()
 
@@ -52,14 +62,21 @@ class Sessions:
         self._all: dict[Session, None] = {}
         self._services: Roster[ServiceId] = Roster()
         self._users: Roster[UserId] = Roster()
-        self._service_frames = 0
         self._one_ended = trio.Event()
         self.board = Board(state, self._services.__contains__)
+        self.faults = Faults(state)
+        self._receipts = Receipts(state, self.faults)
 
     @property
     def in_flight(self) -> int:
         """Frames accepted for sockets and not yet handed over to them."""
         return sum(session.waiting for session in self._all)
+
+    def knobs_changed(self) -> None:
+        """The knobs have been replaced: count anew, and tell those that are connected."""
+        self.faults.restart()
+        for session in self._all:
+            session.answer_pings(self._state.knobs.answer_socket_pings)
 
     async def serve(self, socket: Socket) -> None:
         """Serve one connection of the protocol until it ends; cancelled, it is closed with 1001.
@@ -78,10 +95,13 @@ class Sessions:
 
     async def _run(self, session: Session, on_text: Callable[[str], None]) -> None:
         self._all[session] = None
+        if not self._state.knobs.answer_socket_pings:
+            session.answer_pings(False)
         try:
             lost = await session.run(on_text)
             _log.debug("connection ended", code=lost.code, reason=lost.reason)
         finally:
+            session.finish()
             del self._all[session]
             self.board.remove(session)
             if session.user_id is not None:
@@ -105,43 +125,37 @@ class Sessions:
                 session.close(code, "cut")
 
     def _on_text(self, session: Session, text: str) -> None:
-        limit = self._state.knobs.message_limit
         size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-        if size > limit:
-            _log.warning("frame too large", size=size, limit=limit, user_id=session.user_id)
-            session.close(TOO_BIG, f"a frame may have {limit} bytes, not {size}")
+        if self._is_too_large(session, size):
             return
+        if session.role is Role.SERVICE and self._state.knobs.order == "concurrent":
+            session.after(self.faults.delay(), partial(self._handle, session, text))
+        else:
+            self._handle(session, text)
+
+    def _handle(self, session: Session, text: str) -> None:
         try:
             frame = decode_from_client(text)
         except MalformedPayload as exc:
-            self._copy(session, *name_of_frame(text), str(exc), status=False)
+            self._receipts.refuse(session, *name_of_frame(text), str(exc))
             return
         outcome = self._outcome(session, frame)
-        answered = not isinstance(frame.command, Ping) or self._state.knobs.answer_pings
         if outcome.refusal:
-            self._copy(session, frame.request_id, frame.origin_type, outcome.refusal, status=False)
+            self._receipts.refuse(session, frame.request_id, frame.origin_type, outcome.refusal)
             return
         self._state.change(*outcome.changes)
-        if answered:
-            self._copy(session, frame.request_id, frame.origin_type, outcome.note, status=True)
+        if self._is_answered(frame.command):
+            self._receipts.confirm(session, frame.request_id, frame.origin_type, outcome.note)
         self._deliver(outcome.frames)
-        if session.role is Role.SERVICE and outcome.changes:
-            self._count_service_frame()
+        if session.role is Role.SERVICE and outcome.changes and self.faults.cuts():
+            for each in self._all:
+                if each.role is Role.SERVICE:
+                    self._cut_as_planned(each)
 
-    def _copy(
-        self, session: Session, request_id: RequestId, origin_type: str, words: str, *, status: bool
-    ) -> None:
-        """The receipt for a frame. Clients differ in where they look for the words."""
-        if not status:
-            who = session.service_id or session.user_id
-            _log.warning("frame refused", client=who, origin_type=origin_type, reason=words)
-        if self._state.knobs.copies_echo_id == "absent":
-            return
-        if self._state.knobs.copies_echo_id == "foreign":
-            request_id = RequestId(self._state.new_id())
-        context = {"msg": words, "message": words}
-        copy = Copy(request_id=request_id, origin_type=origin_type, status=status, context=context)
-        session.send_nowait(encode_for_service(copy))
+    def _is_answered(self, command: ServiceCommand | UserCommand | UnknownPayload) -> bool:
+        if isinstance(command, Ping):
+            return self._state.knobs.answer_pings
+        return not (isinstance(command, UnknownPayload) and self._state.knobs.roger == "ignored")
 
     def _outcome(self, session: Session, frame: ClientFrame) -> Outcome:
         match frame.command:
@@ -153,11 +167,28 @@ class Sessions:
             return Outcome(refusal="log in first")
         if session.role is Role.USER:
             return self._from_user(session.user_id, frame)
-        if isinstance(frame.command, Ping):
+        if refusal := self._outlived(session):
+            return Outcome(refusal=refusal)
+        if isinstance(frame.command, Ping) or self._is_roger(frame.command):
             return Outcome()
         if session.service_id is None:
             return Outcome(refusal="log in with a service_id first; so far there was an empty one")
+        if self.faults.refuses(frame.request_id):
+            return Outcome(refusal="told to refuse it")
         return self._from_service(session.service_id, frame)
+
+    def _outlived(self, session: Session) -> str:
+        """Why a service's connection is no good any more; empty while it is."""
+        mode = self._state.knobs.live_token
+        if mode == "ignored" or self._state.user_of(session.access_token) is not None:
+            return ""
+        if mode == "closed":
+            session.close(POLICY_VIOLATION, "the access token has expired")
+        return _NOT_GOOD
+
+    def _is_roger(self, command: ServiceCommand | UserCommand | UnknownPayload) -> bool:
+        known = self._state.knobs.roger != "refused"
+        return known and isinstance(command, UnknownPayload) and command.type == ROGER
 
     def _from_user(self, user_id: UserId, frame: ClientFrame) -> Outcome:
         if frame.client_id not in (None, "", user_id):
@@ -194,14 +225,14 @@ class Sessions:
 
     def _log_in_service(self, session: Session, login: ServiceLogin) -> Outcome:
         user_id = self._state.user_of(login.access_token)
-        if user_id is None:
+        if user_id is None or self.faults.refuses_login():
             return Outcome(refusal=_NOT_GOOD)
         if session.role is Role.USER:
             return Outcome(refusal="a user is logged in on this connection")
         if not login.service_id:
             # The original's very first start has no id yet and logs in all the same
             # (docs/protocol/generation-0.md section 4.1).
-            session.role, session.user_id = Role.SERVICE, user_id
+            self._let_in(session, user_id, login)
             return Outcome(note="logged in; create a service and log in with its id")
         service = self._state.world.services.get(login.service_id)
         if service is None or service.owner != user_id:
@@ -214,7 +245,7 @@ class Sessions:
             case "displace":
                 for other in others:
                     other.close(POLICY_VIOLATION, "the service logged in on another connection")
-        session.role, session.user_id = Role.SERVICE, user_id
+        self._let_in(session, user_id, login)
         if session.service_id == service.service_id:
             # The original logs in again after every refusal (docs/protocol/generation-0.md section
             # 3.3). Taken for a new connection, that would make all pages ask the service again, and
@@ -223,9 +254,39 @@ class Sessions:
         self._leave_service(session)
         session.service_id = service.service_id
         self._services.add(service.service_id, session)
+        for text in self.faults.events_again(service.service_id):
+            session.after(_SOON, partial(session.send_nowait, text))
         self.board.service_began(*self._state.world.bands_of(service.service_id))
         _log.info("service connected", service_id=service.service_id)
         return Outcome(note="logged in")
+
+    def _let_in(self, session: Session, user_id: UserId, login: ServiceLogin) -> None:
+        first = session.role is Role.NOBODY
+        session.role, session.user_id = Role.SERVICE, user_id
+        session.access_token = login.access_token
+        knobs = self._state.knobs
+        if first and knobs.connection_seconds is not None:
+            cut = partial(self._cut_as_planned, session)
+            session.after(knobs.connection_seconds, cut, effect=False)
+        if first and knobs.idle_seconds is not None:
+            self._watch_idle(session, knobs.idle_seconds)
+
+    def _watch_idle(self, session: Session, limit: float) -> None:
+        left = session.heard_at + limit - trio.current_time()
+        if left <= 0:
+            self._cut_as_planned(session)
+        else:
+            session.after(left, partial(self._watch_idle, session, limit), effect=False)
+
+    def _cut_as_planned(self, session: Session) -> None:
+        """Cut a connection as the platform's host does; the knobs say how."""
+        knobs = self._state.knobs
+        if knobs.cut_notice is None:
+            session.close(knobs.cut_code, "cut")
+        else:
+            session.send_nowait(self._receipts.host_error("Going away"))
+            close = partial(session.close, knobs.cut_code, "cut")
+            session.after(knobs.cut_notice, close, effect=False)
 
     def _leave_service(self, session: Session) -> None:
         """The session speaks for no service any more; also for one that never did."""
@@ -241,13 +302,29 @@ class Sessions:
                 sessions = [each for user_id in frame.users for each in self._users[user_id]]
                 text = encode_for_user(frame.event) if sessions else ""
             else:
-                sessions = list(self._services[frame.service_id])
-                text = encode_for_service(frame.event) if sessions else ""
+                self._tell_service(frame.service_id, frame.event)
+                continue
             for session in sessions:
                 session.send_nowait(text)
 
-    def _count_service_frame(self) -> None:
-        self._service_frames += 1
-        every = self._state.knobs.cut_every
-        if every is not None and self._service_frames % every == 0:
-            self.cut()
+    def _tell_service(self, service_id: ServiceId, event: ServiceEvent) -> None:
+        sessions = self._services[service_id]
+        if not sessions:
+            return
+        for seconds, payload in self.faults.events(service_id, encode_for_service(event)):
+            for session in sessions:
+                session.after(seconds, partial(session.send_nowait, payload))
+
+    def _is_too_large(self, session: Session, size: int) -> bool:
+        """Whether a text is; then its connection is closed."""
+        knobs = self._state.knobs
+        frame = size if session.largest_frame is None else session.largest_frame
+        if size > knobs.message_limit:
+            what, found, limit = "message", size, knobs.message_limit
+        elif knobs.frame_limit is not None and frame > knobs.frame_limit:
+            what, found, limit = "frame", frame, knobs.frame_limit
+        else:
+            return False
+        _log.warning("frame too large", size=found, limit=limit, user_id=session.user_id)
+        session.close(TOO_BIG, f"a {what} may have {limit} bytes, not {found}")
+        return True

@@ -14,7 +14,8 @@ from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from moobius_trio.errors import ConnectionLost
-from moobius_trio.serving import ABORT
+from moobius_trio.local.frame_sizes import FrameSizes
+from moobius_trio.serving import ABORT, WIRE, Wire
 
 __all__ = ("GOING_AWAY", "POLICY_VIOLATION", "TOO_BIG", "Socket", "StarletteSocket")
 
@@ -32,9 +33,23 @@ class Socket(Protocol):
 
     ``aclose`` may be called from a third one. It is bounded by itself, and a ``send_text`` or
     ``receive_text`` that waits ends with ``ConnectionLost``.
+
+    Attributes:
+        answers_pings: False leaves the peer's pings without a pong.
+        largest_frame: bytes of the largest frame of the text received last, as they came; None
+            where a text is one frame, or that cannot be known.
     """
 
+    answers_pings: bool
+
+    @property
+    def largest_frame(self) -> int | None: ...
+
     async def send_text(self, text: str) -> None: ...
+
+    async def send_payload(self, payload: bytes) -> None:
+        """Send these bytes as a text, whether or not they are one."""
+        ...
 
     async def receive_text(self) -> str: ...
 
@@ -53,10 +68,35 @@ class StarletteSocket:
         self._websocket = websocket
         extensions = websocket.scope.get("extensions") or {}
         self._abort: Callable[[], None] = extensions.get(ABORT, lambda: None)
+        self._wire: Wire | None = extensions.get(WIRE)
+        self._sizes = FrameSizes()
+        self.largest_frame: int | None = None
+        if self._wire is not None:
+            self._wire.on_received = self._sizes.feed
         self._gone = trio.Event()
         self._nobody_reads = trio.Event()
         self._code: int | None = None
         self._reason = ""
+
+    @property
+    def answers_pings(self) -> bool:
+        return self._wire is None or self._wire.answers_pings
+
+    @answers_pings.setter
+    def answers_pings(self, answers: bool) -> None:
+        if self._wire is not None:
+            self._wire.answers_pings = answers
+
+    async def send_payload(self, payload: bytes) -> None:
+        if self._wire is None:
+            await self.send_text(payload.decode("utf-8", "replace"))
+            return
+        if self._gone.is_set() or self._code is not None:
+            raise self._lost()
+        try:
+            await self._wire.send_all(_text_frame(payload))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            raise self._lost() from None
 
     async def send_text(self, text: str) -> None:
         try:
@@ -76,6 +116,7 @@ class StarletteSocket:
         if text is None:
             self._nobody_reads.set()
             raise ConnectionLost(UNSUPPORTED, "frames are texts")
+        self.largest_frame = self._sizes.take_message()
         return str(text)
 
     async def _receive(self) -> Message:
@@ -115,3 +156,13 @@ class StarletteSocket:
 
     def _lost(self) -> ConnectionLost:
         return ConnectionLost(self._code, self._reason)
+
+
+def _text_frame(payload: bytes) -> bytes:
+    """A whole WebSocket frame of a text, as a server sends it (RFC 6455 section 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, size)) + payload
+    if size < 65_536:
+        return bytes((0x81, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((0x81, 127)) + size.to_bytes(8, "big") + payload

@@ -42,6 +42,8 @@ class State:
         self.knobs = knobs
         self.run_sync = run_sync
         self.tokens = TokenBook()
+        self.front_port: int | None = None
+        """Where clients come in, if another program listens for the platform."""
         self._store = store
         self._files: dict[str, bytes] = {}
         self._wall_clock = wall_clock

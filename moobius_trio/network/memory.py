@@ -27,6 +27,8 @@ class MemoryFrameStream:
         answers_pings: False leaves the other end's pings without a pong.
     """
 
+    largest_frame: int | None = None  # a text is one frame
+
     def __init__(self, room: int | None) -> None:
         self._room = room
         self._inbox: deque[str] = deque()
@@ -63,6 +65,15 @@ class MemoryFrameStream:
             self._other._inbox.append(text)
             self._other._note_life()
         await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def send_payload(self, payload: bytes) -> None:
+        """Send bytes that may be no text; if they are none, the other end closes with 1007."""
+        try:
+            text = payload.decode()
+        except UnicodeDecodeError:
+            await self._other.aclose(1007, "no UTF-8")
+            return
+        await self.send_text(text)
 
     async def receive_text(self) -> str:
         await trio.lowlevel.checkpoint()

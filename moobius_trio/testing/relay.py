@@ -81,7 +81,7 @@ class Relay:
             connection.close()
 
     def darken(self, way: Way = "both") -> None:
-        """Let what comes on the connections of now vanish this way, for good (F5); new ones work."""
+        """Let what comes on the connections of now vanish this way from now on (F5)."""
         for connection in self._open:
             connection.dark = connection.dark | _ways(way)
 
