@@ -105,9 +105,7 @@ class CachedDict(MutableMapping[K, V], Reversible[K]):
     # Changing ---------------------------------------------------------------------------------
 
     def __setitem__(self, key: K, value: V) -> None:
-        record = self._kept.records.get(key)
-        self._kept.refuse_shared(key, value, lambda owner: owner is record)
-        self._kept.assign(key, value, self._kept.encode(key, value))
+        self._kept.assign(key, value)
 
     def __delitem__(self, key: K) -> None:
         record = self._kept.records.get(key)
@@ -175,7 +173,7 @@ class CachedDict(MutableMapping[K, V], Reversible[K]):
         for key, value in content.items():
             if self._kept.format.changing(value) and seen.setdefault(id(value), key) is not key:
                 raise self._kept.shared(key, self.name, seen[id(value)])
-            self._kept.refuse_shared(key, value, lambda owner: owner.home is self._kept)
+            self._kept.refuse_shared(key, value, self._kept)
             new[key] = (value, self._kept.encode(key, value), self._kept.raw_key(key))
         added = (raw_key for _, _, raw_key in new.values())
         self._kept.refuse_locked(list(records.values()), *added)
@@ -188,7 +186,7 @@ class CachedDict(MutableMapping[K, V], Reversible[K]):
         for record in list(records.values())[same:]:
             self._kept.remove(record)
         for key, (value, encoded, _) in new.items():
-            self._kept.assign(key, value, encoded)
+            self._kept.put(records.get(key), key, value, encoded)
 
     def save(self, key: K) -> None:
         """Save a record now, if it has changed; not awaited, and not needed inside a handler.

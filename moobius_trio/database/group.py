@@ -26,23 +26,21 @@ class ChangeHome(Protocol):
 
     place: Place
 
-    def stored(self, queued: Queued) -> None:
+    def stored(self, change: Change) -> None:
         """The change is durable."""
 
-    def refused(self, queued: Queued) -> None:
+    def refused(self, key: object, change: Change) -> None:
         """The change could not be stored, and no newer one of the same record waits."""
 
     def tidy(self) -> bool:
         """Put the keys into the order of the store; False: an open transaction forbids it."""
 
 
-@attrs.frozen(eq=False)
-class Queued:
-    """A change that waits."""
+Queued: TypeAlias = tuple[ChangeHome, object, Change]
+"""A change that waits: where it came from, the record's key, and what it shall be.
 
-    container: ChangeHome
-    key: object
-    change: Change
+A bare tuple, since one is made for each change.
+"""
 
 
 class Group:
@@ -76,9 +74,9 @@ class Group:
         if earlier is not None:
             if change.fresh or change.value is None:
                 del self.changes[where]  # its place in the order is a new one
-            elif earlier.change.fresh:
+            elif earlier[2].fresh:
                 change = attrs.evolve(change, fresh=True)
-        self.changes[where] = Queued(container, key, change)
+        self.changes[where] = (container, key, change)
         self.bands.add(change.place.band)
 
     def share(self, error: StorageError) -> StorageError | None:
@@ -89,7 +87,7 @@ class Group:
 
     def refuse(self, error: StorageError, newer: Container[Where]) -> None:
         """Nothing of it is stored: memory goes back, except where a newer change waits."""
-        for where, queued in self.changes.items():
+        for where, (container, key, change) in self.changes.items():
             if where not in newer:
-                queued.container.refused(queued)
+                container.refused(key, change)
         self.ticket.finish(error)

@@ -13,9 +13,8 @@ import trio
 
 from moobius_trio.database.encoding import Format
 from moobius_trio.database.engine import Change, Place
-from moobius_trio.database.group import Queued
 from moobius_trio.database.loading import StoredRecord, read_records
-from moobius_trio.database.records import Owners, Record
+from moobius_trio.database.records import Owners, Record, RecordHome
 from moobius_trio.database.shapes import Misfit
 from moobius_trio.database.store import Store
 from moobius_trio.database.tickets import Ticket
@@ -91,27 +90,45 @@ class KeptRecords:
 
     # What an author changes ---------------------------------------------------------------------
 
-    def assign(self, key: object, value: object, encoded: bytes) -> None:
-        """Make this the value of a key; ``encoded`` is its text."""
-        record = self._records.get(key)
+    def assign(self, key: object, value: object) -> None:
+        """Make this the value of a key.
+
+        Raises:
+            NotLoaded: the records were not read yet.
+            StorageTypeError: it cannot be stored, or another record holds it.
+            StorageError: the store takes nothing, or an open transaction has the record.
+        """
+        record = self.records.get(key)
+        if record is None or value is not record.value:
+            self.refuse_shared(key, value)
+        self.put(record, key, value, self.encode(key, value))
+
+    def put(self, record: Record | None, key: object, value: object, encoded: bytes) -> None:
+        """Make this the value of a key that has this record, if any; ``encoded`` is its text."""
+        unit = current_unit.get()
+        mine = None if unit is None else unit.transaction
         if record is None:
             record = Record(self, key, self.raw_key(key))
             self.refuse_locked((), record.raw_key)
-            self._write(record, encoded, self._mine, fresh=True)
+            self._write(record, encoded, mine, fresh=True)
             self._records[key] = record
             self._note_coming_or_going(record.ticket)
         else:
-            # The same object again: its changes may be those of whoever assigns it.
-            self.refuse_locked(() if value is record.value else (record,), record.raw_key)
+            if record.hands or self._locked:
+                # The same object again: its changes may be those of whoever assigns it.
+                self.refuse_locked(() if value is record.value else (record,), record.raw_key)
             if encoded != record.queued:
-                self._write(record, encoded, self._mine)
-        self._hold(record, value)
-        self.touch(record)
+                self._write(record, encoded, mine)
+        if value is not record.value:
+            self._hold(record, value)
+        if unit is not None:
+            unit.touch(record)
 
     def remove(self, record: Record) -> None:
         """Take a record out."""
         self.refuse_locked((record,))
-        ticket = self._queue(record.key, Change(self.place, record.raw_key, None), self._mine)
+        change = Change(self.place, record.raw_key, None)
+        ticket = (self._mine or self.store).queue(self, record.key, change)
         self._owners.release(record)
         del self._records[record.key]
         self._note_coming_or_going(ticket)
@@ -141,16 +158,15 @@ class KeptRecords:
         except Misfit as exc:
             raise StorageTypeError(self.name, key, "", f"the key {exc.problem}") from None
 
-    def refuse_shared(self, key: object, value: object, leaving: Callable[[Record], bool]) -> None:
-        """Refuse a value that another record holds.
+    def refuse_shared(self, key: object, value: object, leaving: RecordHome | None = None) -> None:
+        """Refuse a value that a record holds.
 
         Args:
-            leaving: tells of a record whether it is about to let go of its value.
+            leaving: the records of this container are about to let go of their values.
         """
-        if self.format.changing(value):
-            owner = self._owners.other(value, leaving)
-            if owner is not None:
-                raise self.shared(key, owner.home.name, owner.key)
+        owner = self._owners.owner(value)
+        if owner is not None and owner.home is not leaving:
+            raise self.shared(key, owner.home.name, owner.key)
 
     def refuse_locked(self, records: Collection[Record], *raw_keys: bytes) -> None:
         """Refuse to write what an open transaction of somebody else has changed."""
@@ -262,9 +278,8 @@ class KeptRecords:
 
     # For the store ------------------------------------------------------------------------------
 
-    def stored(self, queued: Queued) -> None:
+    def stored(self, change: Change) -> None:
         """A change is durable."""
-        change = queued.change
         if change.value is None:
             self._durable.pop(change.key, None)
         else:
@@ -272,18 +287,18 @@ class KeptRecords:
                 self._durable.pop(change.key, None)  # it is in the order of the store
             self._durable[change.key] = change.value
 
-    def refused(self, queued: Queued) -> None:
+    def refused(self, key: object, change: Change) -> None:
         """A change could not be stored: memory goes back to what the store has."""
-        raw_key = queued.change.key
+        raw_key = change.key
         text = self._durable.get(raw_key)
-        record = self._records.get(queued.key)
+        record = self._records.get(key)
         if record is not None and record.hands:
             self.save_for_others(record)
         transaction = self._locked.get(raw_key)
         if transaction is not None:
             transaction.amend(self, raw_key, text)
         else:
-            self.restore(Before(self, queued.key, raw_key, text, None))
+            self.restore(Before(self, key, raw_key, text, None))
 
     # For transactions ---------------------------------------------------------------------------
 
@@ -350,13 +365,8 @@ class KeptRecords:
         self, record: Record, encoded: bytes, within: Transaction | None, *, fresh: bool = False
     ) -> None:
         change = Change(self.place, record.raw_key, encoded, fresh)
-        record.ticket = self._queue(record.key, change, within)
+        record.ticket = (within or self.store).queue(self, record.key, change)
         record.queued = encoded
-
-    def _queue(self, key: object, change: Change, within: Transaction | None) -> Ticket:
-        if within is not None:
-            return within.queue(self, key, change)
-        return self.store.queue(self, key, change)
 
     @property
     def _mine(self) -> Transaction | None:
@@ -372,12 +382,11 @@ class KeptRecords:
         )
 
     def _hold(self, record: Record, value: object) -> None:
-        if value is record.value and not record.fixed:
-            return
-        self._owners.release(record)
+        if not record.fixed:
+            self._owners.release(record)
         record.value = value
         record.fixed = self.format.unchanging(value)
-        if self.format.changing(value):
+        if not record.fixed and self.format.changing(value):
             self._owners.claim(record)
 
     def _reset(self, record: Record, text: bytes) -> None:

@@ -5,7 +5,6 @@ When a record is saved is decided by units and containers; how, by the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from moobius_trio.database.tickets import Ticket
@@ -70,14 +69,9 @@ class Owners:
         # A record keeps its value, so no other object can get the same id meanwhile.
         self._owners: dict[int, Record] = {}
 
-    def other(self, value: object, leaving: Callable[[Record], bool]) -> Record | None:
-        """The record that holds this very object already.
-
-        Args:
-            leaving: tells of a record whether it is about to let go of its value.
-        """
-        owner = self._owners.get(id(value))
-        return None if owner is None or leaving(owner) else owner
+    def owner(self, value: object) -> Record | None:
+        """The record that holds this very object; None also for what cannot change."""
+        return self._owners.get(id(value))
 
     def claim(self, record: Record) -> None:
         """The record's value is its own until it is released; so long it must stay the same."""

@@ -7,7 +7,6 @@ SQLite's WAL-reset fault needs. What a value's bytes mean is not known here.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import re
 import sqlite3
@@ -150,8 +149,8 @@ class _SqliteFile(FileStore):
     def commit(self, changes: Sequence[Change]) -> None:
         try:
             with self._transaction():
-                for statement, group in itertools.groupby(changes, _statement):
-                    self._connection.executemany(statement, _rows(group))
+                for statement, rows in _statements(changes):
+                    self._connection.executemany(statement, rows)
         except StorageError as exc:
             self._swollen = not isinstance(exc, StoreBroken)
             raise
@@ -218,16 +217,26 @@ def _name(column: str) -> str:
     return bytes.fromhex(column[len(_ENCODED) :]).decode("utf-8", "surrogatepass")
 
 
-def _statement(change: Change) -> str:
-    if change.value is None:
-        return _DELETE
-    return _APPEND if change.fresh else _UPDATE
-
-
-def _rows(changes: Iterable[Change]) -> Iterator[tuple[str | bytes, ...]]:
+def _statements(changes: Iterable[Change]) -> Iterator[tuple[str, list[tuple[str | bytes, ...]]]]:
+    """What writes the changes, in their order: statements, each with the rows it is run for."""
+    statement = band = container = ""
+    rows: list[tuple[str | bytes, ...]] = []
+    place: Place | None = None
     for change in changes:
-        tail = (change.key,) if change.value is None else (change.key, change.value)
-        yield (*_row(change.place), *tail)
+        value = change.value
+        needed = _DELETE if value is None else _APPEND if change.fresh else _UPDATE
+        if needed is not statement:
+            if rows:
+                yield statement, rows
+            statement, rows = needed, []
+        if change.place is not place:
+            place = change.place
+            band, container = _row(place)
+        rows.append(
+            (band, container, change.key) if value is None else (band, container, change.key, value)
+        )
+    if rows:
+        yield statement, rows
 
 
 class _SqliteLook(FileStore):

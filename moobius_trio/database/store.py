@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
+from threading import get_ident
 
 import attrs
 import structlog
@@ -43,7 +44,7 @@ class StoreStatistics:
 
 
 class Store:
-    """An open engine with its queue of changes.
+    """An open engine with its queue of changes; all of it belongs to the thread that made it.
 
     Changes of one band that wait at the same time are a group, and so are those of a transaction.
     One commit takes every group that waits; if it is refused as a whole, each group is tried
@@ -65,6 +66,7 @@ class Store:
         """Containers whose keys may not be in the store's order any more."""
         self._wake = trio.Event()
         self._stopping = False
+        self._thread = get_ident()
         self._broken: StorageError | None = None
         self._changes = self._commits = self._records = self._failures = 0
 
@@ -145,7 +147,8 @@ class Store:
         self._wake.set()
 
     def abandon(self) -> None:
-        """The task is gone: whoever still waits is told so."""
+        """The task is gone: nothing is taken any more, and whoever still waits is told so."""
+        self._stopping = True
         error = StorageError(self.engine.where, "was closed before the change was stored")
         undecided = [
             group for group in [*self._in_flight, *self._waiting()] if not group.ticket.done
@@ -173,7 +176,7 @@ class Store:
             raise self._broken
         if self._stopping:
             raise StorageError(self.engine.where, "is closed", "Change nothing after on_stop")
-        if not trio.lowlevel.in_trio_run():  # the writer could not be woken from there
+        if get_ident() != self._thread:  # the writer could not be woken from there
             raise StorageError(
                 self.engine.where,
                 "was to be changed in another thread",
@@ -185,13 +188,16 @@ class Store:
 
     def _take(self) -> list[Group]:
         """As many groups as fit into one commit, in which no record may occur twice."""
-        taken: list[Group] = []
+        taken = self._line.popleft()
         seen: set[Where] = set()
-        while self._line and all(seen.isdisjoint(group.changes) for group in self._line[0]):
-            groups = self._line.popleft()
-            taken.extend(groups)
-            for group in groups:
+        fresh = taken
+        while self._line:
+            for group in fresh:
                 seen.update(group.changes)
+            fresh = self._line[0]
+            if not all(seen.isdisjoint(group.changes) for group in fresh):
+                break
+            taken.extend(self._line.popleft())
         if not self._line:
             self._open = {}
         self._in_flight = taken
@@ -216,7 +222,7 @@ class Store:
         if self._broken is not None:
             return self._broken
         try:
-            await self.engine.commit([queued.change for group in groups for queued in group])
+            await self.engine.commit([change for group in groups for _, _, change in group])
         except StoreBroken as exc:
             self._broken = exc
             return exc
@@ -245,8 +251,8 @@ class Store:
                 group.refuse(problem, self._newer(group))
                 self._untidy.update(group.moved)
                 continue
-            for queued in group:
-                queued.container.stored(queued)
+            for container, _, change in group:
+                container.stored(change)
                 count += 1
                 if count % SLICE == 0:
                     await trio.lowlevel.checkpoint()

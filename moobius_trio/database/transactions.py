@@ -16,7 +16,7 @@ import attrs
 import trio
 
 from moobius_trio.database.engine import Change, Place
-from moobius_trio.database.group import Group, Queued, Where
+from moobius_trio.database.group import Group, Where
 from moobius_trio.database.store import Store
 from moobius_trio.database.tickets import Ticket
 from moobius_trio.database.unit import StorageUnit, Touched, current_unit
@@ -46,9 +46,9 @@ class Home(Protocol):
     place: Place
     store: Store
 
-    def stored(self, queued: Queued) -> None: ...
+    def stored(self, change: Change) -> None: ...
 
-    def refused(self, queued: Queued) -> None: ...
+    def refused(self, key: object, change: Change) -> None: ...
 
     def before(self, key: object, raw_key: bytes) -> Before:
         """The record as it is now."""
@@ -123,9 +123,9 @@ class Transaction:
         """
         if self._store is not None:
             self._store.submit(self._group)
-            for where, queued in self._group.changes.items():
-                if queued.change.fresh:  # others may have added records meanwhile
-                    self._before[where].home.put_last(queued.key)
+            for where, (_, key, change) in self._group.changes.items():
+                if change.fresh:  # others may have added records meanwhile
+                    self._before[where].home.put_last(key)
         else:
             self.ticket.finish()
         self._let_go()

@@ -80,8 +80,9 @@ class StorageUnit:
                 if self.transaction is not None:
                     self.transaction.take(record)
             self._since[record] = None
-        if record.ticket is not None:
-            self.hold(record.ticket)
+        ticket = record.ticket
+        if ticket is not None and ticket not in self._tickets:
+            self.hold(ticket)
 
     def hold(self, ticket: Ticket) -> None:
         """Let the unit's next frames wait for a change."""
@@ -185,8 +186,9 @@ class StorageUnit:
                 record.save_if_changed()
             except StorageError as exc:
                 first = first or exc
-            if record.ticket is not None:
-                self.hold(record.ticket)
+            ticket = record.ticket
+            if ticket is not None and ticket not in self._tickets:
+                self.hold(ticket)
         return first
 
 

@@ -247,8 +247,8 @@ class World:
                     raise ZeroDivisionError
                 await unit.save_all()
                 left = {
-                    (queued.change.place, queued.change.key.decode()): queued.change.value
-                    for queued in transaction._group
+                    (change.place, change.key.decode()): change.value
+                    for _, _, change in transaction._group
                 }
                 if left:
                     self.blocks.append(Block(transaction.ticket, left, heard))
