@@ -48,6 +48,8 @@ class Clumsy(MoobiusService):
 
 async def main() -> None:
     configure_logs(level="debug")
+    for name in ("stores", "other"):
+        (folder / name).mkdir()
     async with open_served_platform(state=folder / "platform", port=0) as (platform, url):
         settings = Settings(
             http_server_uri=url + "/",
@@ -56,6 +58,9 @@ async def main() -> None:
             password=Secret(password),
             channels=(ChannelId("local-demo"),),
             log_level="debug",
+            ops_port=0,
+            path=folder / "service.json",
+            logs=str(folder / "logs"),
         )
         tokens = set()
         async with trio.open_nursery() as nursery:
@@ -136,6 +141,7 @@ def test_a_run_with_failures_leaves_no_secret_behind(tmp_path: Path) -> None:
     assert b"clumsy" in ended.stderr, "the failures were not logged, so nothing was tested"
     tokens = json.loads(tokens_file.read_text())
     assert len(tokens) >= 3
+    assert b"clumsy" in (state / "logs" / "error.log").read_bytes()
     places = {"stdout": ended.stdout, "stderr": ended.stderr}
     places |= {str(path): path.read_bytes() for path in state.rglob("*") if path.is_file()}
     found = [
