@@ -234,6 +234,18 @@ def test_setting_a_level_leaves_a_users_own_configuration_alone() -> None:
     assert structlog.get_config()["wrapper_class"] is before
 
 
+def test_a_configuration_made_after_ours_keeps_its_level() -> None:
+    """As one in a module that the command line imports."""
+    configured()
+    structlog.configure(
+        processors=[structlog.processors.KeyValueRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger("error"),
+    )
+    before = structlog.get_config()["wrapper_class"]
+    logs.set_level("debug")
+    assert structlog.get_config()["wrapper_class"] is before
+
+
 def test_records_of_the_standard_library_look_the_same() -> None:
     """Same line, same mask, same level; a library that reports each request is heard less."""
     stream = configured("info", Secret(TOKEN))

@@ -116,8 +116,8 @@ def is_unconfigured() -> bool:
 
 
 def set_level(level: str) -> None:
-    """Change the least level shown. Does nothing when `configure_logs` has not been called."""
-    if any(isinstance(handler, _Handler) for handler in logging.getLogger().handlers):
+    """Change the least level shown; only where structlog is as `configure_logs` has set it up."""
+    if _files() and not is_unconfigured():
         number = _number(level)
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(number))
         _set_logging_level(number)

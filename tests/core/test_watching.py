@@ -29,16 +29,6 @@ from moobius_trio.types import RequestId, Secret, ServiceId, UserId
 log = structlog.get_logger()
 
 
-@pytest.fixture(autouse=True)
-def log_settings_are_restored() -> Iterator[None]:
-    """structlog is as before, whatever a test has configured."""
-    before = structlog.get_config() if structlog.is_configured() else None
-    yield
-    structlog.reset_defaults()
-    if before is not None:
-        structlog.configure(**before)
-
-
 class Waits(MoobiusService):
     """Is ready when it is let."""
 

@@ -12,7 +12,6 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +26,9 @@ TOKEN = 'c4n4ry-"t0ken"\\x'
 
 
 @pytest.fixture(autouse=True)
-def log_settings_are_restored() -> Iterator[None]:
-    """structlog and logging are as before, whatever a test has configured."""
-    before = structlog.get_config() if structlog.is_configured() else None
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+def nothing_is_set_up() -> None:
+    """Each test begins as a process does."""
     structlog.reset_defaults()
-    yield
-    structlog.reset_defaults()
-    if before is not None:
-        structlog.configure(**before)
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
