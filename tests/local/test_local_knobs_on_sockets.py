@@ -203,12 +203,13 @@ def test_sizes_of_frames_are_read_from_pieces_of_any_size(step: int) -> None:
         + frame(b"x" * 126, last=False)
         + frame(b"ping", code=9)
         + frame(b"x" * 70_000, code=0)
-        + frame(b"x" * 10)
+        + frame(b"x" * 300, last=False)
+        + frame(b"x" * 10, code=0)
     )
     sizes = FrameSizes()
     for start in range(0, len(data), step):
         sizes.feed(data[start : start + step])
-    assert [sizes.take_message() for _ in range(5)] == [0, 125, 70_000, 10, None]
+    assert [sizes.take_message() for _ in range(5)] == [0, 125, 70_000, 300, None]
 
 
 @pytest.mark.parametrize(("status", "fatal"), [(503, False), (429, False), (403, True)])
