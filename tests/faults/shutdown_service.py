@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -22,12 +23,14 @@ from moobius_trio import (
     ChannelId,
     MessageUp,
     MoobiusService,
+    MoobiusWand,
     UserId,
     container,
     every,
     run,
 )
 from moobius_trio.core import ending, last_resort
+from moobius_trio.core import wand as wands
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.threads import run_in_thread
 from moobius_trio.testing.core_rig import deliver, runtime_of
@@ -39,6 +42,7 @@ LONG = sys.argv[2:] == ["long"]
 ALICE = UserId("alice")
 
 ending.LANES_SECONDS = 1.0
+wands.BODY_SECONDS = 1.0
 ending.ON_STOP_SECONDS = 8.0
 ending.OUTBOX_SECONDS = 0.5
 ending.CANCELLED_SECONDS = 0.3
@@ -143,6 +147,11 @@ class Held(MoobiusService[Room]):
                 spinning()
             case "that is deaf":
                 deaf()
+            case "that is late, own signals":
+                with trio.CancelScope(shield=True):
+                    there()
+                    await trio.sleep(4)
+                    print("ended late", flush=True)  # noqa: T201
             case "in a thread":
                 there()
                 await self.run_sync(time.sleep, 600)  # the guilty line of thread
@@ -221,5 +230,37 @@ async def main() -> None:
         await scene(service, handle)
 
 
+async def main_with_wand() -> None:
+    """The block's own code takes no cancellation."""
+    async with MoobiusWand() as wand:
+        await wand.run(Held("service.json"))
+        await shielded()
+
+
+def handle_signals(stop: Callable[[], None]) -> None:
+    """Have the program handle its signals itself: the package then leaves them alone."""
+
+    def stop_soon(number: int, frame: object) -> None:
+        stop()
+        os.write(1, b"counted\n")
+
+    signal.signal(signal.SIGINT, stop_soon)
+    signal.signal(signal.SIGTERM, stop_soon)
+
+
+async def main_with_own_signals() -> None:
+    """As `main`, with a nursery and a handler of signals of the program's own."""
+    service, token = Held("service.json"), trio.lowlevel.current_trio_token()
+    handle_signals(lambda: token.run_sync_soon(lambda: handle.request_stop()))
+    async with trio.open_nursery() as nursery:
+        handle = await nursery.start(service.serve)
+        await scene(service, handle)
+
+
 if __name__ == "__main__":
-    run(main)
+    if STATE == "body of a wand":
+        run(main_with_wand)
+    elif STATE.endswith("own signals"):
+        run(main_with_own_signals)
+    else:
+        run(main)

@@ -44,6 +44,8 @@ class State:
     """The handler that the log must name."""
     line: str = ""
     """Part of its line in the service's source, if that is known."""
+    twice: int = TWICE
+    """The exit code after two."""
     quick: bool = False
     """Ends at the first signal, too soon for a second one to be certain to meet it."""
 
@@ -77,6 +79,8 @@ STATES = [
     State("spell that waits"),
     stuck("spell", "Held.on_spell", "that shields itself", "shielded"),
     State("second service still starting"),
+    State("body of a wand", STUCK, "the body of the wand"),
+    State("handler that is late, own signals", twice=ORDERLY),
     State("another stop"),
     stuck("beside another: handler", "Held.on_msg_up", "that shields itself", "shielded"),
 ]
@@ -254,7 +258,7 @@ def test_a_process_ends_from_each_state(case: Case, ends: Mapping[str, Future[En
     end = ends[str(case)].result()
     ended, state = end.ended, case.state
     note(f"shutdown: {case}", {"seconds": round(end.seconds, 2), "exit": ended.code})
-    allowed = {TWICE} if len(case.signals) > 1 else {state.code}
+    allowed = {state.twice if len(case.signals) > 1 else state.code}
     if state.quick:
         allowed.add(ORDERLY)
     assert ended.code in allowed, ended.errors
@@ -271,5 +275,7 @@ def test_a_process_ends_from_each_state(case: Case, ends: Mapping[str, Future[En
                 if text.endswith(f"# {state.line}")
             ]
             assert re.search(rf"{re.escape(state.guilty)} \(\S*service\.py:{line}\)", last)
+    if "is late" in state.name:
+        assert "ended late" in ended.output
     if state.name.startswith("beside another") and len(case.signals) == 1:
         assert "second on_stop" in ended.output
