@@ -40,6 +40,8 @@ FULL_LENGTH = {
     "MOOBIUS_TRIO_COUNTER_KILLS": "300",
     "MOOBIUS_TRIO_SERVER_KILLS": "100",
     "MOOBIUS_TRIO_POWER_LOSS_STATES": "2000",
+    "MOOBIUS_TRIO_FLOOD": "200000",
+    "MOOBIUS_TRIO_SENDERS": "100000",
 }
 """How often the tests marked `soak` do what they do."""
 

@@ -6,6 +6,7 @@ and which lane it belongs to is not decided here (docs/architecture.md section 4
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -25,6 +26,8 @@ __all__ = ("SERVICE_LANE", "LaneKey", "LaneStatistics", "Lanes", "LanesEnded")
 log = structlog.get_logger()
 
 SLOW_SECONDS = 2.0
+NAMED_AT_ONCE = 20
+"""Slow handlers; of more, the others are named at the next look."""
 
 NO_ROOM_TAKEN = -1
 """In place of a size, for what is let in whether there is room or not."""
@@ -78,8 +81,10 @@ class _Lane(Generic[E]):
     running: bool = False
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     held: int = 0
-    watched: bool = False
     since: float = 0.0
+    """When what runs began, by trio's clock."""
+    named_at: float = -1.0
+    """The ``since`` of the slow handler that was named last."""
     now_running: str = ""
 
 
@@ -117,6 +122,7 @@ class Lanes(Generic[E]):
         self._open = False
         self._closed = False
         self._ended = False
+        self._watched = False
         self._waiting = 0
         self._unfinished = 0
         self._late = 0
@@ -276,14 +282,15 @@ class Lanes(Generic[E]):
         self.note_begun()
         if not lane.running:
             self._wake(lane)
-        elif not lane.watched and not self._ended:
-            lane.watched = True
-            self.start_soon(self._watch, lane)
+        elif not self._watched and not self._ended:
+            self._watched = True
+            self.start_soon(self._watch)
 
     def _wake(self, lane: _Lane[E]) -> None:
         ready = self._open and not self._ended
         if ready and lane.waiting and not lane.running and not lane.held:
             lane.running = True
+            lane.since = trio.current_time()
             self.start_soon(self._work, lane)
 
     async def _work(self, lane: _Lane[E]) -> None:
@@ -326,14 +333,31 @@ class Lanes(Generic[E]):
         if not (lane.waiting or lane.running or lane.held):
             self._lanes.pop(lane.key, None)
 
-    async def _watch(self, lane: _Lane[E]) -> None:
-        """Name the handler that holds its lane while others wait; ends when nobody waits."""
-        named = -1.0
-        while lane.running and lane.waiting:
-            since = lane.since
-            await trio.sleep_until(since + SLOW_SECONDS)
-            if lane.running and lane.waiting and lane.since == since != named:
-                named = since
+    async def _watch(self) -> None:
+        """Name handlers that hold their lanes while others wait; ends when nobody waits.
+
+        One task for all lanes: with one for each, people who pass through would leave thousands.
+        """
+        while (next_look := self._name_slow_handlers()) is not None:
+            await trio.sleep_until(next_look)
+        self._watched = False
+
+    def _name_slow_handlers(self) -> float | None:
+        """When to look again; None when nobody waits for a handler."""
+        now = trio.current_time()
+        next_look = math.inf
+        named = 0
+        for lane in self._lanes.values():
+            if not (lane.running and lane.waiting):
+                continue
+            due = lane.since + SLOW_SECONDS
+            if due > now:
+                next_look = min(next_look, due)
+                continue
+            next_look = min(next_look, now + SLOW_SECONDS)
+            if lane.named_at != lane.since and named < NAMED_AT_ONCE:
+                named += 1
+                lane.named_at = lane.since
                 log.warning(
                     "a handler holds its lane while events wait",
                     handler=lane.now_running,
@@ -341,6 +365,4 @@ class Lanes(Generic[E]):
                     waiting=len(lane.waiting),
                     remedy="long work belongs in self.start_soon(fn, …)",
                 )
-            if lane.since == since:
-                await trio.sleep(SLOW_SECONDS)
-        lane.watched = False
+        return next_look if next_look < math.inf else None

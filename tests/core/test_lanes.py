@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import structlog.testing
+import structlog.typing
 import trio
 import trio.testing
 
@@ -271,6 +272,50 @@ async def test_a_slow_handler_is_named_once_while_events_wait(
     named = [entry for entry in logs if "holds its lane" in entry["event"]]
     assert [(entry["handler"], entry["waiting"]) for entry in named] == [("Test.slow", 1)]
     assert "start_soon" in named[0]["remedy"]
+
+
+async def test_many_slow_handlers_are_named_bit_by_bit(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Fifty at once are not fifty lines at once, but each of them is named, and once."""
+    times: list[float] = []
+
+    def keep(logger: object, name: str, entry: structlog.typing.EventDict) -> dict[str, object]:
+        times.append(trio.current_time())
+        return dict(entry)
+
+    async def handle(event: str) -> None:
+        await trio.sleep(60)
+
+    with structlog.testing.capture_logs(processors=[keep]) as logs:
+        async with lanes_for(handle) as lanes:
+            lanes.open()
+            start = trio.current_time()
+            for number in range(50):
+                for event in ("slow", "waits"):
+                    lanes.file(("view", ChannelId(str(number)), UserId("alice")), event)
+            await trio.sleep(30)
+    assert len(logs) == 50
+    assert times == [start + 2] * 20 + [start + 4] * 20 + [start + 6] * 10
+
+
+async def test_watching_for_slow_handlers_takes_one_task(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """A thousand people who pass through leave no task behind each."""
+
+    async def handle(event: str) -> None:
+        await trio.sleep(0.001)
+
+    async with lanes_for(handle) as lanes:
+        lanes.open()
+        before = trio.lowlevel.current_statistics().tasks_living
+        for number in range(1_000):
+            key: LaneKey = ("view", ChannelId("red"), UserId(str(number)))
+            lanes.file(key, "first")
+            lanes.file(key, "second")
+            await lanes.wait_idle()
+        assert trio.lowlevel.current_statistics().tasks_living <= before + 2
 
 
 async def test_empty_lanes_leave_nothing_behind() -> None:
