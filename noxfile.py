@@ -45,6 +45,15 @@ FULL_LENGTH = {
 }
 """How often the tests marked `soak` do what they do."""
 
+FAULT_TESTS = (
+    "tests/faults",
+    "tests/test_secrets.py",
+    "tests/core/test_spells.py",
+    "tests/database/test_crashes.py",
+    "tests/network/http/test_http_failures.py",
+)
+"""What measures the figures of the scoreboard."""
+
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 """What keeps the checkout out of the imports."""
 
@@ -60,6 +69,24 @@ def tests(session: nox.Session) -> None:
     """The tests, against the installed wheel and never against the checkout."""
     install(session, "tests", package=".[redis,test]")
     session.run("pytest", "-m", "not browser", *session.posargs, env=SAFE_PATH)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """The fault suite with its long runs at full size, then the scoreboard of what it measured."""
+    install(session, "tests", package=".[redis,test]")
+    with tempfile.TemporaryDirectory() as folder:
+        figures = Path(folder) / "figures.jsonl"
+        session.run(
+            "pytest",
+            *(session.posargs or FAULT_TESTS),
+            env={
+                **SAFE_PATH,
+                "MOOBIUS_TRIO_SCOREBOARD": str(figures),
+                "MOOBIUS_TRIO_MESSAGES": "10000",
+            },
+        )
+        session.run("python", "tools/scoreboard.py", str(figures))
 
 
 @nox.session

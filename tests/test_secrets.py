@@ -14,6 +14,7 @@ import attrs
 import pytest
 
 from moobius_trio.config import Settings
+from moobius_trio.testing.scoreboard import note
 from moobius_trio.types import ChannelId, Secret, ServiceId, ServiceLogin, Tokens, UserLogin
 
 CANARY = 'canary "pass/word+ü=1'
@@ -151,6 +152,7 @@ def test_a_run_with_failures_leaves_no_secret_behind(tmp_path: Path) -> None:
         for form in forms(secret)
         if form in content
     ]
+    note("secrets in output and files", len(found))
     assert found == []
 
 

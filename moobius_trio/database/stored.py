@@ -54,6 +54,7 @@ _WORDS: tuple[type, ...] = (
     words.Playground,
     words.RawPayload,
     words.ServiceInfo,
+    words.ServiceStatus,
     words.StyleItem,
     words.UnknownPayload,
     words.UpdateChannelInfo,

@@ -17,6 +17,7 @@ from moobius_trio.errors import ApiError
 from moobius_trio.network.http import HttpApi, open_http_api
 from moobius_trio.network.http.calls import NoReply
 from moobius_trio.network.http.retry import full_jitter, read_retry_after
+from moobius_trio.testing.scoreboard import note
 from moobius_trio.types import ChannelId, Secret, ServiceId
 
 T = TypeVar("T")
@@ -184,6 +185,7 @@ async def test_a_compressed_reply_is_refused_unread() -> None:
     async with signed_in(platform) as api:
         with pytest.raises(ApiError, match="compressed"):
             await api.get_service_list()
+    note("bytes read of a compressed reply", body.taken)
     assert body.taken == 0
     assert body.closed
 
