@@ -338,8 +338,10 @@ class Lanes(Generic[E]):
 
         One task for all lanes: with one for each, people who pass through would leave thousands.
         """
-        while (next_look := self._name_slow_handlers()) is not None:
+        next_look = self._name_slow_handlers()
+        while next_look is not None:
             await trio.sleep_until(next_look)
+            next_look = self._name_slow_handlers()
         self._watched = False
 
     def _name_slow_handlers(self) -> float | None:
