@@ -66,9 +66,13 @@ def install(session: nox.Session, *groups: str, package: str | None = ".") -> No
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The tests, against the installed wheel and never against the checkout."""
+    """The tests, against the installed wheel and never against the checkout.
+
+    All but the fault suite, which has a session of its own for its long runs.
+    """
     install(session, "tests", package=".[redis,test]")
-    session.run("pytest", "-m", "not browser", *session.posargs, env=SAFE_PATH)
+    chosen = session.posargs or ("--ignore=tests/faults",)
+    session.run("pytest", "-m", "not browser", *chosen, env=SAFE_PATH)
 
 
 @nox.session
