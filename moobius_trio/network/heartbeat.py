@@ -73,8 +73,9 @@ class Heartbeat:
             with trio.CancelScope() as self._waiting:
                 if self._suspected:
                     self._waiting.cancel()
-                await sleep_until_settled(began + min(DECIDE_SECONDS, patience))
-                self._ack.decide()
+                if self._ack.mode == "undecided":
+                    await sleep_until_settled(began + DECIDE_SECONDS)
+                    self._ack.decide()
                 await sleep_until_settled(began + patience)
                 self._judge(heard, patience)
                 await trio.sleep_until(began + HEARTBEAT_SECONDS)

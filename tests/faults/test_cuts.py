@@ -36,6 +36,7 @@ EVERY = 20
 """Effects from the login to the cut; up to thirty messages more may be gone with a connection."""
 CHANNELS = 4
 COPY_SECONDS = 0.02
+DAY = 86_400.0
 
 Cut: TypeAlias = Literal["1001", "reset", "hole to", "hole from", "hole", "stuck"]
 CUTS: tuple[Cut, ...] = ("1001", "reset", "hole to", "hole from", "hole", "stuck")
@@ -276,8 +277,9 @@ async def measure(setting: Setting, cut: Cut) -> Run:
         )
         await nursery.start(rig.link.serve)
         await send_all(rig, run, pause)
-        for receipt in run.receipts.values():
-            run.ends[(await receipt.outcome()).state] += 1
+        with trio.fail_after(DAY):
+            for receipt in run.receipts.values():
+                run.ends[(await receipt.outcome()).state] += 1
         run.rotations = rig.link.statistics().rotations
         run.written_again = rig.outbox.statistics().written_again
         await rig.link.stop()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import attrs
+import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +67,38 @@ def test_only_what_is_the_same_in_everything_is_dropped(stream: list[MessageUp])
         elif message.msg_id:
             assert latest.get(key) != wire(message)
         latest[key] = wire(message)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"timestamp": -2},
+        {"sender": "bob"},
+        {"recipients": ("bob",)},
+        {"subtype": "image"},
+        {"content": Content(path="hello")},
+        {"content": Content(text="hello", extra={"size": 1})},
+        {"content": Content(text="hello", extra={"size": True})},
+    ],
+    ids=str,
+)
+def test_a_message_that_differs_in_one_thing_is_another(change: dict[str, Any]) -> None:
+    """Also where Python finds two values equal, or gives them the same hash."""
+    message = MessageUp(
+        channel_id=ChannelId("band"),
+        sender=UserId("alice"),
+        content=Content(text="hello"),
+        timestamp=-1,
+        msg_id=MessageId("id"),
+    )
+    duplicates = Duplicates()
+    assert not duplicates.is_repeated(message, 0)
+    assert duplicates.is_repeated(message, 0)
+    assert not duplicates.is_repeated(attrs.evolve(message, **change), 0)
+    assert duplicates.is_repeated(attrs.evolve(message, **change), 0)
+    if "content" in change:
+        other = Content(text="hello", extra={"size": 2})
+        assert not duplicates.is_repeated(attrs.evolve(message, content=other), 0)
 
 
 def test_an_hour_is_remembered_and_no_more() -> None:

@@ -92,6 +92,7 @@ async def test_without_a_quiet_moment_it_comes_after_four_minutes(
         await trio.sleep(30)
     ages = [b.at - a.at for a, b in zip(platform.logins, platform.logins[1:], strict=False)]
     assert all(age < 120 * MINUTE for age in ages)
+    assert platform.repeated == 0
     assert [one.text for one in platform.taken] == [str(n) for n in range(number)]
 
 
