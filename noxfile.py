@@ -88,6 +88,7 @@ def faults(session: nox.Session) -> None:
                 **SAFE_PATH,
                 "MOOBIUS_TRIO_SCOREBOARD": str(figures),
                 "MOOBIUS_TRIO_MESSAGES": "10000",
+                "MOOBIUS_TRIO_FLOOD": "200000",
             },
         )
         session.run("python", "tools/scoreboard.py", str(figures))
