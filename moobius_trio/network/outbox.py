@@ -241,7 +241,7 @@ class Outbox:
             self._idle.unpark_all()
             return "refused"
         else:
-            reason = f"refused twice: {dict(copy.context)}"[:200]
+            reason = f"refused twice: {copy.reason}"
             self._end(item, Outcome("refused", reason))
             log.warning("the platform refuses a frame", band=item.channel_id, reason=reason)
         return "settled"

@@ -174,7 +174,7 @@ class Session:
     def _judge_login(self, copy: Copy) -> None:
         self._ack.login_answered = True
         if not copy.status:
-            raise LoginRefused(str(dict(copy.context))[:200])
+            raise LoginRefused(copy.reason)
 
     async def _log_in_when_wanted(self) -> NoReturn:
         while True:

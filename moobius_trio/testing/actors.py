@@ -305,7 +305,7 @@ class Actor:
         if self._awaited:
             answer = self._awaited.popleft()
             if not copy.status:
-                answer.refusal = str(copy.context.get("message") or dict(copy.context))
+                answer.refusal = copy.reason
             answer.come.set()
 
     async def _do(self, command: UserCommand) -> None:

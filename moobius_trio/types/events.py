@@ -71,6 +71,12 @@ class Copy:
         factory=empty_mapping, converter=as_mapping, hash=False
     )
 
+    @property
+    def reason(self) -> str:
+        """Why it was refused, as the platform words it; at most 200 characters."""
+        message = self.context.get("message")
+        return (message if isinstance(message, str) and message else str(dict(self.context)))[:200]
+
 
 @attrs.frozen(kw_only=True)
 class PlatformError:
