@@ -17,7 +17,7 @@ import {
   sentence,
   sizeText,
 } from "../../moobius_trio/local/page/select.js";
-import { callFrame, messageFrame, readFrame } from "../../moobius_trio/local/page/wire.js";
+import { callFrame, messageFrame, readBands, readFrame } from "../../moobius_trio/local/page/wire.js";
 
 const BAND = "local-b1";
 const ALICE = "local-alice";
@@ -444,4 +444,30 @@ test("the platform's own words become a sentence", () => {
 test("names and sizes are written for people and addresses", () => {
   assert.equal(addressOf("a&b", "my band"), "/?as=a%26b&band=my+band");
   assert.deepEqual([sizeText(12), sizeText(2048), sizeText(12_900_000)], ["12 bytes", "2 KB", "12.3 MB"]);
+});
+
+// ---- the service --------------------------------------------------------------------------------
+
+test("a band's state is the platform's word, else follows from its service", () => {
+  const stateOf = (change) => readBands([band(change)])[0].state;
+  assert.equal(stateOf({ state: "crashed", online: false }), "crashed");
+  assert.equal(stateOf({ state: "on fire" }), "online");
+  assert.equal(stateOf({ online: false }), "offline");
+  assert.equal(stateOf({ online: false, service_id: null }), "none");
+});
+
+test("how the service runs comes with the bands, and its problem with file and line", () => {
+  const problem = { summary: "SyntaxError: no", text: "…", file: "service.py", line: 3 };
+  const service = { name: "demo", state: "crashed", restarts: 2, restart_seconds: 0.4, problem };
+  const state = run(linked(), { ...bands(band()), service });
+  assert.deepEqual(state.service, {
+    name: "demo",
+    state: "crashed",
+    restarts: 2,
+    restartSeconds: 0.4,
+    problem,
+  });
+  const well = run(state, { ...bands(band()), service: { ...service, problem: null } });
+  assert.equal(well.service.problem, null);
+  assert.equal(run(state, bands(band())).service, null);
 });

@@ -9,7 +9,7 @@ import pytest
 
 PAGE = Path(__file__).parents[2] / "moobius_trio" / "local" / "page"
 SCRIPTS = sorted([*PAGE.glob("*.js"), *PAGE.glob("components/*.js")])
-SHOWN = [*SCRIPTS, PAGE / "index.html", PAGE / "style.css", PAGE / "icon.svg"]
+SHOWN = [*SCRIPTS, PAGE / "index.html", PAGE / "style.css", PAGE / "panel.css", PAGE / "icon.svg"]
 NAMESPACE = "http://www.w3.org/2000/svg"
 
 

@@ -8,6 +8,7 @@ import { Header } from "./components/header.js";
 import { Icon } from "./components/icons.js";
 import { Keys } from "./components/keys.js";
 import { Messages } from "./components/messages.js";
+import { Crash, Panel } from "./components/panel.js";
 import { People } from "./components/people.js";
 import { SignIn } from "./components/sign_in.js";
 import { Stage } from "./components/stage.js";
@@ -43,6 +44,7 @@ function App({ state, link }) {
   return html`
     <${Header} state=${state} link=${link} onNewBand=${() => setMakesBand(true)} />
     <${Notices} state=${state} link=${link} />
+    <${Crash} state=${state} link=${link} />
     <div class="columns">
       <${People} state=${state} />
       <main>
@@ -51,6 +53,7 @@ function App({ state, link }) {
         <${Keys} state=${state} link=${link} />
         <${Composer} key=${`composer ${state.bandId}`} state=${state} link=${link} />
       </main>
+      <${Panel} state=${state} link=${link} />
     </div>
     ${state.form && html`<${KeyDialog} form=${state.form} link=${link} />`}
     ${makesBand && html`<${BandDialog} link=${link} onClose=${() => setMakesBand(false)} />`}

@@ -217,7 +217,8 @@ export class Link {
       else this.dispatch({ kind: "frame", frame });
     });
     this.#watch.onmessage = current(({ data }) => {
-      this.dispatch({ kind: "bands", bands: JSON.parse(data).bands });
+      const { bands, service } = JSON.parse(data);
+      this.dispatch({ kind: "bands", bands, service });
     });
     this.#socket.onclose = lost;
     this.#watch.onclose = lost;

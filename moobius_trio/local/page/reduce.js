@@ -3,7 +3,7 @@
 // No clock, socket, storage or document may be used here: tests/page runs this without a browser.
 
 import { EMPTY_ROOM, NO_SENDER, bandOf, currentRoom, roomOf } from "./select.js";
-import { readBands, readFrame, readProfiles } from "./wire.js";
+import { readBands, readFrame, readProfiles, readService } from "./wire.js";
 
 const KEPT_MESSAGES = 500;
 const SAME_MESSAGE_MS = 10_000;
@@ -18,6 +18,7 @@ export function initialState({ name, band }) {
     linkReason: "",
     bands: [],
     bandId: "",
+    service: null, // how the program's own service runs: wire.js readService
     rooms: new Map(), // channel id → room
     people: new Map(), // user id → character; null: asked for
     form: null, // { channelId, feature } while a key's dialog is open
@@ -94,8 +95,9 @@ const handlers = {
     });
   },
 
-  bands(state, { bands: raw }) {
+  bands(before, { bands: raw, service }) {
     const bands = readBands(raw);
+    const state = { ...before, service: readService(service) };
     const known = bands.some((band) => band.channelId === state.bandId);
     if (known || bands.length === 0) return { ...state, bands };
     const wanted = state.wantedBand;

@@ -121,19 +121,45 @@ export function readFrame(value) {
   }
 }
 
+const STATES = new Set(["online", "offline", "none", "starting", "restarting", "crashed"]);
+
 /** The list that /local/watch pushes and GET /local/bands gives. */
 export function readBands(value) {
   return list(value).map((entry) => {
     const band = object(entry);
+    const online = band.online === true;
+    const guessed = online ? "online" : band.service_id ? "offline" : "none";
     return {
       channelId: text(band.channel_id),
       name: text(band.name) || text(band.channel_id),
       serviceId: text(band.service_id),
       serviceName: text(band.service_name) || text(band.service_id),
-      online: band.online === true,
+      online,
+      state: STATES.has(band.state) ? band.state : guessed,
       session: Number(band.session) || 0,
     };
   });
+}
+
+/** How the service runs that the platform's own program started; null where it runs none. */
+export function readService(value) {
+  if (value === null || value === undefined) return null;
+  const service = object(value);
+  const problem = service.problem === null ? null : object(service.problem);
+  return {
+    name: text(service.name),
+    state: text(service.state),
+    restarts: Number(service.restarts) || 0,
+    restartSeconds: Number(service.restart_seconds) || 0, // 0: never restarted
+    problem: problem?.summary || problem?.text
+      ? {
+          summary: text(problem.summary),
+          text: text(problem.text),
+          file: text(problem.file),
+          line: Number(problem.line) || 0,
+        }
+      : null,
+  };
 }
 
 /** The reply of POST /user/fetch_profile as characters; the ids are the object's keys. */
