@@ -35,6 +35,7 @@ class Boundary:
         on_error: the service's callback; its own failure is logged and goes no further.
         limit: seconds a handler may run; None: no limit.
         on_failure: told of each failure besides.
+        on_end: told of each unit when it has ended, with what it raised.
     """
 
     def __init__(
@@ -43,10 +44,12 @@ class Boundary:
         on_error: Callable[[object, BaseException], Awaitable[None]],
         limit: float | None,
         on_failure: Callable[[object, BaseException], None] | None,
+        on_end: Callable[[Unit, BaseException | None], None] | None = None,
     ) -> None:
         self._on_error = on_error
         self._limit = limit
         self._on_failure = on_failure
+        self._on_end = on_end
         self._running: dict[Unit, trio.lowlevel.Task] = {}
         self.failures = 0
 
@@ -95,7 +98,7 @@ class Boundary:
         limit = math.inf if self._limit is None or not limited else self._limit
         self._running[unit] = trio.lowlevel.current_task()
         try:
-            async with unit_of_work(unit):
+            async with unit_of_work(unit, self._on_end):
                 with trio.move_on_after(limit) as scope:
                     try:
                         result = await fn()

@@ -104,6 +104,7 @@ async def make_runtime(
         on_error=service.on_error,
         limit=settings.handler_seconds,
         on_failure=environment.on_failure,
+        on_end=footing.tracing.ended if footing.tracing is not None else None,
     )
     bands = await _make_bands(footing, taken, nursery)
     catch_up = CatchUp(

@@ -231,6 +231,7 @@ class Dispatcher:
             channel_id=getattr(event, "channel_id", None),
             user_id=getattr(event, "sender", None),
             request_id=getattr(event, "request_id", None),
+            msg_id=getattr(event, "msg_id", None),
             in_lane=True,
         )
         if isinstance(event, Action) and changes_members(event):

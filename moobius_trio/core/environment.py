@@ -21,14 +21,14 @@ from moobius_trio.core.threads import run_in_thread
 from moobius_trio.core.timers import REREAD_SECONDS
 from moobius_trio.core.watchdog import watched_loop
 from moobius_trio.database import ENGINES, ContainerSpec, OpenEngine, StrayChange
-from moobius_trio.types import RequestId, RunSync
+from moobius_trio.types import ChannelId, MessageId, RequestId, RunSync, UserId
 
 if TYPE_CHECKING:
     import httpx
 
     from moobius_trio.network.websocket import Connector
 
-__all__ = ("Environment", "TraceRecord")
+__all__ = ("Environment", "TraceRecord", "UnitRecord")
 
 
 @attrs.frozen(kw_only=True)
@@ -45,6 +45,35 @@ class TraceRecord:
     """From the start of the unit to the write."""
     records: int
     """Changes the frame had to wait for; those that one commit takes count as one."""
+    cause: RequestId | MessageId | None = None
+    """What the event that began the unit is known by on the wire: of a message its ``msg_id``, of
+    anything else its request id if it has one. Actions and key presses have none."""
+    channel_id: ChannelId | None = None
+    """The band of the unit, if it is about one."""
+    user_id: UserId | None = None
+    """Whose event began the unit, if it was a user's."""
+
+
+@attrs.frozen(kw_only=True)
+class UnitRecord:
+    """A unit of work that has ended, also one that sent nothing.
+
+    It may come before the record of the last frame that the unit has sent.
+    """
+
+    unit: int
+    handler: str
+    """Class and method."""
+    milliseconds: float
+    """From its first line to its last, its records encoded."""
+    records: int
+    """Changes it made or came upon before they were durable; those of one commit count as one."""
+    error: str = ""
+    """In one line what it raised; empty when it ended well."""
+    cause: RequestId | MessageId | None = None
+    """As in `TraceRecord`, like the two below."""
+    channel_id: ChannelId | None = None
+    user_id: UserId | None = None
 
 
 def _local_time() -> datetime:
@@ -82,7 +111,8 @@ class Environment:
     wall_clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     new_request_id: Callable[[], RequestId] = _new_request_id
     random: random.Random = attrs.field(factory=random.SystemRandom, repr=False)
-    trace: Callable[[TraceRecord], None] | None = None
+    trace: Callable[[TraceRecord | UnitRecord], None] | None = None
+    """Told of each frame that leaves, and of each unit of work that has ended."""
     on_failure: Callable[[object, BaseException], None] | None = None
     """Told of each failed event, job run, spell or task, with what failed."""
     on_stray: Callable[[StrayChange], None] | None = None

@@ -14,12 +14,14 @@ import attrs
 import trio
 
 from moobius_trio.core.boundary import Boundary
-from moobius_trio.core.environment import Environment, TraceRecord
+from moobius_trio.core.environment import Environment, TraceRecord, UnitRecord
 from moobius_trio.core.jobs import takes_band
 from moobius_trio.core.lanes import LanesEnded
 from moobius_trio.core.signatures import name_of
 from moobius_trio.core.units import Unit, current, unit_of_work
 from moobius_trio.errors import ServiceStopped
+from moobius_trio.logs import escape, redact
+from moobius_trio.network.groups import leaves
 from moobius_trio.types import (
     ChannelId,
     MessageDown,
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
     from moobius_trio.network.receipts import Receipt
 
 __all__ = ("Runtime", "Tracing")
+
+ERROR_LENGTH = 500
+"""Characters of an error in the trace."""
 
 TRACED = 20_000
 """How many frames and units are known to the trace, in case they are written again."""
@@ -141,7 +146,10 @@ class Runtime:
             raise ServiceStopped(self.name)
         async with (
             self._turn(channel_id),
-            unit_of_work(Unit(handler=label, channel_id=channel_id, in_lane=True)),
+            unit_of_work(
+                Unit(handler=label, channel_id=channel_id, in_lane=True),
+                self.tracing.ended if self.tracing is not None else None,
+            ),
         ):
             await self.dispatcher.prepare(channel_id)
             return await fn(*args)
@@ -216,7 +224,9 @@ class Runtime:
 class Tracing:
     """Joins frames with the unit of work that caused them, for the trace sink."""
 
-    def __init__(self, sink: Callable[[TraceRecord], None], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, sink: Callable[[TraceRecord | UnitRecord], None], clock: Callable[[], float]
+    ) -> None:
         self._sink = sink
         self._clock = clock
         self._frames: OrderedDict[RequestId | int, tuple[Unit, int]] = OrderedDict()
@@ -242,5 +252,29 @@ class Tracing:
                 handler=unit.handler if unit is not None else "",
                 milliseconds=(self._clock() - unit.started) * 1000 if unit is not None else 0.0,
                 records=holds,
+                cause=unit.cause if unit is not None else None,
+                channel_id=unit.channel_id if unit is not None else None,
+                user_id=unit.user_id if unit is not None else None,
             )
         )
+
+    def ended(self, unit: Unit, error: BaseException | None) -> None:
+        """A unit has ended; hand its record to the sink."""
+        self._sink(
+            UnitRecord(
+                unit=unit.number,
+                handler=unit.handler,
+                milliseconds=(self._clock() - unit.started) * 1000,
+                records=unit.storage.held,
+                error="" if error is None else _in_one_line(error),
+                cause=unit.cause,
+                channel_id=unit.channel_id,
+                user_id=unit.user_id,
+            )
+        )
+
+
+def _in_one_line(error: BaseException) -> str:
+    """What was raised, of a group the first: without secrets, line breaks and great length."""
+    first = next(iter(leaves(error)), error)
+    return escape(redact(f"{type(first).__name__}: {first}"))[:ERROR_LENGTH]

@@ -7,7 +7,7 @@ decides what is written; nothing here touches a store or a socket.
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
@@ -17,7 +17,7 @@ import trio
 
 from moobius_trio.database import StorageUnit, current_unit
 from moobius_trio.errors import StorageError
-from moobius_trio.types import ChannelId, RequestId, UserId
+from moobius_trio.types import ChannelId, MessageId, RequestId, UserId
 
 __all__ = ("Unit", "current", "latest", "unit_of_work")
 
@@ -37,6 +37,8 @@ class Unit:
     user_id: UserId | None = None
     request_id: RequestId | None = None
     """That of the frame it is about, where the event has one."""
+    msg_id: MessageId | None = None
+    """That of the message it is about."""
     in_lane: bool = False
     """True where waiting for a lane might never end: it holds one, or they are not open yet."""
     started: float = attrs.field(factory=trio.current_time)
@@ -44,6 +46,11 @@ class Unit:
     storage: StorageUnit = attrs.field(factory=StorageUnit, repr=False)
     unsaved: list[StorageError] = attrs.field(factory=list, init=False)
     """What could not be saved at the end of a unit that has failed by itself already."""
+
+    @property
+    def cause(self) -> RequestId | MessageId | None:
+        """What the event that began it is known by on the wire, if it has such a name."""
+        return self.msg_id or self.request_id
 
     @property
     def log_fields(self) -> dict[str, str]:
@@ -65,11 +72,16 @@ latest: ContextVar[Unit | None] = ContextVar("moobius_trio_latest_unit", default
 
 
 @asynccontextmanager
-async def unit_of_work(unit: Unit) -> AsyncIterator[Unit]:
+async def unit_of_work(
+    unit: Unit, on_end: Callable[[Unit, BaseException | None], None] | None = None
+) -> AsyncIterator[Unit]:
     """Run the block as this unit: what it changes is saved when it ends, also by error.
 
     The last look at what was touched is shielded from cancellation and bounded, so that a
     handler that ran out of time still leaves memory and disk alike.
+
+    Args:
+        on_end: told when it has ended, with what it raised; must not raise.
 
     Raises:
         StorageError: the block ended well, and something it changed cannot be stored. Where the
@@ -79,19 +91,24 @@ async def unit_of_work(unit: Unit) -> AsyncIterator[Unit]:
     latest.set(unit)
     storage_token = current_unit.set(unit.storage)
     log_tokens = structlog.contextvars.bind_contextvars(**unit.log_fields)
-    failed = True
+    error: BaseException | None = None
     try:
         yield unit
-        failed = False
+    except BaseException as exc:
+        error = exc
+        raise
     finally:
         try:
             with trio.move_on_after(FINISH_SECONDS, shield=True):
                 await unit.storage.finish()
         except StorageError as exc:
-            if not failed:
+            if error is None:
+                error = exc
                 raise
             unit.unsaved.append(exc)
         finally:
             structlog.contextvars.reset_contextvars(**log_tokens)
             current_unit.reset(storage_token)
             current.reset(token)
+            if on_end is not None:
+                on_end(unit, error)

@@ -53,6 +53,8 @@ class StorageUnit:
         self._window: dict[Touched, None] = {}
         self._tickets: dict[Ticket, None] = {}
         self._finished = False
+        self.held = 0
+        """How many changes it has held frames for, or would have: those of one commit are one."""
         self.transaction: Transaction | None = None
         """The one that is open; what the unit changes meanwhile belongs to it."""
 
@@ -87,6 +89,7 @@ class StorageUnit:
     def hold(self, ticket: Ticket) -> None:
         """Let the unit's next frames wait for a change."""
         if not self._finished and not ticket.done:
+            self.held += ticket not in self._tickets
             self._tickets[ticket] = None
 
     def forget(self, ticket: Ticket) -> None:

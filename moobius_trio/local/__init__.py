@@ -6,10 +6,23 @@ on the wire (docs/architecture.md sections 3 and 8). Public names only; no logic
 
 from __future__ import annotations
 
+from moobius_trio.local.control import Control, JobRow, Problem, ServiceState
 from moobius_trio.local.knobs import Knobs
 from moobius_trio.local.page_api import Guest
 from moobius_trio.local.platform import DEFAULT_BAND, Platform, open_platform
 from moobius_trio.local.records import Band
 from moobius_trio.local.sockets import Socket
 
-__all__ = ("DEFAULT_BAND", "Band", "Guest", "Knobs", "Platform", "Socket", "open_platform")
+__all__ = (
+    "DEFAULT_BAND",
+    "Band",
+    "Control",
+    "Guest",
+    "JobRow",
+    "Knobs",
+    "Platform",
+    "Problem",
+    "ServiceState",
+    "Socket",
+    "open_platform",
+)

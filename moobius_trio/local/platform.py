@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from moobius_trio.errors import UsageError
 from moobius_trio.local.app import make_app
+from moobius_trio.local.control import Control
 from moobius_trio.local.credentials import hash_password
 from moobius_trio.local.knobs import Knobs
 from moobius_trio.local.page_api import Guest, PageApi, make_band, page_files, sign_in_guest
@@ -48,6 +49,8 @@ class Platform:
         self.app = app
         """The ASGI application: HTTP calls, WebSockets and the page. ``serving.serve_app`` serves
         it; ``httpx.ASGITransport`` takes it as it is."""
+        self.control: Control | None = None
+        """What the program that runs the service offers; None where services run elsewhere."""
 
     @property
     def knobs(self) -> Knobs:

@@ -166,7 +166,7 @@ def place(
         }
     )
     sinks = Sinks(
-        trace=local.trace.append,
+        trace=local._note_trace,
         on_failure=lambda event, exc: local.failures.append((event, exc)),
         on_stray=lambda stray: None,
     )

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypedDict, Unpack, cast
 import trio
 
 from moobius_trio.config import Settings
-from moobius_trio.core.environment import TraceRecord
+from moobius_trio.core.environment import TraceRecord, UnitRecord
 from moobius_trio.core.handle import ServiceHandle
 from moobius_trio.core.reading import own_choices, service_name
 from moobius_trio.core.service import MoobiusService
@@ -80,12 +80,14 @@ class Local:
             spell it was about.
         keep_failures: True leaves ``failures`` to the test, for one about failing handlers.
         trace: every frame of the services with what caused it.
+        units: every handler, job run, spell and task that has ended, with how it did.
     """
 
     def __init__(self, site: Site) -> None:
         self.failures: list[tuple[object, BaseException]] = []
         self.keep_failures = False
         self.trace: list[TraceRecord] = []
+        self.units: list[UnitRecord] = []
         self._site = site
         self._runs: list[Run] = []
         self._actors: list[Actor] = []
@@ -340,8 +342,10 @@ class Local:
         statistics = run.runtime.link.statistics()
         return statistics.connections if statistics.state == "connected" else -1
 
-    def _note_trace(self, record: TraceRecord) -> None:
-        if PROBE not in record.frame:
+    def _note_trace(self, record: TraceRecord | UnitRecord) -> None:
+        if isinstance(record, UnitRecord):
+            self.units.append(record)
+        elif PROBE not in record.frame:
             self.trace.append(record)
 
     def _note_failure(self, event: object, exc: BaseException) -> None:

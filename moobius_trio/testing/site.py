@@ -18,7 +18,7 @@ import httpx
 import trio
 
 from moobius_trio.config import Settings
-from moobius_trio.core.environment import Environment, TraceRecord
+from moobius_trio.core.environment import Environment, TraceRecord, UnitRecord
 from moobius_trio.core.threads import run_in_thread
 from moobius_trio.core.timers import REREAD_SECONDS
 from moobius_trio.core.watchdog import watched_loop
@@ -41,7 +41,7 @@ IN_MEMORY: Final = "127.0.0.1:8765"
 class Sinks:
     """Who is told what the services do."""
 
-    trace: Callable[[TraceRecord], None]
+    trace: Callable[[TraceRecord | UnitRecord], None]
     on_failure: Callable[[object, BaseException], None]
     on_stray: Callable[[StrayChange], None]
 

@@ -21,7 +21,7 @@ from moobius_trio import (
     UserId,
     container,
 )
-from moobius_trio.core.environment import Environment, TraceRecord
+from moobius_trio.core.environment import Environment, TraceRecord, UnitRecord
 from moobius_trio.network.memory import memory_connector
 from moobius_trio.testing import SERVICE, Local
 from moobius_trio.testing.core_rig import changed_environment, deliver, place, runtime_of
@@ -133,8 +133,8 @@ async def test_no_user_saw_a_number_that_is_not_stored(local: Local) -> None:
     chance, disk, service = random.Random(2), FaultyDisk(), Counter_()
     told: list[int] = []
 
-    def look(record: TraceRecord) -> None:
-        if "number " in record.frame:
+    def look(record: TraceRecord | UnitRecord) -> None:
+        if isinstance(record, TraceRecord) and "number " in record.frame:
             told.append(int(record.frame.partition("number ")[2].partition(".")[0]))
             assert told[-1] <= max(int(value) for value in disk.records.values())
 
