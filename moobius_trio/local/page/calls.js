@@ -24,13 +24,13 @@ export class Calls {
   }
 
   /** The `data` of the reply. An expired token is renewed once. */
-  async call(method, path, body) {
+  async call(method, path, body, milliseconds = CALL_MS) {
     try {
-      return await this.#fetch(method, path, body);
+      return await this.#fetch(method, path, body, milliseconds);
     } catch (error) {
       if (error.cause !== 401) throw error;
       await this.signIn(this.#name);
-      return this.#fetch(method, path, body);
+      return this.#fetch(method, path, body, milliseconds);
     }
   }
 
@@ -49,12 +49,12 @@ export class Calls {
     return url + fields.key;
   }
 
-  async #fetch(method, path, body) {
+  async #fetch(method, path, body, milliseconds = CALL_MS) {
     const headers = { "Auth-Origin": "cognito" };
     if (this.token) headers.Authorization = `Bearer ${this.token}`;
     if (body) headers["Content-Type"] = "application/json";
     const request = { method, headers, body: body && JSON.stringify(body) };
-    const response = await reach(path, request, CALL_MS);
+    const response = await reach(path, request, milliseconds);
     const reply = await response.clone().json().catch(() => ({}));
     if (reply.code !== GOOD) throw await refusal(response);
     return reply.data;

@@ -18,7 +18,7 @@ const LONGEST_WAIT_MS = 10_000;
 const STEADY_MS = 5_000; // a link that lasted this long starts the waits anew
 const TOO_LARGE = 1009;
 
-function newId() {
+export function newId() {
   // Not crypto.randomUUID: that is missing where the page is neither on loopback nor on TLS.
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;
@@ -125,6 +125,23 @@ export class Link {
     this.dispatch({ kind: "left", channelId });
   }
 
+  // ---- what a builder does (inspect_link.js) ---------------------------------------------------
+
+  /** Asked of every frame that comes: whether the builder's panel takes it alone. */
+  claim = () => false;
+
+  /** The `data` of a call of this guest. */
+  ask(method, path, body, milliseconds) {
+    return this.#calls.call(method, path, body, milliseconds);
+  }
+
+  /** Send any text over this tab's socket; gives whether it went. */
+  sendText(text) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(text);
+    return true;
+  }
+
   // ---- what the state asks for -----------------------------------------------------------------
 
   #do({ kind, channelId, userIds }) {
@@ -213,6 +230,7 @@ export class Link {
     });
     this.#socket.onmessage = current(({ data }) => {
       const frame = JSON.parse(data);
+      if (this.claim(frame)) return;
       if (isRefusedLogin(frame)) this.#lose(attempt, "The platform refused the login.");
       else this.dispatch({ kind: "frame", frame });
     });
@@ -234,9 +252,7 @@ export class Link {
   }
 
   #send(frame) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(JSON.stringify(frame));
-    return true;
+    return this.sendText(JSON.stringify(frame));
   }
 
   #act(channelId, subtype) {
