@@ -54,6 +54,9 @@ FAULT_TESTS = (
 )
 """What measures the figures of the scoreboard."""
 
+IN_PARALLEL = ("-n", "auto", "--dist", "worksteal")
+"""As many processes as there are cores; who has no tests left takes some of another's."""
+
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 """What keeps the checkout out of the imports."""
 
@@ -72,7 +75,7 @@ def tests(session: nox.Session) -> None:
     """
     install(session, "tests", package=".[redis,test]")
     chosen = session.posargs or ("--ignore=tests/faults",)
-    session.run("pytest", "-m", "not browser", *chosen, env=SAFE_PATH)
+    session.run("pytest", *IN_PARALLEL, "-m", "not browser", *chosen, env=SAFE_PATH)
 
 
 @nox.session

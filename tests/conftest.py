@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -40,6 +42,21 @@ def _collect_what_redis_left(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if request.path.name.startswith("test_redis"):
         gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _runtime_folder() -> Iterator[None]:
+    """Each test has one of its own, as names of services are held in it; short enough for sockets.
+
+    Tests that run at the same time in other processes may use the same names so.
+    """
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    with tempfile.TemporaryDirectory(prefix="mt-") as folder:
+        os.environ["XDG_RUNTIME_DIR"] = folder
+        yield
+        os.environ.pop("XDG_RUNTIME_DIR")
+        if before is not None:
+            os.environ["XDG_RUNTIME_DIR"] = before
 
 
 @pytest.fixture(autouse=True)

@@ -14,17 +14,23 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
 import attrs
 
-__all__ = ("MODULE", "Command", "Ended", "open_command", "run_command")
+__all__ = ("MODULE", "Command", "Ended", "interruptible", "open_command", "run_command")
 
 MODULE = ("-m", "moobius_trio")
 """What makes ``python`` run the command line."""
+
+HEEDING = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 LIMIT_SECONDS = 60.0
 """A process that does not do what is awaited is killed after this time, so that no test hangs."""
@@ -121,6 +127,17 @@ class Command:
         return True
 
 
+def interruptible(command: Sequence[str | Path]) -> list[str | Path]:
+    """The command, in a form that SIGINT stops even if this process ignores that signal.
+
+    A job that a shell runs in the background ignores it, and so would all that it starts. The
+    process keeps its id.
+    """
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        return [*command]
+    return [sys.executable, "-ISc", HEEDING, *command]
+
+
 @contextmanager
 def open_command(
     *arguments: str | Path,
@@ -143,7 +160,7 @@ def open_command(
     with tempfile.NamedTemporaryFile(prefix="stderr-") as errors:
         command = [sys.executable, *program, *map(str, arguments)]
         process = subprocess.Popen(  # noqa: S603  # this interpreter, with a test's own arguments
-            around(command),
+            interruptible(around(command)),
             cwd=cwd,
             env={**(os.environ if inherit else {}), **_same_imports(), **(environ or {})},
             stdin=subprocess.DEVNULL,

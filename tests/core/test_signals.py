@@ -12,6 +12,8 @@ from typing import IO
 
 import pytest
 
+from moobius_trio.testing.commands import interruptible
+
 PREAMBLE = """
 import signal, sys, time, trio
 from moobius_trio.core.signals import counted_signals
@@ -189,7 +191,7 @@ class Program:
 def started(script: str) -> Iterator[Program]:
     """Run a script; it is killed at the end if it still lives."""
     process = subprocess.Popen(
-        [sys.executable, "-c", PREAMBLE + script],
+        interruptible([sys.executable, "-c", PREAMBLE + script]),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

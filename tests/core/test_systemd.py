@@ -80,7 +80,7 @@ def test_a_reader_that_does_not_read_holds_nobody_up(address: str) -> None:
     assert len(lines) == 1
 
 
-@pytest.mark.parametrize("pid", [None, str(os.getpid())])
+@pytest.mark.parametrize("pid", [None, str(os.getpid())], ids=["no pid", "own pid"])
 async def test_signs_of_life_come_twice_in_the_time_given(
     address: str, autojump_clock: trio.testing.MockClock, pid: str | None
 ) -> None:

@@ -23,6 +23,7 @@ from moobius_trio import ChannelId, Secret, UserId
 from moobius_trio.cli.dev import demo_folder
 from moobius_trio.network.websocket import websocket_connector
 from moobius_trio.testing import Actor
+from moobius_trio.testing.commands import interruptible
 
 BAND = ChannelId("local-demo")
 BOUND = 60.0
@@ -67,7 +68,7 @@ async def running(
     async with trio.open_nursery() as nursery:
         run = partial(
             trio.run_process,
-            [sys.executable, *command],
+            interruptible([sys.executable, *command]),
             stdin=b"",
             stdout=subprocess.PIPE,
             cwd=cwd,

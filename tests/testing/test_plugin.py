@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 import moobius_trio
+from moobius_trio.testing.commands import interruptible
 
 ECHO = """
 from moobius_trio import MessageUp, MoobiusService
@@ -50,15 +51,16 @@ def run_pytest(folder: Path, *arguments: str) -> Report:
         "PYTHONPATH": str(package),
     }
     environment.pop("PYTHONSAFEPATH", None)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *(() if registered else ("-p", PLUGIN)),
+        *("-p", "no:cacheprovider", "--color=no"),
+        *arguments,
+    ]
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            *(() if registered else ("-p", PLUGIN)),
-            *("-p", "no:cacheprovider", "--color=no"),
-            *arguments,
-        ],
+        interruptible(command),
         cwd=folder,
         env=environment,
         capture_output=True,
