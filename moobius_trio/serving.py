@@ -10,13 +10,16 @@ ending for ever. Here its socket is closed instead.
 from __future__ import annotations
 
 import errno
+import ipaddress
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, Final, TypeAlias
 
+import h11
 import structlog
 import trio
 from hypercorn.config import Config
+from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
@@ -24,7 +27,15 @@ from hypercorn.utils import wrap_app
 
 from moobius_trio.errors import UsageError
 
-__all__ = ("ABORT", "GRACE_SECONDS", "WIRE", "Wire", "open_listeners", "serve_app")
+__all__ = (
+    "ABORT",
+    "GRACE_SECONDS",
+    "MAX_MESSAGE_BYTES",
+    "WIRE",
+    "Wire",
+    "open_listeners",
+    "serve_app",
+)
 
 ABORT: Final = "moobius_trio.abort"
 """The key of ``scope["extensions"]`` under which an application finds a call without arguments
@@ -39,10 +50,14 @@ _PONG: Final = b"\x8a"
 GRACE_SECONDS: Final = 1.7
 """How long connections have for their close at the end; then they are dropped."""
 
+MAX_MESSAGE_BYTES: Final = 1024 * 1024
+"""Of one WebSocket message; a longer one is closed with 1009. Applications have smaller limits."""
+
 ANOTHER_PORT: Final = "Stop what uses it, or use --port 0 for any free one"
 """What to do about a port in use, as a rule."""
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+_EVERY: Final = "0.0.0.0"  # noqa: S104 - the name of it; who may listen there is asked for below
 
 Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 """An ASGI 3 application, whatever its framework calls the types of the three."""
@@ -55,31 +70,41 @@ async def serve_app(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
+    exposed: bool = False,
     remedy: str = ANOTHER_PORT,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve ``app`` until cancelled; ``task_status.started`` gives its URL, without a slash.
 
+    It speaks HTTP/1.1, and WebSocket without compression: a compressed frame of 300 KB may be
+    300 MB, and would be inflated before its size could be looked at.
+
     Args:
         app: an ASGI 3 application; it gets no lifespan events.
-        host: an address of this machine's own; others are refused for now.
+        host: the number of an address of this machine, or ``localhost``.
         port: 0 takes any that is free.
+        exposed: the application keeps strangers out by itself, so that an address which others
+            can reach may be used; then it is served on loopback too, and that is the URL given.
         remedy: what to do about a port that is in use, without a full stop.
 
     Cancelled, it cancels what runs in the application, which closes its WebSockets (1001), and
     returns within two seconds even if a peer does not read.
 
     Raises:
-        UsageError: the port is in use or may not be taken, or the host is not this machine's own.
+        UsageError: the port is in use or may not be taken, or the host cannot be listened on.
     """
-    if host not in _LOOPBACK:
+    if host in _LOOPBACK:
+        name = f"[{host}]" if ":" in host else host
+        listeners = await open_listeners(host, port, remedy)
+    elif exposed:
+        name = "127.0.0.1"
+        listeners = await _open_for_others(host, port, remedy)
+    else:
         raise UsageError(
             f"{host} is not a loopback address: without a sign-in of its own the server listens "
             "on this machine only. Use 127.0.0.1."
         )
-    listeners = await open_listeners(host, port, remedy)
     bound = listeners[0].socket.getsockname()[1]
-    name = f"[{host}]" if ":" in host else host
     server = _Server(app)
     async with AsyncExitStack() as stack, trio.open_nursery() as nursery:
         for listener in listeners:
@@ -119,12 +144,32 @@ async def open_listeners(
         raise UsageError(problem) from None
 
 
+async def _open_for_others(host: str, port: int, remedy: str) -> list[trio.SocketListener]:
+    """Listen on this address and on loopback, on the same port."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise UsageError(
+            f"{host!r} is no number of an address. Use one such as 192.168.1.20, or {_EVERY} for "
+            "all that this machine has."
+        ) from None
+    if host == _EVERY:
+        return await open_listeners(host, port, remedy)
+    own = await open_listeners("127.0.0.1", port, remedy)
+    try:
+        return own + await open_listeners(host, own[0].socket.getsockname()[1], remedy)
+    except BaseException:
+        for listener in own:
+            listener.socket.close()
+        raise
+
+
 def _quiet_config() -> Config:
     config = Config()
     config.accesslog = None
     config.errorlog = None
     config.include_server_header = False
-    config.websocket_max_message_size = 1024 * 1024  # the application has its own, smaller limit
+    config.websocket_max_message_size = MAX_MESSAGE_BYTES
     return config
 
 
@@ -165,6 +210,35 @@ class Wire:
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+class _Connection(TCPServer):
+    """Hypercorn's connection with HTTP/1.1 alone, whatever the client would like."""
+
+    async def _read_data(self) -> None:
+        # Hypercorn would go over to HTTP/2 on request, where Wire and ABORT mean nothing.
+        self.protocol = _PlainProtocol(  # type: ignore[assignment]
+            *(self.app, self.config, self.context, self._task_group, self.protocol.state),
+            *(False, self.protocol.client, self.protocol.server, self.protocol_send),
+        )
+        await super()._read_data()
+
+
+class _PlainProtocol(H11Protocol):
+    """HTTP/1.1 without going over to HTTP/2, and WebSockets without extensions."""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        pass
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        asked = [pair for pair in request.headers if pair[0] != b"sec-websocket-extensions"]
+        plain = h11.Request(
+            method=request.method,
+            target=request.target,
+            headers=asked,
+            http_version=request.http_version,
+        )
+        await super()._create_stream(plain)
 
 
 class _Server:
@@ -213,7 +287,7 @@ class _Server:
         state = ConnectionState({})
         try:
             # Hypercorn's annotation names the stream of its TLS listeners only.
-            await TCPServer(app, self._config, self._context, state, wire)  # type: ignore[arg-type]
+            await _Connection(app, self._config, self._context, state, wire)  # type: ignore[arg-type]
         except Exception as exc:
             # A named boundary: what one connection does to the protocol stack must not end the
             # server. The application's own errors do not come this far.

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import random
 import time
+import tracemalloc
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -217,3 +221,125 @@ async def test_a_cancellation_at_the_very_start_ends_it() -> None:
             for _ in range(steps):
                 await trio.lowlevel.checkpoint()
             nursery.cancel_scope.cancel()
+
+
+class RawPeer:
+    """A client that writes the bytes of a WebSocket itself."""
+
+    def __init__(self, stream: trio.SocketStream, url: str) -> None:
+        self.stream = stream
+        self._host = url.removeprefix("http://")
+
+    async def upgrade(self, *headers: str) -> bytes:
+        """Ask for the protocol of the platform; gives the head of the answer."""
+        lines = [
+            "GET / HTTP/1.1",
+            f"Host: {self._host}",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+            *headers,
+        ]
+        await self.stream.send_all("".join(f"{line}\r\n" for line in lines).encode() + b"\r\n")
+        return await self.read_until(b"\r\n\r\n")
+
+    async def read_until(self, end: bytes) -> bytes:
+        """What comes up to this, or all there is."""
+        got = b""
+        while end not in got and (more := await self.stream.receive_some()):
+            got += more
+        return got
+
+
+@asynccontextmanager
+async def raw_peer(app: Any) -> AsyncIterator[RawPeer]:
+    async with trio.open_nursery() as nursery:
+        url = await nursery.start(serve_app, app)
+        port = int(url.rpartition(":")[2])
+        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+            yield RawPeer(stream, url)
+        nursery.cancel_scope.cancel()
+
+
+async def test_compressed_frames_are_not_agreed_to(platform: Platform) -> None:
+    """300 KB of them would be 300 MB here; one that comes all the same ends the connection."""
+    async with raw_peer(platform.app) as peer:
+        head = await peer.upgrade("sec-websocket-extensions: permessage-deflate")
+        assert head.startswith(b"HTTP/1.1 101")
+        assert b"extensions" not in head.lower()
+        compress = zlib.compressobj(9, zlib.DEFLATED, -15)
+        data = compress.compress(b"a" * 20_000_000) + compress.flush(zlib.Z_SYNC_FLUSH)[:-4]
+        head = b"\xc1\xff" + len(data).to_bytes(8, "big") + b"\0\0\0\0"
+        tracemalloc.start()
+        try:
+            await peer.stream.send_all(head + data)
+            await peer.read_until(b"never")
+            assert tracemalloc.get_traced_memory()[1] < 2_000_000
+        finally:
+            tracemalloc.stop()
+
+
+async def test_a_message_without_end_is_not_gathered(platform: Platform) -> None:
+    """It is closed with 1009 at a megabyte, and dropped when it goes on all the same."""
+    async with raw_peer(platform.app) as peer:
+        await peer.upgrade()
+        await peer.stream.send_all(b"\x81\xff" + (2**40).to_bytes(8, "big") + b"\0\0\0\0")
+        tracemalloc.start()
+        try:
+            with pytest.raises(trio.BrokenResourceError):
+                for _ in range(100):
+                    await peer.stream.send_all(b"a" * 1_000_000)
+            assert tracemalloc.get_traced_memory()[1] < 30_000_000
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize("head", [b"\x81", b"\x01"])
+async def test_a_message_that_is_too_long_is_told_so(platform: Platform, head: bytes) -> None:
+    """A client that sends it whole, in one frame or in several, reads 1009."""
+    async with raw_peer(platform.app) as peer:
+        await peer.upgrade()
+        size = serving.MAX_MESSAGE_BYTES + 1
+        frame = head + b"\xff" + size.to_bytes(8, "big") + b"\0\0\0\0" + b"a" * size
+        await peer.stream.send_all(frame)
+        assert b"\x88\x02" + (1009).to_bytes(2, "big") in await peer.read_until(b"\x03\xf1")
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+        b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
+    ],
+)
+async def test_nobody_gets_http_2(opening: bytes) -> None:
+    """A connection stays what it began as: the application counts on it."""
+    async with raw_peer(hello) as peer:
+        await peer.stream.send_all(opening)
+        answer = await peer.read_until(b"hello")
+        assert answer.startswith(b"HTTP/1.1 200")
+
+
+async def test_an_application_with_a_sign_in_may_be_reached_from_outside() -> None:
+    """Loopback has the same port; its URL is the one given."""
+    async with trio.open_nursery() as nursery:
+        url = await nursery.start(partial(serve_app, hello, host="127.0.0.2", exposed=True))
+        assert url.startswith("http://127.0.0.1:")
+        port = url.rpartition(":")[2]
+        async with httpx.AsyncClient(trust_env=False) as http:
+            for address in ("127.0.0.1", "127.0.0.2"):
+                assert (await http.get(f"http://{address}:{port}")).text == "hello"
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [("192.0.2.7", "cannot listen"), ("here.example", "no number"), ("", "no number")],
+)
+async def test_an_address_of_another_machine_is_one_line(host: str, words: str) -> None:
+    """Loopback is free again then."""
+    with pytest.raises(UsageError, match=words) as caught:
+        await serve_app(hello, host=host, exposed=True)
+    assert "\n" not in str(caught.value)

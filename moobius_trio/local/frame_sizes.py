@@ -13,6 +13,7 @@ __all__ = ("FrameSizes",)
 _CONTROL: Final = 8
 """Operation codes from here on are pings, pongs and closes, which come between the frames."""
 
+_CONTINUATION: Final = 0
 _FINAL: Final = 0x80
 _MASKED: Final = 0x80
 
@@ -25,6 +26,8 @@ class FrameSizes:
         self._skip = 0
         self._largest = 0
         self._messages: deque[int] = deque()
+        self.message_bytes = 0
+        """What has come of the newest message, the control frames within it included."""
 
     def take_message(self) -> int | None:
         """Bytes of the largest frame of the oldest message not asked for; None: none has come."""
@@ -37,6 +40,7 @@ class FrameSizes:
             if self._skip:
                 step = min(self._skip, len(data) - place)
                 self._skip -= step
+                self.message_bytes += step
             else:
                 step = min(self._missing(), len(data) - place)
                 self._header += data[place : place + step]
@@ -58,8 +62,11 @@ class FrameSizes:
         extra = self._length_bytes()
         size = int.from_bytes(self._header[2 : 2 + extra], "big")
         self._skip = size if extra else self._header[1] & 0x7F
-        if self._header[0] & 0x0F < _CONTROL:
+        operation = self._header[0] & 0x0F
+        if operation < _CONTROL:
             self._largest = max(self._largest, self._skip)
+            if operation != _CONTINUATION:
+                self.message_bytes = 0
             if self._header[0] & _FINAL:
                 self._messages.append(self._largest)
                 self._largest = 0

@@ -28,6 +28,11 @@ CLOSE_SECONDS: Final = 1.0
 """How long a peer has to answer a close frame before its connection is dropped."""
 
 
+_PATIENCE_BYTES: Final = 8 * 1024 * 1024
+"""How much of one message may come before the connection is dropped without a word. A client that
+sends less has read the 1009 for its message when it is through."""
+
+
 class Socket(Protocol):
     """A connection of texts. ``send_text`` and ``receive_text`` run in one task each.
 
@@ -72,11 +77,17 @@ class StarletteSocket:
         self._sizes = FrameSizes()
         self.largest_frame: int | None = None
         if self._wire is not None:
-            self._wire.on_received = self._sizes.feed
+            self._wire.on_received = self._take_note
         self._gone = trio.Event()
         self._nobody_reads = trio.Event()
         self._code: int | None = None
         self._reason = ""
+
+    def _take_note(self, data: bytes) -> None:
+        self._sizes.feed(data)
+        # The server has sent 1009 by now, and would gather the message for as long as it comes.
+        if self._sizes.message_bytes > _PATIENCE_BYTES:
+            self._abort()
 
     @property
     def answers_pings(self) -> bool:
