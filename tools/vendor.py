@@ -53,6 +53,21 @@ PACKAGES = (
         "Apache-2.0",
         (("dist/htm.mjs", "htm.js"), ("LICENSE", "LICENSE-htm")),
     ),
+    Package(
+        "markdown-it",
+        "15.0.3",
+        "MIT",
+        (
+            ("dist/browser/markdown-it.esm.min.mjs", "markdown-it.js"),
+            ("LICENSE", "LICENSE-markdown-it"),
+        ),
+    ),
+    # What is inside markdown-it.js: only their licences are copied.
+    Package("entities", "8.1.0", "BSD-2-Clause", (("LICENSE", "LICENSE-entities"),)),
+    Package("linkify-it", "6.1.0", "MIT", (("LICENSE", "LICENSE-linkify-it"),)),
+    Package("mdurl", "2.1.0", "MIT", (("LICENSE", "LICENSE-mdurl"),)),
+    Package("punycode.js", "2.3.1", "MIT", (("LICENSE-MIT.txt", "LICENSE-punycode.js"),)),
+    Package("uc.micro", "3.0.0", "MIT", (("LICENSE.txt", "LICENSE-uc.micro"),)),
 )
 
 IMPORTS = {"preact": "./preact.js", "preact/hooks": "./hooks.js", "htm": "./htm.js"}

@@ -55,6 +55,7 @@ def make_app(state: State, sessions: Sessions, page: PageApi) -> ASGIApp:
         _post("/local/bands", page.add_band),
         _get("/local/membership", page.membership),
         _get("/local/history", page.history),
+        _post("/local/puppets", page.puppets),
         WebSocketRoute("/", protocol_socket),
         WebSocketRoute("/local/watch", watch_socket),
     ]

@@ -140,6 +140,15 @@ class PageApi:
         messages = self._state.world.history_of(channel_id, user_id, HISTORY)
         return [as_frame(message) for message in messages]
 
+    async def puppets(self, request: Request) -> object:
+        signed_in(self._state, request)
+        body = parse_object(await read_body(request), "request")
+        asked = body.get("user_ids")
+        if not isinstance(asked, list):
+            raise Refused(400, "user_ids are needed, as a list")
+        figures = self._state.world.figures
+        return {"puppets": [each for each in asked if isinstance(each, str) and each in figures]}
+
 
 async def _name(request: Request) -> str:
     body = parse_object(await read_body(request), "request")

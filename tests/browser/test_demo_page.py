@@ -74,7 +74,7 @@ BOTH = ("You to 2, text, sent up", "Alice to 2, text")
 def test_a_picture_goes_to_all_but_its_sender(alice: Person, bob: Person) -> None:
     """Bob sees it; Alice has only what she sent up, shown at once."""
     alice.pick("All")
-    alice.page.get_by_label("Picture file").set_input_files(PICTURE)
+    alice.page.get_by_label("File to send").set_input_files(PICTURE)
     bob.loaded(bob.message("Alice to 1, image").get_by_role("img", name="Picture from Alice"))
     alice.loaded(alice.message("You to 2, image, sent up").get_by_role("img"))
     heard_nothing_else(alice, "Bob to 2, text", "You to 2, image, sent up")

@@ -255,3 +255,21 @@ def test_the_list_of_files_holds_only_what_a_page_is_made_of() -> None:
     for name in names:
         assert ".." not in name
         assert not name.startswith("/")
+
+
+async def test_the_page_hears_which_characters_are_puppets(http: httpx.AsyncClient) -> None:
+    """Those that a service made, out of those it asks about; ids that nobody has are none."""
+    service_id, token = await bound_service(http)
+    auth = {"Authorization": f"Bearer {token}"}
+    context = {"nickname": "Mickey", "avatar": "", "description": ""}
+    body = {"service_id": service_id, "username": "mickey", "context": context}
+    made = await http.post("/service/user/create", json=body, headers=auth)
+    mickey = made.json()["data"]["user_id"]
+    guest = (await http.post("/local/guest", json={"name": "alice"})).json()["data"]
+    asked = {"user_ids": [guest["user_id"], mickey, "nobody", 7]}
+    reply = await http.post("/local/puppets", json=asked, headers=auth)
+    assert reply.json()["data"] == {"puppets": [mickey]}
+    assert (
+        await http.post("/local/puppets", json={"user_ids": "x"}, headers=auth)
+    ).status_code == 400
+    assert (await http.post("/local/puppets", json=asked)).status_code == 401

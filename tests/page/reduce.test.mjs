@@ -3,19 +3,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { effects, initialState, reduce } from "../../moobius_trio/local/page/reduce.js";
+import { effects } from "../../moobius_trio/local/page/effects.js";
+import { extensionOf, fileName, sizeText, subtypeOf } from "../../moobius_trio/local/page/files.js";
+import { initialState, reduce } from "../../moobius_trio/local/page/reduce.js";
 import {
   addressKind,
   addressOf,
+  bandsByService,
   closedReason,
   currentRoom,
   nameOf,
   needsForm,
   nextGuest,
   noListReason,
+  noReplyReason,
   recipients,
   sentence,
-  sizeText,
+  unreadElsewhere,
 } from "../../moobius_trio/local/page/select.js";
 import { callFrame, messageFrame, readBands, readFrame } from "../../moobius_trio/local/page/wire.js";
 
@@ -470,4 +474,69 @@ test("how the service runs comes with the bands, and its problem with file and l
   const well = run(state, { ...bands(band()), service: { ...service, problem: null } });
   assert.equal(well.service.problem, null);
   assert.equal(run(state, bands(band())).service, null);
+});
+
+test("bands are listed under their services", () => {
+  const rows = [band(), band({ channel_id: "b2", service_name: "quiz" }), band({ channel_id: "b3" })];
+  const groups = bandsByService(run(linked(), bands(...rows)));
+  const found = groups.map(({ label, bands: list }) => [label, list.map((one) => one.channelId)]);
+  assert.deepEqual(found, [
+    ["service demo", [BAND, "b3"]],
+    ["service quiz", ["b2"]],
+  ]);
+});
+
+test("what is said in another band is counted until that band is looked at", () => {
+  const both = run(linked(), bands(band(), band({ channel_id: "b2", name: "quiz" })));
+  const told = run(both, down("one", { channel_id: "b2" }), down("two", { channel_id: "b2" }));
+  assert.deepEqual(unreadElsewhere(told), [{ channelId: "b2", name: "quiz", unread: 2 }]);
+  assert.deepEqual(unreadElsewhere(run(told, { kind: "band_chosen", channelId: "b2" })), []);
+});
+
+// ---- people -------------------------------------------------------------------------------------
+
+test("each character is asked about once, and puppets are marked", () => {
+  const list = userList(entry(ALICE, "Alice"), entry(MICKEY, "Mickey 0"));
+  const asked = doings(inside(), list, list).filter(({ kind }) => kind === "kinds");
+  assert.deepEqual(asked, [{ kind: "kinds", userIds: [ALICE, MICKEY] }]);
+  const state = run(inside(), list, { kind: "kinds", userIds: [ALICE, MICKEY], puppets: [MICKEY] });
+  assert.deepEqual([...state.kinds], [[ALICE, "user"], [MICKEY, "puppet"]]);
+});
+
+test("a reply goes to whoever spoke, and to the Service where nobody did", () => {
+  const picked = run(listed(), { kind: "reply_picked", userId: BOB });
+  assert.deepEqual(recipients(picked).ids, [BOB]);
+  assert.deepEqual(recipients(run(picked, { kind: "reply_picked", userId: "no_sender" })).ids, []);
+  assert.equal(noReplyReason(listed(), BOB), "");
+  assert.equal(noReplyReason(listed(), "no_sender"), "");
+  assert.match(noReplyReason(listed(), "local-gone"), /not on your list/);
+});
+
+test("who is renamed is called so at once", () => {
+  const state = run(listed(), { kind: "renamed", nickname: "Ally" });
+  assert.deepEqual([state.me.nickname, nameOf(state, ALICE)], ["Ally", "Ally"]);
+});
+
+// ---- files --------------------------------------------------------------------------------------
+
+test("a file is a picture, a sound, or a file to be saved", () => {
+  const kinds = ["image/png", "image/svg+xml", "audio/mpeg", "application/pdf", ""];
+  const found = kinds.map((type) => subtypeOf({ type }));
+  assert.deepEqual(found, ["image", "file", "audio", "file", "file"]);
+  assert.equal(extensionOf({ name: "A.JPG", type: "image/png" }), "jpg");
+  assert.equal(extensionOf({ name: "pasted", type: "image/png" }), "png");
+});
+
+test("a file's name and size come with its message, else its address names it", () => {
+  const content = { path: "http://127.0.0.1/bucket/k.pdf", filename: "plan.pdf", size: 12 };
+  const state = run(inside(), down("", { subtype: "file", content }));
+  const [message] = currentRoom(state).messages;
+  assert.deepEqual(message.content, { text: "", ...content });
+  assert.equal(fileName(message.content), "plan.pdf");
+  assert.equal(fileName({ ...message.content, filename: "" }), "k.pdf");
+});
+
+test("a message can be copied as it came", () => {
+  const came = down("hi");
+  assert.deepEqual(currentRoom(run(inside(), came)).messages[0].frame, came.frame);
 });

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
 import pytest
+
+from moobius_trio.local.rules_http import MAX_UPLOAD_BYTES
 
 PAGE = Path(__file__).parents[2] / "moobius_trio" / "local" / "page"
 SCRIPTS = sorted([*PAGE.glob("*.js"), *PAGE.glob("components/*.js")])
@@ -46,7 +49,10 @@ def test_every_import_is_a_file_of_the_page(path: Path) -> None:
         assert (path.parent / target).resolve().is_file(), target
 
 
-@pytest.mark.parametrize("name", ["reduce.js", "select.js", "wire.js"])
+PURE = ("effects.js", "files.js", "history.js", "markdown.js", "reduce.js", "select.js", "wire.js")
+
+
+@pytest.mark.parametrize("name", PURE)
 def test_the_pure_modules_use_nothing_of_the_browser(name: str) -> None:
     """Clock, chance, network, storage and document are not named outside comments."""
     code = re.sub(r"//.*|/\*(?s:.*?)\*/", "", (PAGE / name).read_text("utf-8"))
@@ -54,6 +60,13 @@ def test_the_pure_modules_use_nothing_of_the_browser(name: str) -> None:
         r"\b(document|window|location|fetch\(|WebSocket|sessionStorage|Date|Math\.random|crypto)\b"
     )
     assert not re.search(used, code)
+
+
+def test_the_page_refuses_the_files_that_the_platform_would_refuse() -> None:
+    """Its limit for a file is the platform's own."""
+    limit = re.search(r"MAX_FILE_BYTES = ([\d* ]+);", (PAGE / "files.js").read_text("utf-8"))
+    assert limit is not None
+    assert math.prod(map(int, limit[1].split("*"))) == MAX_UPLOAD_BYTES
 
 
 @_named(SCRIPTS)

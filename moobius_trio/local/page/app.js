@@ -12,6 +12,7 @@ import { Crash, Panel } from "./components/panel.js";
 import { People } from "./components/people.js";
 import { SignIn } from "./components/sign_in.js";
 import { Stage } from "./components/stage.js";
+import { DropZone } from "./components/uploads.js";
 import { Link } from "./link.js";
 import { currentBand, sentence } from "./select.js";
 import { render } from "./vendor/preact.js";
@@ -46,15 +47,17 @@ function App({ state, link }) {
     <${Notices} state=${state} link=${link} />
     <${Crash} state=${state} link=${link} />
     <div class="columns">
-      <${People} state=${state} />
+      <${People} state=${state} link=${link} />
       <main>
         <${Stage} state=${state} link=${link} />
-        <${Messages} key=${`messages ${state.bandId}`} state=${state} />
+        <${Messages} key=${`messages ${state.bandId}`} state=${state} link=${link} />
         <${Keys} state=${state} link=${link} />
         <${Composer} key=${`composer ${state.bandId}`} state=${state} link=${link} />
       </main>
       <${Panel} state=${state} link=${link} />
     </div>
+    <${DropZone} state=${state} link=${link} />
+    <p class=${state.told ? "told" : "told hidden"} role="status" aria-label="Done">${state.told}</p>
     ${state.form && html`<${KeyDialog} form=${state.form} link=${link} />`}
     ${makesBand && html`<${BandDialog} link=${link} onClose=${() => setMakesBand(false)} />`}
   `;

@@ -1,11 +1,12 @@
 // The HTTP calls of the page, as one guest (docs/protocol/generation-0.md section 2). It holds the
 // token and nothing else; no state of the screen may live here.
 
+import { extensionOf } from "./files.js";
 import { addressKind } from "./select.js";
 
 const GOOD = 10000;
 const CALL_MS = 15_000;
-const UPLOAD_MS = 120_000;
+const UPLOAD_MS = 600_000;
 
 /** The platform has answered, and said no. `cause` is the HTTP status. */
 export class Refused extends Error {}
@@ -34,17 +35,19 @@ export class Calls {
     }
   }
 
-  /** Store a picture in the platform's bucket; gives the address to put into a message. */
-  async upload(file) {
-    const extension = /\.([A-Za-z0-9]+)$/.exec(file.name)?.[1] ?? file.type.split("/")[1] ?? "";
-    const query = new URLSearchParams({ extension: extension.toLowerCase() });
+  /**
+   * Store a file in the platform's bucket; gives the address to put into a message. `onProgress`
+   * hears how many bytes have gone; `signal` ends it, and its reason is raised.
+   */
+  async upload(file, { onProgress, signal }) {
+    const query = new URLSearchParams({ extension: extensionOf(file) });
     const { url, fields } = await this.call("GET", `/file/upload?${query}`);
     const { own } = addressKind(url, location.origin);
     if (!own) throw new Error(`its place, ${url}, is on another machine.`);
     const form = new FormData();
     for (const [name, value] of Object.entries(fields)) form.append(name, value);
     form.append("file", file, file.name);
-    const response = await reach(own, { method: "POST", body: form }, UPLOAD_MS);
+    const response = await post(own, form, onProgress, signal);
     if (response.status !== 204) throw await refusal(response);
     return url + fields.key;
   }
@@ -67,6 +70,26 @@ async function reach(path, request, milliseconds) {
   } catch {
     throw new Error("The platform cannot be reached.");
   }
+}
+
+/** Not fetch: that does not tell how much has gone. */
+function post(path, form, onProgress, signal) {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    request.timeout = UPLOAD_MS;
+    request.upload.onprogress = ({ loaded }) => onProgress(loaded);
+    request.onload = () => {
+      const { status, responseText } = request;
+      resolve(new Response(status === 204 ? null : responseText, { status }));
+    };
+    request.onerror = () => reject(new Error("The platform cannot be reached."));
+    request.ontimeout = () => reject(new Error("it took too long."));
+    request.onabort = () => reject(signal.reason);
+    signal.addEventListener("abort", () => request.abort());
+    request.send(form);
+  });
 }
 
 async function refusal(response) {

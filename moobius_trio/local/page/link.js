@@ -1,39 +1,30 @@
-// The page's hands: the two sockets, and the doing of what reduce.js asks for. It holds the one
-// state; no logic about what the screen shows may live here. (HTTP is in calls.js.)
+// The page's hands: what a person does, and the doing of what effects.js asks for. It holds the one
+// state; no logic about what the screen shows may live here. (HTTP is in calls.js, the sockets are
+// connection.js's.)
 
-import { Calls, Refused } from "./calls.js";
-import { effects, initialState, reduce } from "./reduce.js";
-import { addressOf, currentBand, needsForm, recipients, sizeText } from "./select.js";
-import {
-  FETCHES,
-  actionFrame,
-  callFrame,
-  isRefusedLogin,
-  loginFrame,
-  messageFrame,
-} from "./wire.js";
+import { Calls } from "./calls.js";
+import { Connection, newId } from "./connection.js";
+import { effects } from "./effects.js";
+import { initialState, reduce } from "./reduce.js";
+import { addressOf, closedReason, currentBand, needsForm, noListReason, recipients } from "./select.js";
+import { Uploader } from "./uploader.js";
+import { FETCHES, actionFrame, callFrame, messageFrame } from "./wire.js";
 
-const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 10_000;
-const STEADY_MS = 5_000; // a link that lasted this long starts the waits anew
-const TOO_LARGE = 1009;
+const TOLD_MS = 4_000;
 
-export function newId() {
-  // Not crypto.randomUUID: that is missing where the page is neither on loopback nor on TLS.
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-}
+export { newId };
 
 export class Link {
   #calls = new Calls();
-  #socket = null;
-  #watch = null;
-  #attempt = 0; // sockets and replies of an earlier attempt have no say any more
-  #wait = FIRST_WAIT_MS;
-  #timer = 0;
+  #uploader = new Uploader(
+    this.#calls,
+    (event) => this.dispatch(event),
+    (...message) => this.#say(...message),
+  );
+  #connection = new Connection(this.#calls, (event) => this.dispatch(event), {
+    claim: (frame) => this.claim(frame),
+  });
+  #tellTimer = 0;
 
   /** `onChange(state)` is called after every event. */
   constructor(who, onChange) {
@@ -46,7 +37,7 @@ export class Link {
       if (document.visibilityState === "visible") this.tryNow();
     });
     this.onChange(this.state);
-    if (this.state.name) this.#connect();
+    if (this.state.name) this.#connection.open(this.state);
   }
 
   dispatch(event) {
@@ -61,11 +52,11 @@ export class Link {
   enter(name) {
     history.replaceState(null, "", addressOf(name, this.state.wantedBand));
     this.dispatch({ kind: "named", name });
-    this.#connect();
+    this.#connection.open(this.state);
   }
 
   tryNow() {
-    if (this.state.link === "lost") this.#connect();
+    if (this.state.link === "lost") this.#connection.open(this.state);
   }
 
   chooseBand(channelId) {
@@ -89,22 +80,58 @@ export class Link {
     return ids !== null && this.#say(this.state.bandId, "text", { text, path: "" }, ids);
   }
 
-  async sendPicture(file) {
-    const { ids } = recipients(this.state);
-    const channelId = this.state.bandId;
-    if (ids === null) return;
-    this.dispatch({ kind: "uploading", name: file.name });
+  /** Gives when all have ended; each of them becomes a message to whom is picked now. */
+  async sendFiles(files) {
+    const { ids, reason } = recipients(this.state);
+    const closed = closedReason(this.state) || (ids === null && (reason || noListReason(this.state)));
+    if (closed) this.#problem(`Nothing was sent. ${closed}`);
+    else await this.#uploader.send(files, this.state.bandId, ids);
+  }
+
+  cancelUpload(id) {
+    this.#uploader.cancel(id);
+  }
+
+  async copy(text, what) {
     try {
-      const path = await this.#calls.upload(file);
-      // To the band and the people it was chosen for, also if another band is looked at by now.
-      const sent = this.#say(channelId, "image", { text: "", path }, ids);
-      if (!sent) throw new Error("the connection has ended meanwhile.");
-    } catch (error) {
-      const size = sizeText(file.size);
-      this.#problem(`“${file.name}” (${size}) could not be sent: ${error.message}`);
-    } finally {
-      this.dispatch({ kind: "uploading", name: "" });
+      await navigator.clipboard.writeText(text);
+      this.tell(`${what} copied`);
+    } catch {
+      // Away from loopback and TLS there is no clipboard, and a browser may refuse it.
+      this.#problem(`${what} could not be copied: the browser does not let this page.`);
     }
+  }
+
+  /** A short word about what was just done; it goes by itself. */
+  tell(text) {
+    clearTimeout(this.#tellTimer);
+    this.dispatch({ kind: "told", text });
+    this.#tellTimer = setTimeout(() => this.dispatch({ kind: "told", text: "" }), TOLD_MS);
+  }
+
+  async rename(nickname) {
+    try {
+      await this.#calls.call("POST", "/local/control", { do: "rename", name: nickname });
+      this.dispatch({ kind: "renamed", nickname });
+      this.tell(`You are called ${nickname} now. Services hear of it when you join their band.`);
+    } catch (error) {
+      this.#problem(`You could not be renamed: ${error.message}`);
+    }
+  }
+
+  /** Open a user of this name in a tab of their own. */
+  openUser(name) {
+    open(addressOf(name, currentBand(this.state)?.name ?? ""), "_blank", "noreferrer");
+    this.dispatch({ kind: "another_opened", name: name.toLowerCase() });
+  }
+
+  /** What was written to a band and not sent: it outlives a look at another band, and a reload. */
+  draft(channelId) {
+    return sessionStorage.getItem(`draft ${this.state.name} ${channelId}`) ?? "";
+  }
+
+  keepDraft(channelId, text) {
+    sessionStorage.setItem(`draft ${this.state.name} ${channelId}`, text);
   }
 
   press(feature) {
@@ -137,9 +164,7 @@ export class Link {
 
   /** Send any text over this tab's socket; gives whether it went. */
   sendText(text) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(text);
-    return true;
+    return this.#connection.send(text);
   }
 
   // ---- what the state asks for -----------------------------------------------------------------
@@ -156,24 +181,26 @@ export class Link {
         return undefined;
       case "fetch":
         return FETCHES.forEach((subtype) => this.#act(channelId, subtype));
+      case "kinds":
+        return this.#kinds(userIds);
       default:
         return userIds.forEach((userId) => this.#profile(userId));
     }
   }
 
   async #open(channelId) {
-    const attempt = this.#attempt;
+    const { attempt } = this.#connection;
     const query = new URLSearchParams({ channel_id: channelId });
     try {
       const [{ member }, kept] = await Promise.all([
         this.#calls.call("GET", `/local/membership?${query}`),
         this.#calls.call("GET", `/local/history?${query}`),
       ]);
-      if (attempt !== this.#attempt) return;
+      if (attempt !== this.#connection.attempt) return;
       const hasLeft = sessionStorage.getItem(this.#leftMark(channelId)) !== null;
       this.dispatch({ kind: "opened", channelId, member, hasLeft, history: kept });
     } catch (error) {
-      this.#lose(attempt, `The band could not be opened: ${error.message}`);
+      this.#connection.lose(attempt, `The band could not be opened: ${error.message}`);
     }
   }
 
@@ -186,70 +213,21 @@ export class Link {
     }
   }
 
+  async #kinds(userIds) {
+    try {
+      const body = { user_ids: userIds };
+      const { puppets } = await this.#calls.call("POST", "/local/puppets", body);
+      this.dispatch({ kind: "kinds", userIds, puppets });
+    } catch {
+      // They stay unmarked.
+    }
+  }
+
   #leftMark(channelId) {
     return `left ${this.state.me.userId} ${channelId}`;
   }
 
-  // ---- the link --------------------------------------------------------------------------------
-
-  async #connect() {
-    clearTimeout(this.#timer);
-    const attempt = this.#next();
-    try {
-      const me = await this.#calls.signIn(this.state.name);
-      if (attempt !== this.#attempt) return;
-      this.dispatch({ kind: "signed_in", ...me });
-      this.#openSockets(attempt);
-    } catch (error) {
-      if (attempt !== this.#attempt) return;
-      // Who has been in before is not sent back to the door by one bad answer.
-      if (!(error instanceof Refused) || this.state.me) this.#lose(attempt, error.message);
-      else this.dispatch({ kind: "refused", reason: error.message });
-    }
-  }
-
-  #next() {
-    this.#socket?.close();
-    this.#watch?.close();
-    return ++this.#attempt;
-  }
-
-  #openSockets(attempt) {
-    const address = (path) => new URL(path, location.href.replace(/^http/, "ws")).href;
-    const current = (handle) => (event) => attempt === this.#attempt && handle(event);
-    const opened = performance.now();
-    const lost = current(({ code, reason }) => {
-      if (performance.now() - opened > STEADY_MS) this.#wait = FIRST_WAIT_MS;
-      this.#lose(attempt, reason || `The connection ended (${code}).`, code === TOO_LARGE);
-    });
-    this.#socket = new WebSocket(address("/"));
-    this.#watch = new WebSocket(address("/local/watch"));
-    this.#socket.onopen = current(() => {
-      this.#send(loginFrame(newId(), this.#calls.token));
-      this.dispatch({ kind: "link_up" });
-    });
-    this.#socket.onmessage = current(({ data }) => {
-      const frame = JSON.parse(data);
-      if (this.claim(frame)) return;
-      if (isRefusedLogin(frame)) this.#lose(attempt, "The platform refused the login.");
-      else this.dispatch({ kind: "frame", frame });
-    });
-    this.#watch.onmessage = current(({ data }) => {
-      const { bands, service } = JSON.parse(data);
-      this.dispatch({ kind: "bands", bands, service });
-    });
-    this.#socket.onclose = lost;
-    this.#watch.onclose = lost;
-  }
-
-  #lose(attempt, reason, tooLarge = false) {
-    if (attempt !== this.#attempt) return;
-    this.#next();
-    this.dispatch({ kind: "link_lost", reason, tooLarge });
-    const wait = this.#wait * (0.5 + Math.random() / 2);
-    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);
-    this.#timer = setTimeout(() => this.tryNow(), wait);
-  }
+  // ---- upwards ---------------------------------------------------------------------------------
 
   #send(frame) {
     return this.sendText(JSON.stringify(frame));
@@ -263,8 +241,9 @@ export class Link {
     const requestId = newId();
     const timestamp = Date.now();
     const message = { requestId, channelId, subtype, content, recipients: ids, timestamp };
-    const sent = this.#send(messageFrame(requestId, this.state.me.userId, message));
-    if (sent) this.dispatch({ kind: "said", message });
+    const frame = messageFrame(requestId, this.state.me.userId, message);
+    const sent = this.#send(frame);
+    if (sent) this.dispatch({ kind: "said", message: { ...message, frame } });
     return sent;
   }
 

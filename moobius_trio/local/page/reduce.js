@@ -1,12 +1,12 @@
-// All the logic of the page, pure: `reduce(state, event)` gives the next state, `effects(before,
-// after)` what link.js must now do. (select.js reads the state for the views, wire.js reads frames.)
+// All the logic of the page, pure: `reduce(state, event)` gives the next state. (effects.js says what
+// link.js must now do, select.js reads the state for the views, wire.js reads frames.)
 // No clock, socket, storage or document may be used here: tests/page runs this without a browser.
 
-import { EMPTY_ROOM, NO_SENDER, bandOf, currentRoom, roomOf } from "./select.js";
+import { mergedHistory } from "./history.js";
+import { EMPTY_ROOM, NO_SENDER, currentRoom, roomOf } from "./select.js";
 import { readBands, readFrame, readProfiles, readService } from "./wire.js";
 
 const KEPT_MESSAGES = 500;
-const SAME_MESSAGE_MS = 10_000;
 
 /** `name` and `band` are what the address says; either may be "". */
 export function initialState({ name, band }) {
@@ -22,14 +22,18 @@ export function initialState({ name, band }) {
     rooms: new Map(), // channel id → room
     people: new Map(), // user id → character; null: asked for
     form: null, // { channelId, feature } while a key's dialog is open
+    kinds: new Map(), // user id → "user" | "puppet"; null: asked for
     problem: "",
-    uploading: "",
+    told: "", // a short word about what was just done
+    uploads: [], // files on their way: { id, name, size, sent }, oldest first
     opened: [], // names that this tab has opened in others
     counter: 0,
   };
 }
 
 // ---- parts of the state -------------------------------------------------------------------------
+
+const isSomebody = (userId) => userId !== "" && userId !== NO_SENDER;
 
 function withRoom(state, channelId, change) {
   const room = { ...roomOf(state, channelId), ...change };
@@ -55,13 +59,24 @@ function withPeople(state, characters) {
 /** Marks as asked for whoever is named by these messages and was never heard of. */
 function withAskedPeople(state, messages) {
   const named = messages.flatMap((message) => [message.sender, ...message.recipients]);
-  const unknown = named.filter((id) => id && id !== NO_SENDER && !state.people.has(id));
+  const unknown = named.filter((id) => isSomebody(id) && !state.people.has(id));
   if (unknown.length === 0) return state;
   const people = new Map(state.people);
   for (const id of unknown) {
     people.set(id, null);
   }
   return { ...state, people };
+}
+
+/** Marks as asked for whoever is on a list and may be a puppet. */
+function withAskedKinds(state, characters) {
+  const unknown = characters.filter(({ userId }) => userId && !state.kinds.has(userId));
+  if (unknown.length === 0) return state;
+  const kinds = new Map(state.kinds);
+  for (const { userId } of unknown) {
+    kinds.set(userId, null);
+  }
+  return { ...state, kinds };
 }
 
 function withMessages(state, channelId, messages) {
@@ -165,11 +180,49 @@ const handlers = {
 
   form_closed: (state) => ({ ...state, form: null }),
 
-  uploading: (state, { name }) => ({ ...state, uploading: name }),
+  // Answer whoever spoke: who speaks for no character is the Service.
+  reply_picked: (state, { userId }) =>
+    withRoom(state, state.bandId, {
+      to: isSomebody(userId) ? { kind: "picked", ids: [userId] } : { kind: "service", ids: [] },
+    }),
+
+  kinds(state, { userIds, puppets }) {
+    const kinds = new Map(state.kinds);
+    for (const id of userIds) {
+      kinds.set(id, puppets.includes(id) ? "puppet" : "user");
+    }
+    return { ...state, kinds };
+  },
+
+  renamed(state, { nickname }) {
+    const { userId } = state.me;
+    const me = { ...state.me, nickname };
+    const known = state.people.get(userId);
+    return withPeople({ ...state, me }, known ? [{ ...known, nickname }] : []);
+  },
+
+  upload_began: (state, { id, name, size }) => ({
+    ...state,
+    uploads: [...state.uploads, { id, name, size, sent: 0 }],
+  }),
+
+  upload_moved: (state, { id, sent }) => ({
+    ...state,
+    uploads: state.uploads.map((one) =>
+      one.id === id ? { ...one, sent: Math.min(sent, one.size) } : one,
+    ),
+  }),
+
+  upload_ended: (state, { id }) => ({
+    ...state,
+    uploads: state.uploads.filter((one) => one.id !== id),
+  }),
 
   another_opened: (state, { name }) => ({ ...state, opened: [...state.opened, name] }),
 
   problem: (state, { text }) => ({ ...state, problem: text }),
+
+  told: (state, { text }) => ({ ...state, told: text }),
 };
 
 /** The state after one event; an event is an object with the `kind` of one handler above. */
@@ -185,10 +238,10 @@ function fromService(state, channelId, frame) {
   }
   if (room.membership === "left") return state;
   switch (frame.kind) {
-    case "characters":
-      return withRoom(withPeople(state, frame.characters), channelId, {
-        characters: frame.characters,
-      });
+    case "characters": {
+      const known = withAskedKinds(withPeople(state, frame.characters), frame.characters);
+      return withRoom(known, channelId, { characters: frame.characters });
+    }
     case "features":
       return withRoom(state, channelId, { features: frame.features });
     case "stage":
@@ -218,61 +271,4 @@ function lastSending(state) {
   return all.filter((message) => message.status === "sending").sort((a, b) => a.id - b.id).at(-1);
 }
 
-/** The history, then what this tab has and the history has not: each message once. */
-function mergedHistory(frames, shown) {
-  const history = frames
-    .map(readFrame)
-    .filter((frame) => frame.kind === "message")
-    .map(({ message }) => (message.direction === "up" ? { ...message, status: "sent" } : message));
-  const rest = [...history];
-  const missing = shown.filter((message) => {
-    if (!message.early && (message.direction === "down" || message.status === "sent")) return false;
-    const at = rest.findIndex((known) => isSame(known, message));
-    if (at >= 0) rest.splice(at, 1);
-    return at < 0;
-  });
-  return [...history, ...missing.map((message) => ({ ...message, early: false }))];
-}
-
-const fingerprint = ({ direction, subtype, content, recipients }) =>
-  JSON.stringify([direction, subtype, content.text, content.path, recipients]);
-
-const isSame = (one, other) =>
-  fingerprint(one) === fingerprint(other) &&
-  Math.abs(one.timestamp - other.timestamp) < SAME_MESSAGE_MS;
-
 const toggled = (ids, id) => (ids.includes(id) ? ids.filter((one) => one !== id) : [...ids, id]);
-
-// ---- effects -----------------------------------------------------------------------------------
-
-const toOpen = (state) =>
-  state.link === "up" && state.bandId && currentRoom(state).membership === "unknown"
-    ? state.bandId
-    : "";
-
-function serviceRun(state, channelId) {
-  const band = bandOf(state, channelId);
-  return band && band.online ? `${band.serviceId} ${band.session}` : "";
-}
-
-/**
- * What must be done because `before` became `after`: open (ask the platform about the band), join,
- * fetch (a band has opened, or its service has connected), profiles (of people not heard of yet).
- */
-export function effects(before, after) {
-  const found = [];
-  const opening = toOpen(after);
-  if (opening && opening !== toOpen(before)) found.push({ kind: "open", channelId: opening });
-  for (const [channelId, { membership }] of after.rooms) {
-    const was = roomOf(before, channelId).membership;
-    const run = serviceRun(after, channelId);
-    const fresh = run !== "" && run !== serviceRun(before, channelId);
-    if (membership === "joining" && was !== "joining") found.push({ kind: "join", channelId });
-    if (membership === "member" && (was !== "member" || fresh)) {
-      found.push({ kind: "fetch", channelId });
-    }
-  }
-  const asked = [...after.people].filter(([id, known]) => known === null && !before.people.has(id));
-  if (asked.length > 0) found.push({ kind: "profiles", userIds: asked.map(([id]) => id) });
-  return found;
-}

@@ -23,6 +23,22 @@ export const bandOf = (state, channelId) =>
   state.bands.find((band) => band.channelId === channelId) ?? null;
 export const currentBand = (state) => bandOf(state, state.bandId);
 
+/** The bands under the words for their service, in the order of their first one. */
+export function bandsByService({ bands }) {
+  const groups = new Map();
+  for (const band of bands) {
+    const label = band.serviceName ? `service ${band.serviceName}` : "no service yet";
+    groups.set(label, [...(groups.get(label) ?? []), band]);
+  }
+  return [...groups].map(([label, group]) => ({ label, bands: group }));
+}
+
+/** Bands that something was said in while another one is looked at: { channelId, name, unread }. */
+export const unreadElsewhere = (state) =>
+  state.bands
+    .map(({ channelId, name }) => ({ channelId, name, unread: roomOf(state, channelId).unread }))
+    .filter(({ channelId, unread }) => unread > 0 && channelId !== state.bandId);
+
 /**
  * Whom the next message goes to: `ids` for the wire (null: it cannot be sent), `label` for the
  * screen, `reason` when it cannot.
@@ -53,6 +69,14 @@ export function noListReason(state) {
 export function closedReason(state) {
   if (state.link !== "up") return "Not connected.";
   return currentRoom(state).membership === "member" ? "" : "You are not in this band.";
+}
+
+/** Why a message from this sender cannot be answered to them alone; "" when it can. */
+export function noReplyReason(state, userId) {
+  if (closedReason(state)) return closedReason(state);
+  if (!userId || userId === NO_SENDER) return "";
+  const listed = (currentRoom(state).characters ?? []).some((one) => one.userId === userId);
+  return listed ? "" : `${nameOf(state, userId)} is not on your list.`;
 }
 
 /** A form opens for keys that ask for it and for all that take arguments. */
@@ -101,11 +125,4 @@ export function sentence(words) {
   const text = words.trim();
   if (text === "") return "";
   return text[0].toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? "" : ".");
-}
-
-/** A file's size for people. */
-export function sizeText(bytes) {
-  if (bytes < 1024) return `${bytes} bytes`;
-  const kilobytes = bytes / 1024;
-  return kilobytes < 1024 ? `${kilobytes.toFixed(0)} KB` : `${(kilobytes / 1024).toFixed(1)} MB`;
 }

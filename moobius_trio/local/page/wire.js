@@ -73,7 +73,12 @@ function readMessage(body, direction) {
     subtype: text(body.subtype) || "text",
     sender: text(body.sender) || text(context.sender),
     recipients: texts(body.recipients),
-    content: { text: text(content.text), path: text(content.path) },
+    content: {
+      text: text(content.text),
+      path: text(content.path),
+      filename: text(content.filename),
+      size: Number(content.size) || 0,
+    },
     timestamp: moment(body.timestamp),
   };
 }
@@ -103,9 +108,9 @@ export function readFrame(value) {
   const body = object(frame.body);
   switch (frame.type) {
     case "msg_down":
-      return { kind: "message", message: readMessage(body, "down") };
+      return { kind: "message", message: { ...readMessage(body, "down"), frame } };
     case "msg_up": // only in the history: what this user sent
-      return { kind: "message", message: readMessage(body, "up") };
+      return { kind: "message", message: { ...readMessage(body, "up"), frame } };
     case "update":
       return readUpdate(body);
     case "copy_client":
@@ -194,12 +199,12 @@ export function actionFrame(requestId, userId, channelId, subtype) {
 }
 
 export function messageFrame(requestId, userId, message) {
+  const { text: words, path, filename, size } = message.content;
+  const named = filename ? { filename, size } : {}; // words of generation 1; others let them pass
   const body = {
     subtype: message.subtype,
     channel_id: message.channelId,
-    content: message.content.path
-      ? { path: message.content.path }
-      : { text: message.content.text },
+    content: path ? { path, ...named } : { text: words },
     recipients: message.recipients,
     timestamp: message.timestamp,
     context: {},

@@ -1,12 +1,18 @@
-// Where a message is written: whom it goes to, a picture, the text. Who is not in the band finds
+// Where a message is written: whom it goes to, files, the text. Who is not in the band finds
 // the way in here instead.
 
 import { closedReason, currentBand, currentRoom, noListReason, recipients } from "../select.js";
 import { useRef } from "../vendor/hooks.js";
+import { Avatar } from "./avatar.js";
 import { html } from "./html.js";
-import { Icon } from "./icons.js";
+import { FileButton, Uploads } from "./uploads.js";
 
-function Chip({ label, title, pressed, disabled, onPick }) {
+const WRITING = "writing";
+
+/** Lead the keyboard to where the message is written. */
+export const focusWriting = () => document.getElementById(WRITING)?.focus();
+
+function Chip({ label, title, pressed, disabled, onPick, children }) {
   return html`<button
     type="button"
     class="chip"
@@ -15,7 +21,7 @@ function Chip({ label, title, pressed, disabled, onPick }) {
     title=${title}
     onClick=${onPick}
   >
-    ${label}
+    ${children}<bdi>${label}</bdi>
   </button>`;
 }
 
@@ -36,41 +42,21 @@ function Recipients({ state, link }) {
       />
       <${Chip} label="Service (∞)" pressed=${to.kind === "service"} onPick=${pick("service_picked")} />
       ${(characters ?? []).map(
-        ({ userId, nickname, username }, index) => html`<${Chip}
+        ({ userId, nickname, username, avatar }, index) => html`<${Chip}
           key=${`${userId} ${index}`}
           label=${nickname}
           title=${username}
           pressed=${to.kind === "picked" && to.ids.includes(userId)}
           onPick=${pick("character_picked", userId)}
-        />`,
+        >
+          <${Avatar} id=${userId} name=${nickname} picture=${avatar} />
+        <//>`,
       )}
     </div>
     <p class="hint" id="goes-to" role="status" aria-label="Goes to">
       ${closedReason(state) || noList || reason || label}
     </p>
   </div>`;
-}
-
-function PictureButton({ state, link, disabled }) {
-  const input = useRef(null);
-  const choose = (event) => {
-    const [file] = event.currentTarget.files;
-    if (file) link.sendPicture(file);
-    event.currentTarget.value = ""; // so that the same file can be chosen again
-  };
-  return html`
-    <button
-      type="button"
-      class="small"
-      aria-label="Send a picture"
-      title="Send a picture"
-      disabled=${disabled || state.uploading !== ""}
-      onClick=${() => input.current.click()}
-    >
-      <${Icon} name="picture" />
-    </button>
-    <input ref=${input} type="file" accept="image/*" aria-label="Picture file" hidden onChange=${choose} />
-  `;
 }
 
 function Outside({ state, link }) {
@@ -89,9 +75,13 @@ export function Composer({ state, link }) {
     return html`<${Outside} state=${state} link=${link} />`;
   const closed = closedReason(state);
   const cannotSend = closed !== "" || recipients(state).ids === null;
+  const keep = () => link.keepDraft(state.bandId, box.current.value);
   const send = (event) => {
     event.preventDefault();
-    if (!cannotSend && box.current.value.trim() && link.say(box.current.value)) box.current.value = "";
+    if (!cannotSend && box.current.value.trim() && link.say(box.current.value)) {
+      box.current.value = "";
+      keep();
+    }
     box.current.focus();
   };
   const onKeyDown = (event) => {
@@ -99,19 +89,22 @@ export function Composer({ state, link }) {
   };
   return html`<form class="composer" aria-label="Write a message" onSubmit=${send}>
     <${Recipients} state=${state} link=${link} />
+    <${Uploads} state=${state} link=${link} />
     <div class="write">
-      <${PictureButton} state=${state} link=${link} disabled=${cannotSend} />
+      <${FileButton} link=${link} disabled=${cannotSend} />
       <textarea
         ref=${box}
+        id=${WRITING}
+        defaultValue=${link.draft(state.bandId)}
         rows="1"
         aria-label="Message"
         placeholder="Write to the band…"
+        onInput=${keep}
         onKeyDown=${onKeyDown}
       />
       <button type="submit" class="primary" disabled=${cannotSend} title=${closed} aria-describedby="goes-to">
         Send
       </button>
     </div>
-    ${state.uploading && html`<p class="hint" role="status">Sending “${state.uploading}”…</p>`}
   </form>`;
 }

@@ -1,11 +1,11 @@
-// The dialogs: the form of a key, and the name of a new band. Native ones, so that Escape, focus and
+// The dialogs: the form of a key, and those that ask for a name. Native ones, so that Escape, focus and
 // the way back are the browser's.
 
 import { useLayoutEffect, useRef } from "../vendor/hooks.js";
 import { html } from "./html.js";
 
 /** `onSubmit(form)` is called with the form element once the browser finds it filled in. */
-function Dialog({ title, action, children, onSubmit, onClose }) {
+export function Dialog({ title, action, children, onSubmit, onClose }) {
   const dialog = useRef(null);
   useLayoutEffect(() => dialog.current.showModal(), []);
   const submit = (event) => {
@@ -42,7 +42,7 @@ function Field({ name, argument }) {
       ${argument.name}
       ${argument.optional
         ? html`<span class="muted"> (optional)</span>`
-        : html`<span aria-hidden="true"> *</span>`}
+        : html`<span class="required" aria-hidden="true"> *</span>`}
     </label>
     ${argument.type === "enum"
       ? html`<${Choice} name=${name} argument=${argument} />`
@@ -82,12 +82,34 @@ export function KeyDialog({ form: { channelId, feature }, link }) {
   <//>`;
 }
 
-export function BandDialog({ link, onClose }) {
-  const submit = (form) => link.addBand(new FormData(form).get("name").trim());
-  return html`<${Dialog} title="New band" action="Create" onSubmit=${submit} onClose=${onClose}>
+/** Asks for one name; `onName(name)` is called with it. */
+export function NameDialog({ title, label, action, value = "", hint = "", longest = 40, onName, onClose }) {
+  const submit = (form) => onName(new FormData(form).get("name").trim());
+  return html`<${Dialog} title=${title} action=${action} onSubmit=${submit} onClose=${onClose}>
     <p class="field">
-      <label for="band-name">Name</label>
-      <input id="band-name" name="name" type="text" autocomplete="off" required pattern=".*\\S.*" />
+      <label for="asked-name">${label}</label>
+      <input
+        id="asked-name"
+        name="name"
+        type="text"
+        autocomplete="off"
+        maxlength=${longest}
+        required
+        pattern=".*\\S.*"
+        defaultValue=${value}
+      />
+      ${hint && html`<span class="hint">${hint}</span>`}
     </p>
   <//>`;
+}
+
+export function BandDialog({ link, onClose }) {
+  return html`<${NameDialog}
+    title="New band"
+    label="Name"
+    action="Create"
+    longest=${60}
+    onName=${(name) => link.addBand(name)}
+    onClose=${onClose}
+  />`;
 }

@@ -1,23 +1,39 @@
-// The character list, exactly as the service sent it to this user: its order, its people.
+// The character list, exactly as the service sent it to this user: its order, its people. Who is
+// clicked is added to the recipients.
 
-import { currentRoom } from "../select.js";
+import { closedReason, currentRoom } from "../select.js";
 import { Avatar } from "./avatar.js";
 import { html } from "./html.js";
 
-function Character({ character, isMe }) {
+function Character({ state, link, character }) {
   const { userId, nickname, username, avatar } = character;
+  const { to } = currentRoom(state);
+  const isPicked = to.kind === "picked" && to.ids.includes(userId);
+  const isPuppet = state.kinds.get(userId) === "puppet";
   return html`<li>
-    <${Avatar} id=${userId} name=${nickname} picture=${avatar} />
-    <span class="names">
-      <span class="nickname">
-        <span>${nickname}</span>${isMe && html`${" "}<span class="tag">you</span>`}
+    <button
+      type="button"
+      class="quiet character"
+      aria-label=${`Write to ${nickname}`}
+      aria-pressed=${String(isPicked)}
+      title=${closedReason(state) || (isPicked ? "Remove from the recipients" : "Add to the recipients")}
+      disabled=${closedReason(state) !== ""}
+      onClick=${() => link.dispatch({ kind: "character_picked", userId })}
+    >
+      <${Avatar} id=${userId} name=${nickname} picture=${avatar} />
+      <span class="names">
+        <span class="nickname">
+          <bdi>${nickname}</bdi>${userId === state.me?.userId && html`${" "}<span class="tag">you</span>`}
+        </span>
+        <span class="username">
+          ${isPuppet && html`<span class="tag puppet">puppet</span>${" "}`}<bdi>${username}</bdi>
+        </span>
       </span>
-      <span class="username">${username}</span>
-    </span>
+    </button>
   </li>`;
 }
 
-export function People({ state }) {
+export function People({ state, link }) {
   const { characters, membership } = currentRoom(state);
   return html`<aside aria-label="Characters">
     <h2>Characters ${characters && html`<span class="badge">${characters.length}</span>`}</h2>
@@ -27,8 +43,9 @@ export function People({ state }) {
             (character, index) =>
               html`<${Character}
                 key=${`${character.userId} ${index}`}
+                state=${state}
+                link=${link}
                 character=${character}
-                isMe=${character.userId === state.me?.userId}
               />`,
           )}
         </ul>`

@@ -1,9 +1,10 @@
-// The stage: one picture, one text, or both. The service shows, hides and folds it; the user may
-// fold it as well.
+// The stage: one picture, one text (Markdown), or both. The service shows, hides and folds it; the user
+// may fold it as well.
 
 import { currentRoom } from "../select.js";
 import { html } from "./html.js";
 import { Icon } from "./icons.js";
+import { Markdown } from "./markdown.js";
 import { Picture } from "./picture.js";
 
 export function Stage({ state, link }) {
@@ -12,10 +13,9 @@ export function Stage({ state, link }) {
   const label = stageOpen ? "Collapse stage" : "Expand stage";
   return html`<section class="stage" aria-label="Stage">
     ${stageOpen
-      ? html`<figure>
-          ${stage.path &&
-          html`<${Picture} path=${stage.path} label=${stage.text || "Picture on the stage"} />`}
-          ${stage.text && html`<figcaption>${stage.text}</figcaption>`}
+      ? html`<figure tabindex="0">
+          ${stage.path && html`<${Picture} path=${stage.path} label="Picture on the stage" />`}
+          ${stage.text && html`<figcaption><${Markdown} text=${stage.text} /></figcaption>`}
         </figure>`
       : html`<p class="muted folded">Stage</p>`}
     <button
