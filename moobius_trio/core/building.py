@@ -20,6 +20,7 @@ from moobius_trio.core.environment import Environment
 from moobius_trio.core.members import Members
 from moobius_trio.core.runtime import Runtime, Tracing
 from moobius_trio.core.spells import SpellLoop
+from moobius_trio.core.unheard import UnheardWatch
 from moobius_trio.database import Stores, declared_containers
 from moobius_trio.network.clocks import LOOK_SECONDS
 from moobius_trio.network.http import HttpApi
@@ -124,6 +125,13 @@ async def make_runtime(
         on_member_shed=catch_up.after_shedding,
     )
     storage = await footing.stores.storage(None, declared_containers(type(service)))
+    cast = Cast(
+        footing.http_api,
+        footing.service_id,
+        await storage.put(UPLOADS),
+        await storage.put(CHARACTERS),
+        environment.run_sync,
+    )
     return Runtime(
         environment=environment,
         settings=settings,
@@ -135,13 +143,7 @@ async def make_runtime(
         stores=footing.stores,
         boundary=boundary,
         storage=storage,
-        cast=Cast(
-            footing.http_api,
-            footing.service_id,
-            await storage.put(UPLOADS),
-            await storage.put(CHARACTERS),
-            environment.run_sync,
-        ),
+        cast=cast,
         jobs=service.jobs,
         spells=SpellLoop(
             spells=service._spells_out,
@@ -155,6 +157,7 @@ async def make_runtime(
         bands=bands,
         nursery=nursery,
         tracing=footing.tracing,
+        unheard=UnheardWatch(bands=bands, figures=cast.ids, tell=environment.on_unheard),
     )
 
 

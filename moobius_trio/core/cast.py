@@ -17,7 +17,7 @@ from moobius_trio.database import CachedDict
 from moobius_trio.errors import MoobiusError
 from moobius_trio.network.groups import unwrapped
 from moobius_trio.network.http import HttpApi
-from moobius_trio.types import Character, NewCharacter, RunSync, ServiceId
+from moobius_trio.types import Character, NewCharacter, RunSync, ServiceId, UserId
 
 __all__ = ("CHARACTERS", "UPLOADS", "Cast", "side_by_side")
 
@@ -94,9 +94,13 @@ class Cast:
                 )
             return {key: self._characters[key] for key in by_key}
 
+    def ids(self) -> set[UserId]:
+        """The figures that were asked for by key so far."""
+        return {character.user_id for character in self._characters.values()}
+
     async def _unclaimed(self) -> dict[tuple[str, str, str], list[Character]]:
         """Figures the platform has of this service that no key stands for, by what they say."""
-        claimed = {character.user_id for character in self._characters.values()}
+        claimed = self.ids()
         unclaimed: dict[tuple[str, str, str], list[Character]] = {}
         for one in await self._http_api.get_service_user_list(self._service_id):
             if one.user_id not in claimed:

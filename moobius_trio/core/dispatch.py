@@ -232,6 +232,7 @@ class Dispatcher:
             user_id=getattr(event, "sender", None),
             request_id=getattr(event, "request_id", None),
             msg_id=getattr(event, "msg_id", None),
+            picked=_chosen_by_the_person(event),
             in_lane=True,
         )
         if isinstance(event, Action) and changes_members(event):
@@ -297,6 +298,15 @@ class Dispatcher:
         if channel_id is None:
             return self.lanes.room.events(SERVICE_LANE)
         return self.lanes.room.events(self._lane(channel_id, None))
+
+
+def _chosen_by_the_person(event: Filed) -> tuple[UserId, ...] | None:
+    """To whom the author need not look: who was picked, and who asks (and may leave meanwhile)."""
+    if isinstance(event, MessageUp):
+        return event.recipients
+    if isinstance(event, Action) and is_view_request(event):
+        return (event.sender,)
+    return None
 
 
 def is_view_request(event: object) -> bool:

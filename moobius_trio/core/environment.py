@@ -19,6 +19,7 @@ import attrs
 from moobius_trio.config import Settings
 from moobius_trio.core.threads import run_in_thread
 from moobius_trio.core.timers import REREAD_SECONDS
+from moobius_trio.core.unheard import Unheard
 from moobius_trio.core.watchdog import watched_loop
 from moobius_trio.database import ENGINES, ContainerSpec, OpenEngine, StrayChange
 from moobius_trio.types import ChannelId, MessageId, RequestId, RunSync, UserId
@@ -117,6 +118,8 @@ class Environment:
     """Told of each failed event, job run, spell or task, with what failed."""
     on_stray: Callable[[StrayChange], None] | None = None
     """Told of each record that was changed outside any unit of work."""
+    on_unheard: Callable[[Unheard], None] | None = None
+    """Told of each frame that somebody it is for will not get; None: the log is."""
     watchdog: Callable[[], AbstractContextManager[None]] = attrs.field(
         default=watched_loop, repr=False
     )

@@ -56,8 +56,11 @@ class Members:
 
     def profile(self, user_id: UserId) -> Character:
         """The last known profile, also of one who left; else one with the id as nickname."""
-        known = self._members.get(user_id) or self._known.get(user_id)
-        return known or Character(user_id=user_id, nickname=user_id)
+        return self.known(user_id) or Character(user_id=user_id, nickname=user_id)
+
+    def known(self, user_id: UserId) -> Character | None:
+        """The last known profile; None of one who never was here, or so long ago."""
+        return self._members.get(user_id) or self._known.get(user_id)
 
     @contextmanager
     def journal(self) -> Iterator[set[UserId]]:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from moobius_trio.core.jobs import Job, Jobs
     from moobius_trio.core.spells import SpellLoop
     from moobius_trio.core.statistics import ServiceStatistics
+    from moobius_trio.core.unheard import UnheardWatch
     from moobius_trio.database import MoobiusStorage, Stores
     from moobius_trio.network.http import HttpApi
     from moobius_trio.network.link import Link
@@ -79,6 +80,7 @@ class Runtime:
     bands: Mapping[ChannelId, Any]
     nursery: trio.Nursery
     tracing: Tracing | None
+    unheard: UnheardWatch
     tasks: int = 0
     """Tasks of `start_soon` that have not ended."""
     closed: bool = False
@@ -93,6 +95,7 @@ class Runtime:
         unit = current.get()
         if unit is None:
             return await self.outbox.put(payload)
+        self.unheard.look(payload, unit)
         await unit.storage.save_ahead()
         holds = unit.storage.settle()
         transaction = unit.storage.transaction
@@ -116,11 +119,13 @@ class Runtime:
         if self.closed:
             raise ServiceStopped(self.name)
         scope = trio.CancelScope()
+        begun_by = current.get()
+        picked = None if begun_by is None else begun_by.picked
 
         async def task() -> None:
             try:
                 with scope:
-                    unit = Unit(handler=label)
+                    unit = Unit(handler=label, picked=picked)
                     await self.boundary.run(None, unit, lambda: fn(*args), limited=False)
             finally:
                 self.tasks -= 1

@@ -39,6 +39,8 @@ class Unit:
     """That of the frame it is about, where the event has one."""
     msg_id: MessageId | None = None
     """That of the message it is about."""
+    picked: tuple[UserId, ...] | None = None
+    """Whom a person spoke to, or who asks for a part of the screen, where it is about that."""
     in_lane: bool = False
     """True where waiting for a lane might never end: it holds one, or they are not open yet."""
     started: float = attrs.field(factory=trio.current_time)

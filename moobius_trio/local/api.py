@@ -18,7 +18,7 @@ from starlette.responses import Response
 from moobius_trio.codec import http0
 from moobius_trio.errors import MalformedPayload, StorageError
 from moobius_trio.local import rules_http as rules
-from moobius_trio.local.credentials import hash_password, password_matches
+from moobius_trio.local.credentials import password_matches
 from moobius_trio.local.history import as_frame
 from moobius_trio.local.records import Account
 from moobius_trio.local.rules_http import Refused
@@ -137,7 +137,7 @@ class Api:
             raise Refused(400, f"a password has 1 to {_PASSWORD_LENGTH:,} characters")
         account = self._state.world.account(body.email)
         if account is None:
-            password_hash = await self._state.run_sync(hash_password, body.password)
+            password_hash = await self._state.hash_password(body.password)
             account = self._state.world.account(body.email)  # another call may have been faster
             if account is None:
                 user_id = UserId(self._state.new_id())

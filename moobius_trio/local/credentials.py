@@ -14,19 +14,22 @@ import attrs
 
 from moobius_trio.types import Secret, Tokens, UserId
 
-__all__ = ("TokenBook", "hash_password", "password_matches")
+__all__ = ("PASSWORD_WORK", "TokenBook", "hash_password", "password_matches")
 
 # Light on purpose (4 MiB, some milliseconds): the platform is on the machine of the one whose
 # passwords these are. The numbers are kept in the hash, so that they can grow.
-_N, _R, _P = 2**12, 8, 1
+PASSWORD_WORK: Final = 2**12
+"""How much work a hash is: scrypt's N, a power of two."""
+
+_R, _P = 8, 1
 _SALT_BYTES: Final = 16
 _MAX_TOKENS: Final = 100_000
 
 
-def hash_password(password: Secret) -> str:
+def hash_password(password: Secret, work: int = PASSWORD_WORK) -> str:
     """A salted scrypt hash with its parameters. Slow by design: call it through ``run_sync``."""
     salt = secrets.token_bytes(_SALT_BYTES)
-    return f"scrypt${_N}${_R}${_P}${salt.hex()}${_scrypt(password, salt, _N, _R, _P).hex()}"
+    return f"scrypt${work}${_R}${_P}${salt.hex()}${_scrypt(password, salt, work, _R, _P).hex()}"
 
 
 def password_matches(password: Secret, password_hash: str) -> bool:

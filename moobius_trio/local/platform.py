@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from moobius_trio.errors import UsageError
 from moobius_trio.local.app import make_app
 from moobius_trio.local.control import Control
-from moobius_trio.local.credentials import hash_password
+from moobius_trio.local.credentials import PASSWORD_WORK
 from moobius_trio.local.knobs import Knobs
 from moobius_trio.local.page_api import Guest, PageApi, make_band, page_files, sign_in_guest
 from moobius_trio.local.records import Band
@@ -130,7 +130,7 @@ class Platform:
         For tools that run a service on a platform of their own: a new password for each run need
         not be kept anywhere.
         """
-        password_hash = await self._state.run_sync(hash_password, password)
+        password_hash = await self._state.hash_password(password)
         account = self._state.world.account(email)
         if account is None:
             user_id = UserId(self._state.new_id())
@@ -163,6 +163,7 @@ async def open_platform(
     run_sync: RunSync,
     wall_clock: Callable[[], float],
     random: random.Random,
+    password_work: int = PASSWORD_WORK,
 ) -> AsyncIterator[Platform]:
     """Open a local platform; it listens nowhere until its ``app`` is served.
 
@@ -173,6 +174,8 @@ async def open_platform(
         run_sync: runs what blocks: the store, password hashes, files of the page.
         wall_clock: seconds since 1970.
         random: makes ids; a seeded one makes the same ids each time. No secret comes from it.
+        password_work: how much work a password's hash is; little is enough for passwords that
+            are none, as in tests.
 
     At the end all connections are closed with 1001 and everything is written, both bounded.
 
@@ -195,6 +198,7 @@ async def open_platform(
             run_sync=run_sync,
             wall_clock=wall_clock,
             random=random,
+            password_work=password_work,
         )
         sessions = Sessions(parts)
         page = PageApi(parts, sessions, await run_sync(page_files))

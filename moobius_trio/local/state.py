@@ -12,12 +12,12 @@ from typing import Final
 
 import trio
 
-from moobius_trio.local.credentials import TokenBook
+from moobius_trio.local.credentials import TokenBook, hash_password
 from moobius_trio.local.knobs import Knobs
 from moobius_trio.local.records import Account, Change
 from moobius_trio.local.store import Store
 from moobius_trio.local.world import World
-from moobius_trio.types import RunSync, Tokens, UserId
+from moobius_trio.types import RunSync, Secret, Tokens, UserId
 
 __all__ = ("ID_PREFIX", "State")
 
@@ -37,6 +37,7 @@ class State:
         run_sync: RunSync,
         wall_clock: Callable[[], float],
         random: random.Random,
+        password_work: int,
     ) -> None:
         self.world = world
         self.knobs = knobs
@@ -48,6 +49,7 @@ class State:
         self._files: dict[str, bytes] = {}
         self._wall_clock = wall_clock
         self._random = random
+        self._password_work = password_work
 
     @property
     def now(self) -> float:
@@ -103,6 +105,10 @@ class State:
             await trio.lowlevel.checkpoint()
             return self._files[key]
         return await self._store.load_upload(key)
+
+    async def hash_password(self, password: Secret) -> str:
+        """What is kept of a password."""
+        return await self.run_sync(hash_password, password, self._password_work)
 
     def issue_tokens(self, account: Account) -> Tokens:
         """New tokens for the account, good for as long as the knobs say."""

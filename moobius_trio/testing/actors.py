@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TypeAlias
 
 import attrs
@@ -17,6 +18,8 @@ import trio
 from moobius_trio.codec import generation0
 from moobius_trio.errors import ConnectionLost
 from moobius_trio.network.websocket import Connector, FrameStream
+from moobius_trio.testing.forms import filled_in
+from moobius_trio.testing.uploading import subtype_of
 from moobius_trio.types import (
     ChannelId,
     Character,
@@ -24,7 +27,6 @@ from moobius_trio.types import (
     Copy,
     Feature,
     FeatureCall,
-    FeatureCallArgument,
     MessageDown,
     Playground,
     RequestId,
@@ -90,12 +92,14 @@ class Actor:
         settle: Callable[[], Awaitable[None]],
         wall_clock_ms: Callable[[], int],
         answered: Callable[[], bool] = lambda: True,
+        upload: Callable[[Path], Awaitable[str]] | None = None,
     ) -> None:
         """Made by `LocalBand.join`.
 
         Args:
             settle: awaited at the end of each call.
             answered: False while the platform answers no frames.
+            upload: gives a local file's address on the platform, for `send_file`.
         """
         self.name = name
         self.user_id = user_id
@@ -109,6 +113,7 @@ class Actor:
         """How many messages and updates this person was sent."""
         self._token = token
         self._settle = settle
+        self._upload = upload
         self._wall_clock_ms = wall_clock_ms
         self._answered = answered
         self._stream: FrameStream | None = None
@@ -191,7 +196,10 @@ class Actor:
         to: Target | None = None,
         settle: bool = True,
     ) -> None:
-        """Send a message of any kind, such as an image with ``Content(path=…)``; as `say`."""
+        """Send a message of any kind, such as an image with ``Content(path=…)``; as `say`.
+
+        `send_file` is for files of this machine.
+        """
         if to is None and not self.characters:
             raise AssertionError(
                 f"{self.name} sees nobody on the character list, so there is no All to speak to; "
@@ -205,37 +213,46 @@ class Actor:
         if settle:
             await self._settle()
 
+    async def send_file(
+        self, path: Path | str, *, subtype: str | None = None, to: Target | None = None
+    ) -> None:
+        """Upload a file and send it, as the page's button does; recipients and errors as `say`.
+
+        Args:
+            path: counts from the working directory.
+            subtype: without it the file's name decides: ``image``, ``audio``, else ``file``.
+
+        Raises:
+            OSError: it cannot be read.
+            ApiError: the platform did not take it.
+        """
+        if self._upload is None:
+            raise RuntimeError(f"{self!r} was made without upload=…")
+        address = await self._upload(Path(path))
+        await self.send(Content(path=address), subtype=subtype or subtype_of(path), to=to)
+
     async def click(
-        self, feature_id: str, arguments: Mapping[str, str | int] | None = None
+        self,
+        feature_id: str,
+        arguments: Mapping[str, str | int] | None = None,
+        /,
+        **more: str | int,
     ) -> None:
         """Press a key that is on the screen, with its form filled in.
+
+        ``click("key1", magic_type="Mickey")``; fields whose names are no Python names are given
+        as a mapping.
 
         Raises:
             AssertionError: there is no such key, or its form does not allow these arguments.
         """
-        key, given = self.key(feature_id), dict(arguments or {})
-        fields = {argument.name: argument for argument in key.arguments}
-        for name, value in given.items():
-            if name not in fields:
-                raise AssertionError(f"key {feature_id!r} has no field {name!r}: {list(fields)}")
-            choices = fields[name].values
-            if fields[name].type == "enum" and str(value) not in choices:
-                raise AssertionError(
-                    f"key {feature_id!r} offers {list(choices)} as {name!r}, not {value!r}"
-                )
-        missing = [name for name, field in fields.items() if not (field.optional or name in given)]
-        if missing:
-            raise AssertionError(f"key {feature_id!r} needs {missing}")
+        filled = filled_in(self.key(feature_id), {**(arguments or {}), **more})
         await self._do(
             FeatureCall(
                 feature_id=feature_id,
                 channel_id=self.channel_id,
                 sender=self.user_id,
-                arguments=[
-                    FeatureCallArgument(name=name, value=given[name])
-                    for name in fields
-                    if name in given
-                ],
+                arguments=filled,
             )
         )
 

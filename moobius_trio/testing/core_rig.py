@@ -169,6 +169,7 @@ def place(
         trace=local._note_trace,
         on_failure=lambda event, exc: local.failures.append((event, exc)),
         on_stray=lambda stray: None,
+        on_unheard=local.unheard.append,
     )
     engine = "memory" if state is None else "sqlite"
     environment = local._site.environment(given, (), engine, state, sinks)

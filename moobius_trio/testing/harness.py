@@ -18,12 +18,14 @@ from moobius_trio.core.environment import TraceRecord, UnitRecord
 from moobius_trio.core.handle import ServiceHandle
 from moobius_trio.core.reading import own_choices, service_name
 from moobius_trio.core.service import MoobiusService
+from moobius_trio.core.unheard import Unheard
 from moobius_trio.database import StrayChange
 from moobius_trio.local import Platform
 from moobius_trio.network.groups import unwrapped
 from moobius_trio.testing.actors import Actor
 from moobius_trio.testing.settling import PROBE, Run, Settling
 from moobius_trio.testing.site import Sinks, Site
+from moobius_trio.testing.uploading import upload_as
 from moobius_trio.types import ChannelId, Secret, ServiceId
 
 __all__ = ("Local", "LocalBand", "RunOptions")
@@ -79,6 +81,9 @@ class Local:
         failures: what was raised in a service and not yet in the test, each with the event, job or
             spell it was about.
         keep_failures: True leaves ``failures`` to the test, for one about failing handlers.
+        unheard: frames for nobody, for a character of the service's own, or for somebody who is
+            not in the band, each with handler and line.
+        keep_unheard: True lets such frames be; otherwise each is an AssertionError.
         trace: every frame of the services with what caused it.
         units: every handler, job run, spell and task that has ended, with how it did.
     """
@@ -88,6 +93,8 @@ class Local:
         self.keep_failures = False
         self.trace: list[TraceRecord] = []
         self.units: list[UnitRecord] = []
+        self.unheard: list[Unheard] = []
+        self.keep_unheard = False
         self._site = site
         self._runs: list[Run] = []
         self._actors: list[Actor] = []
@@ -149,7 +156,10 @@ class Local:
             }
         )
         sinks = Sinks(
-            trace=self._note_trace, on_failure=self._note_failure, on_stray=self._note_stray
+            trace=self._note_trace,
+            on_failure=self._note_failure,
+            on_stray=self._note_stray,
+            on_unheard=self._note_unheard,
         )
         service._environment = self._site.environment(settings, containers, engine, state, sinks)
         handle = cast("ServiceHandle", await self._site.nursery.start(self._serve, service))
@@ -301,6 +311,7 @@ class Local:
             token=guest.tokens.access,
             channel_id=channel_id,
             settle=self.settle,
+            upload=lambda path: upload_as(self._site, name, path),
             wall_clock_ms=self._site.wall_clock_ms,
             answered=lambda: self.platform.knobs.copies_echo_id != "absent",
         )
@@ -358,6 +369,11 @@ class Local:
             "and keep no reference to it; outside of handlers, assign the value."
         )
         self._note_failure(stray, error)
+
+    def _note_unheard(self, unheard: Unheard) -> None:
+        self.unheard.append(unheard)
+        if not self.keep_unheard:
+            self._note_failure(unheard, AssertionError(f"{unheard.handler}: {unheard}"))
 
     def _raise_failures(self) -> None:
         if not self.failures or self.keep_failures:

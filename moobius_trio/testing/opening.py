@@ -61,6 +61,7 @@ async def open_local(
                 run_sync=run_in_thread if sockets else run_inline,
                 wall_clock=lambda: wall_start + trio.current_time() - clock_start,
                 random=random.Random(0),  # noqa: S311  # the same ids in every run
+                password_work=2,  # its accounts are the kit's own and end with it
             )
         )
         nursery = await stack.enter_async_context(trio.open_nursery())

@@ -14,6 +14,7 @@ import trio
 import trio.testing
 
 from moobius_trio.network.groups import leaves
+from moobius_trio.testing.neighbours import reclaimed, without_doubles
 from moobius_trio.testing.opening import open_local
 
 if TYPE_CHECKING:
@@ -43,8 +44,17 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run tests that use the fixture on trio; in memory on a clock that jumps by itself."""
+    if trio_fixture is None:
+        return
+    ours = {item for item in items if _uses_our_fixture(item)}
+    singles = set(without_doubles([item for item in items if item in ours]))
+    items[:] = [
+        reclaimed(item) if item in ours else item
+        for item in items
+        if item in singles or item not in ours
+    ]
     for item in items:
-        if trio_fixture is not None and _uses_our_fixture(item):
+        if _uses_our_fixture(item):
             sockets = _options(item).get("sockets", False)
             item.add_marker(pytest.mark.trio(run=_run if sockets else _run_simulated))
 
@@ -103,10 +113,15 @@ if trio_fixture is None:
 else:
 
     @trio_fixture  # type: ignore[untyped-decorator]
-    async def local(request: pytest.FixtureRequest) -> AsyncIterator[Local]:
+    def local(request: pytest.FixtureRequest) -> AsyncIterator[Local]:
         """A local platform for one test; see `moobius_trio.testing.open_local`.
 
         ``@pytest.mark.local(sockets=True)`` gives its options.
         """
-        async with open_local(**_options(request.node)) as opened:
-            yield opened
+        # No async function itself: in their automatic modes other plug-ins run those.
+        return _opened(_options(request.node))
+
+
+async def _opened(options: dict[str, Any]) -> AsyncIterator[Local]:  # noqa: ASYNC900
+    async with open_local(**options) as opened:
+        yield opened  # noqa: ASYNC119  # pytest-trio drives it, to its end

@@ -21,12 +21,14 @@ from moobius_trio.config import Settings
 from moobius_trio.core.environment import Environment, TraceRecord, UnitRecord
 from moobius_trio.core.threads import run_in_thread
 from moobius_trio.core.timers import REREAD_SECONDS
+from moobius_trio.core.unheard import Unheard
 from moobius_trio.core.watchdog import watched_loop
 from moobius_trio.database import ContainerSpec, StrayChange
 from moobius_trio.local import Platform
 from moobius_trio.network.memory import memory_connector
 from moobius_trio.network.websocket import Connector, websocket_connector
 from moobius_trio.testing.inline import run_inline
+from moobius_trio.types import RunSync
 
 __all__ = ("START", "Sinks", "Site")
 
@@ -44,6 +46,7 @@ class Sinks:
     trace: Callable[[TraceRecord | UnitRecord], None]
     on_failure: Callable[[object, BaseException], None]
     on_stray: Callable[[StrayChange], None]
+    on_unheard: Callable[[Unheard], None]
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -66,6 +69,10 @@ class Site:
         """Whether time is simulated and nothing enters a thread."""
         return self.address is None
 
+    def transport(self) -> httpx.AsyncBaseTransport | None:
+        """How HTTP calls get there; None: as httpx does by itself."""
+        return httpx.ASGITransport(app=self.platform.app) if self.simulated else None
+
     def http_uri(self) -> str:
         """The address of the HTTP calls."""
         return f"http://{self.address or IN_MEMORY}/"
@@ -73,6 +80,11 @@ class Site:
     def ws_uri(self) -> str:
         """The address of the WebSocket."""
         return f"ws://{self.address or IN_MEMORY}/"
+
+    @property
+    def run_sync(self) -> RunSync:
+        """Where blocking work is done."""
+        return run_inline if self.simulated else run_in_thread
 
     def now(self) -> datetime:
         """The time of the test, which begins at `START`."""
@@ -106,8 +118,8 @@ class Site:
             default_engine=engine,
             state=state,
             connect=self.connector(),
-            transport=httpx.ASGITransport(app=self.platform.app) if self.simulated else None,
-            run_sync=run_inline if self.simulated else run_in_thread,
+            transport=self.transport(),
+            run_sync=self.run_sync,
             now=self.now,
             reread_seconds=math.inf if self.simulated else REREAD_SECONDS,
             wall_clock_ms=self.wall_clock_ms,
@@ -116,5 +128,6 @@ class Site:
             trace=sinks.trace,
             on_failure=sinks.on_failure,
             on_stray=sinks.on_stray,
+            on_unheard=sinks.on_unheard,
             environ={},
         )

@@ -449,6 +449,7 @@ async def test_people_who_come_in_the_last_seconds_disturb_nothing(
 
 async def test_a_disk_that_hangs_does_not_keep_the_service(local: Local) -> None:
     """Frames that wait for it are dropped, and the stores give up within their bound."""
+    local.keep_unheard = True  # the ids are made up
 
     class Service(Ending):
         async def on_msg_up(self, msg_up: MessageUp) -> None:

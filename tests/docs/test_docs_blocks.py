@@ -79,7 +79,11 @@ def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path) -> None:
             python(tmp_path, str(block.name))
     if any(str(block.name).startswith("test_") for block in blocks):
         registered = any(point.name == PLUGIN for point in entry_points(group="pytest11"))
-        python(tmp_path, "-m", "pytest", *(() if registered else ("-p", PLUGIN)))
+        python(
+            tmp_path,
+            *("-m", "pytest", "-p", "no:asyncio"),  # which warns of its own settings
+            *(() if registered else ("-p", PLUGIN)),
+        )
 
 
 def test_the_pages_are_found() -> None:

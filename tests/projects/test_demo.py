@@ -153,6 +153,17 @@ async def test_key1_mickey_adds_a_figure(local: Local, demo: Demo) -> None:
     await heard_by_both(alice, bob)
 
 
+async def test_key1_in_eight_lines(local: Local, demo: Demo) -> None:
+    """The row once more, as short as a user of the kit writes it."""
+    band = await local.start(demo())
+    alice, bob = await band.join("Alice", "Bob")
+    await alice.click("key1", magic_type="Mickey")
+    assert alice.names == ["Alice", "Bob", "Mickey 0"]
+    assert bob.names == ["Alice", "Bob"]
+    await alice.click("key1", magic_type="Talk")
+    assert alice.last.text == "Mickey 0 Here!"
+
+
 async def test_key1_mickey_stops_at_five(local: Local, demo: Demo) -> None:
     """The sixth press adds none; the user is told, as if by the user."""
     alice, bob = await two(local, demo)

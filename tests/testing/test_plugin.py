@@ -42,8 +42,11 @@ class Report:
         return {word: int(count) for count, word in re.findall(r"(\d+) (\w+)", summary)}
 
 
-def run_pytest(folder: Path, *arguments: str) -> Report:
-    """Run pytest in a folder as a user does, with the package that is tested here."""
+def run_pytest(folder: Path, *arguments: str, asyncio: bool = False) -> Report:
+    """Run pytest in a folder as a user does, with the package that is tested here.
+
+    With `asyncio` pytest-asyncio counts, which warns of its own settings.
+    """
     registered = any(point.name == PLUGIN for point in entry_points(group="pytest11"))
     package = Path(moobius_trio.__file__).parent.parent
     environment = {
@@ -57,6 +60,7 @@ def run_pytest(folder: Path, *arguments: str) -> Report:
         "pytest",
         *(() if registered else ("-p", PLUGIN)),
         *("-p", "no:cacheprovider", "--color=no"),
+        *(() if asyncio else ("-p", "no:asyncio")),
         *arguments,
     ]
     done = subprocess.run(
@@ -202,6 +206,69 @@ def test_naming_it_twice_is_no_trouble(folder: Path) -> None:
     (folder / "test_x.py").write_text("async def test_x(local): pass\n")
     report = run_pytest(folder, "-p", PLUGIN)
     assert report.counts == {"passed": 1}, report.text
+
+
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+@pytest.mark.parametrize("neighbour", ["asyncio", "anyio"])
+def test_other_async_plugins_may_be_there(folder: Path, neighbour: str, mode: str) -> None:
+    """Also where they take all async tests for theirs; the others stay theirs."""
+    if neighbour == "asyncio":
+        pytest.importorskip("pytest_asyncio", reason="pytest-asyncio is not installed")
+    (folder / "test_echo.py").write_text(
+        """
+import asyncio
+import pytest
+from echo import Echo
+
+async def test_in_memory(local):
+    [alice] = await (await local.start(Echo())).join("Alice")
+    await local.skip(hours=1)
+
+@pytest.mark.local(sockets=True)
+async def test_over_sockets(local):
+    await local.start(Echo())
+
+@pytest.mark.parametrize("word", ["a", "b"])
+class TestClass:
+    async def test_method(self, local, word, tmp_path):
+        [alice] = await (await local.start(Echo(), state=tmp_path)).join("Alice")
+        await alice.say(word)
+        assert alice.last.text == word
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+@pytest.mark.NEIGHBOUR
+async def test_of_the_neighbour():
+    await asyncio.sleep(0)
+""".replace("NEIGHBOUR", neighbour)
+    )
+    report = run_pytest(
+        folder,
+        *("-o", f"{neighbour}_mode={mode}", "-W", "error"),
+        *(("-o", "asyncio_default_fixture_loop_scope=function") if neighbour == "asyncio" else ()),
+        asyncio=neighbour == "asyncio",
+    )
+    assert report.counts == {"passed": 5}, report.text
+
+
+def test_anyio_makes_two_of_each_test_but_of_ours(folder: Path) -> None:
+    """In its automatic mode; a test of the fixture runs once."""
+    (folder / "test_x.py").write_text(
+        """
+import pytest
+
+@pytest.mark.parametrize("word", ["a", "b"])
+async def test_ours(local, word):
+    pass
+
+async def test_anyios():
+    pass
+"""
+    )
+    report = run_pytest(folder, "-o", "anyio_mode=auto")
+    assert report.counts == {"passed": 4}, report.text
 
 
 def test_without_pytest_trio_it_says_what_to_install(folder: Path) -> None:
