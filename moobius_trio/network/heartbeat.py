@@ -13,7 +13,7 @@ import trio
 
 from moobius_trio.errors import ConnectionLost
 from moobius_trio.network.acknowledgement import Acknowledgement
-from moobius_trio.network.patience import sleep_until_settled
+from moobius_trio.network.patience import sleep_until_read
 from moobius_trio.network.streams import FrameStream
 
 __all__ = ("Heartbeat",)
@@ -74,9 +74,9 @@ class Heartbeat:
                 if self._suspected:
                     self._waiting.cancel()
                 if self._ack.mode == "undecided":
-                    await sleep_until_settled(began + DECIDE_SECONDS)
+                    await sleep_until_read(began + DECIDE_SECONDS)
                     self._ack.decide()
-                await sleep_until_settled(began + patience)
+                await sleep_until_read(began + patience)
                 self._judge(heard, patience)
                 await trio.sleep_until(began + HEARTBEAT_SECONDS)
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import trio
 
-__all__ = ("sleep_until_settled",)
+__all__ = ("sleep_until_read", "sleep_until_settled")
 
 HELD_UP: Final = 1.0
 """Seconds of lateness from which on the loop itself must have been busy."""
@@ -24,3 +24,13 @@ async def sleep_until_settled(deadline: float) -> None:
     await trio.sleep_until(deadline)
     if trio.current_time() > deadline + HELD_UP:
         await trio.sleep(HELD_UP)
+
+
+async def sleep_until_read(deadline: float) -> None:
+    """Sleep until ``deadline``, on trio's clock, with a last second in which the others can run.
+
+    A loop that was held up until just before the deadline is not late for it, and has read
+    nothing all the same. If it was held up, the end of that second may come after the deadline.
+    """
+    await trio.sleep_until(deadline - HELD_UP)
+    await trio.sleep_until(max(deadline, trio.current_time() + HELD_UP))

@@ -31,7 +31,7 @@ class Distant:
         await self._stream.send_text(text)
 
 
-@pytest.mark.parametrize("seconds", [BLOCK_SECONDS, 900.0])
+@pytest.mark.parametrize("seconds", [4.6, 14.0, BLOCK_SECONDS, 900.0])
 async def test_no_block_costs_the_connection(
     autojump_clock: trio.testing.MockClock, seconds: float
 ) -> None:

@@ -252,6 +252,7 @@ def is_locked(path: Path) -> bool:
     return False
 
 
+@pytest.mark.xdist_group("shutdown")  # all cases share what `ends` has started
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_process_ends_from_each_state(case: Case, ends: Mapping[str, Future[End]]) -> None:
     """Exit code, the guilty handler with file and line, and nothing left behind (F36, F52)."""
