@@ -45,6 +45,7 @@ __all__ = (
     "UPDATE_USER_LIST",
     "origin_type",
     "subtype_from_wire",
+    "subtype_of",
     "subtype_to_wire",
 )
 
@@ -97,6 +98,29 @@ def origin_type(
     if isinstance(value, RawPayload | UnknownPayload):
         return value.type
     return _TYPES[type(value)]
+
+
+_UPDATES: Final[Mapping[type, str]] = MappingProxyType(
+    {
+        UpdateChannelInfo: CHANNEL_INFO,
+        UpdateFeatures: UPDATE_FEATURES,
+        UpdatePlayground: UPDATE_PLAYGROUND,
+        UpdateStyle: UPDATE_STYLE,
+        UpdateUserList: UPDATE_USER_LIST,
+    }
+)
+
+
+def subtype_of(value: ServiceCommand | UserCommand | UnknownPayload) -> str:
+    """The subtype of the frame that carries ``value``; empty where there is none, or no known
+    one."""
+    match value:
+        case MessageDown() | UserMessage():
+            return value.subtype
+        case UserAction():
+            return subtype_to_wire(value.subtype)
+        case _:
+            return _UPDATES.get(type(value), "")
 
 
 _SUBTYPES_TO_WIRE: Final = MappingProxyType({"fetch_user_list": "fetch_userlist"})

@@ -7,6 +7,8 @@ on the wire (docs/architecture.md sections 3 and 8). Public names only; no logic
 from __future__ import annotations
 
 from moobius_trio.local.control import Control, JobRow, Problem, ServiceState
+from moobius_trio.local.inspected import Handled, Inspected, Missed, News
+from moobius_trio.local.inspector import Inspector
 from moobius_trio.local.knobs import Knobs
 from moobius_trio.local.page_api import Guest
 from moobius_trio.local.platform import DEFAULT_BAND, Platform, open_platform
@@ -18,8 +20,13 @@ __all__ = (
     "Band",
     "Control",
     "Guest",
+    "Handled",
+    "Inspected",
+    "Inspector",
     "JobRow",
     "Knobs",
+    "Missed",
+    "News",
     "Platform",
     "Problem",
     "ServiceState",

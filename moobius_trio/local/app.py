@@ -43,6 +43,10 @@ def make_app(state: State, sessions: Sessions, page: PageApi) -> ASGIApp:
         await websocket.accept()
         await sessions.watch(StarletteSocket(websocket))
 
+    async def inspect_socket(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await sessions.inspect(StarletteSocket(websocket))
+
     routes: list[BaseRoute] = [
         *_protocol_routes(Api(state, sessions)),
         _get("/file/upload", file_upload),
@@ -58,6 +62,7 @@ def make_app(state: State, sessions: Sessions, page: PageApi) -> ASGIApp:
         _post("/local/puppets", page.puppets),
         WebSocketRoute("/", protocol_socket),
         WebSocketRoute("/local/watch", watch_socket),
+        WebSocketRoute("/local/inspect", inspect_socket),
     ]
     handlers = {HTTPException: _failure, Exception: _failure}
     app = Starlette(routes=routes, exception_handlers=handlers)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from typing import Final
 
@@ -14,7 +15,7 @@ import attrs
 
 from moobius_trio.types import Secret, Tokens, UserId
 
-__all__ = ("PASSWORD_WORK", "TokenBook", "hash_password", "password_matches")
+__all__ = ("PASSWORD_WORK", "TokenBook", "hash_password", "password_matches", "without_tokens")
 
 # Light on purpose (4 MiB, some milliseconds): the platform is on the machine of the one whose
 # passwords these are. The numbers are kept in the hash, so that they can grow.
@@ -24,6 +25,7 @@ PASSWORD_WORK: Final = 2**12
 _R, _P = 8, 1
 _SALT_BYTES: Final = 16
 _MAX_TOKENS: Final = 100_000
+_TOKEN: Final = re.compile(r"\b[0-9a-f]{16}\.[\w-]{43}", re.ASCII)
 
 
 def hash_password(password: Secret, work: int = PASSWORD_WORK) -> str:
@@ -49,6 +51,12 @@ def _scrypt(password: Secret, salt: bytes, n: int, r: int, p: int) -> bytes:
     # surrogatepass: JSON can carry texts that have no UTF-8; they are passwords like any other.
     raw = password.reveal().encode("utf-8", "surrogatepass")
     return hashlib.scrypt(raw, salt=salt, n=n, r=r, p=p, dklen=32)
+
+
+def without_tokens(text: str) -> str:
+    """The text with ``***`` in place of whatever looks like a token of this platform, also where
+    nothing says that it is one, as in a message."""
+    return _TOKEN.sub("***", text)
 
 
 @attrs.frozen

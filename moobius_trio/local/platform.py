@@ -19,6 +19,7 @@ from moobius_trio.errors import UsageError
 from moobius_trio.local.app import make_app
 from moobius_trio.local.control import Control
 from moobius_trio.local.credentials import PASSWORD_WORK
+from moobius_trio.local.inspector import Inspector
 from moobius_trio.local.knobs import Knobs
 from moobius_trio.local.page_api import Guest, PageApi, make_band, page_files, sign_in_guest
 from moobius_trio.local.records import Band
@@ -61,6 +62,12 @@ class Platform:
     def knobs(self, knobs: Knobs) -> None:
         self._state.knobs = knobs
         self._sessions.knobs_changed()
+
+    @property
+    def inspector(self) -> Inspector:
+        """The frames that went through lately, and news of those that come; what runs a service
+        hands its trace to it."""
+        return self._sessions.inspector
 
     @property
     def in_flight(self) -> int:

@@ -12,6 +12,7 @@ import structlog
 
 from moobius_trio.codec.generation0 import encode_for_service
 from moobius_trio.local.faults import Faults
+from moobius_trio.local.scribe import Scribe
 from moobius_trio.local.session import Role, Session
 from moobius_trio.local.sockets import POLICY_VIOLATION
 from moobius_trio.local.state import State
@@ -25,8 +26,9 @@ _log = structlog.get_logger()
 class Receipts:
     """Answers frames."""
 
-    def __init__(self, state: State, faults: Faults) -> None:
+    def __init__(self, state: State, faults: Faults, scribe: Scribe) -> None:
         self._state = state
+        self._scribe = scribe
         self._faults = faults
 
     def confirm(
@@ -76,6 +78,7 @@ class Receipts:
             request_id = RequestId(self._state.new_id())
         copy = Copy(request_id=request_id, origin_type=origin_type, status=status, context=context)
         text = encode_for_service(copy)
+        self._scribe.receipt(session, text, copy)
         if session.role is Role.USER:
             session.send_nowait(text)
         elif not self._faults.loses_copy():

@@ -48,6 +48,7 @@ class Session:
         self._queued_bytes = 0
         self._writing = 0
         self._more = trio.Event()
+        self._written = trio.lowlevel.ParkingLot()
         self._closing = trio.Event()
         self._code = GOING_AWAY
         self._reason = "the platform is shutting down"
@@ -108,6 +109,12 @@ class Session:
         self._queued_bytes += len(text)
         self._more.set()
 
+    async def wait_written(self) -> None:
+        """Wait until everything queued was handed over to the socket."""
+        await trio.lowlevel.checkpoint()
+        while self._queue or self._writing:
+            await self._written.park()
+
     def close(self, code: int, reason: str) -> None:
         """Begin to close the connection; what still waits for it is dropped."""
         if not self.closing:
@@ -161,6 +168,7 @@ class Session:
                         return  # the reader sees it too, and ends the session
                     finally:
                         self._writing = 0
+            self._written.unpark_all()
 
     async def _close_when_asked(self, scope: trio.CancelScope) -> None:
         try:

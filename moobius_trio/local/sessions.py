@@ -25,12 +25,16 @@ from moobius_trio.codec.generation0 import (
 from moobius_trio.errors import MalformedPayload
 from moobius_trio.local.board import Board
 from moobius_trio.local.faults import Faults
+from moobius_trio.local.inspected import as_text, hello
+from moobius_trio.local.inspector import Inspector
 from moobius_trio.local.receipts import Receipts
 from moobius_trio.local.roster import Roster
 from moobius_trio.local.rules import Delivery, Outcome, ToUsers, from_service, from_user
+from moobius_trio.local.scribe import Scribe
 from moobius_trio.local.session import Role, Session
 from moobius_trio.local.sockets import GOING_AWAY, POLICY_VIOLATION, TOO_BIG, Socket
 from moobius_trio.local.state import State
+from moobius_trio.local.viewing import Viewing
 from moobius_trio.types import (
     MessageId,
     Ping,
@@ -65,7 +69,9 @@ class Sessions:
         self._one_ended = trio.Event()
         self.board = Board(state, self._services.__contains__)
         self.faults = Faults(state)
-        self._receipts = Receipts(state, self.faults)
+        self.inspector = Inspector(lambda: state.now_ms, state.world.nickname)
+        self._scribe = Scribe(self.inspector, self._services)
+        self._receipts = Receipts(state, self.faults, self._scribe)
 
     @property
     def in_flight(self) -> int:
@@ -92,6 +98,17 @@ class Sessions:
         session = Session(socket)
         self.board.add(session)
         await self._run(session, lambda text: None)
+
+    async def inspect(self, socket: Socket) -> None:
+        """Serve one connection of a page that looks at frames: first those that are kept, then
+        each that comes. What the page sends is not read."""
+        session = Session(socket)
+        with self.inspector.subscribe() as viewing:
+            session.send_nowait(hello(self.inspector.kept))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_show, viewing, session)
+                await self._run(session, lambda text: None)
+                nursery.cancel_scope.cancel()
 
     async def _run(self, session: Session, on_text: Callable[[str], None]) -> None:
         self._all[session] = None
@@ -126,7 +143,7 @@ class Sessions:
 
     def _on_text(self, session: Session, text: str) -> None:
         size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-        if self._is_too_large(session, size):
+        if self._is_too_large(session, text, size):
             return
         if session.role is Role.SERVICE and self._state.knobs.order == "concurrent":
             session.after(self.faults.delay(), partial(self._handle, session, text))
@@ -137,9 +154,12 @@ class Sessions:
         try:
             frame = decode_from_client(text)
         except MalformedPayload as exc:
-            self._receipts.refuse(session, *name_of_frame(text), str(exc))
+            request_id, origin_type = name_of_frame(text)
+            self._scribe.unreadable(session, text, origin_type, str(exc))
+            self._receipts.refuse(session, request_id, origin_type, str(exc))
             return
         outcome = self._outcome(session, frame)
+        self._scribe.taken(session, text, frame, outcome)
         if outcome.refusal:
             self._receipts.refuse(session, frame.request_id, frame.origin_type, outcome.refusal)
             return
@@ -315,7 +335,7 @@ class Sessions:
             for session in sessions:
                 session.after(seconds, partial(session.send_nowait, payload))
 
-    def _is_too_large(self, session: Session, size: int) -> bool:
+    def _is_too_large(self, session: Session, text: str, size: int) -> bool:
         """Whether a text is; then its connection is closed."""
         knobs = self._state.knobs
         frame = size if session.largest_frame is None else session.largest_frame
@@ -326,5 +346,14 @@ class Sessions:
         else:
             return False
         _log.warning("frame too large", size=found, limit=limit, user_id=session.user_id)
-        session.close(TOO_BIG, f"a {what} may have {limit} bytes, not {found}")
+        words = f"a {what} may have {limit} bytes, not {found}"
+        self._scribe.unreadable(session, text, "", words)
+        session.close(TOO_BIG, words)
         return True
+
+
+async def _show(viewing: Viewing, session: Session) -> None:
+    """Hand news on as fast as the page reads; what it is too slow for is lost in the channel."""
+    async for news in viewing:
+        await session.wait_written()
+        session.send_nowait(as_text(news))

@@ -109,6 +109,11 @@ class World:
         figure = self.figures.get(user_id)
         return None if figure is None else figure.character
 
+    def nickname(self, user_id: str) -> str | None:
+        """What this person or figure is called; None when there is none."""
+        character = self.character(UserId(user_id))
+        return None if character is None else character.nickname
+
     def account(self, login: str) -> Account | None:
         """The account that signs in under this e-mail or guest name."""
         user_id = self.logins.get(login)

@@ -354,6 +354,7 @@ class Local:
         return statistics.connections if statistics.state == "connected" else -1
 
     def _note_trace(self, record: TraceRecord | UnitRecord) -> None:
+        self.platform.inspector.trace(record)
         if isinstance(record, UnitRecord):
             self.units.append(record)
         elif PROBE not in record.frame:
