@@ -19,7 +19,11 @@ import pytest
 import moobius_trio
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "how-to").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs" / "how-to").glob("*.md")),
+    *sorted((ROOT / "docs" / "tutorial").glob("*.md")),
+]
 PLUGIN = "moobius_trio.testing.plugin"
 
 BLOCK = re.compile(
@@ -87,7 +91,13 @@ def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path) -> None:
 
 
 def test_the_pages_are_found() -> None:
-    """The README's two blocks and this kit's page are among them."""
+    """The README's two blocks, the kit's page and ten steps, each with its test, are among them."""
     found = {page.relative_to(ROOT).as_posix(): len(blocks_of(page)) for page in PAGES}
     assert found["README.md"] >= 2
     assert found["docs/how-to/testing.md"] >= 7
+    steps = [page for page in PAGES if page.parent.name == "tutorial" and page.name[0].isdigit()]
+    assert [int(step.name[:2]) for step in steps] == list(range(1, 11))
+    for step in steps:
+        names = [str(block.name) for block in blocks_of(step)]
+        assert not names[0].startswith("test_")
+        assert any(name.startswith("test_") for name in names)
