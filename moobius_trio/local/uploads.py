@@ -90,7 +90,7 @@ class Uploads:
             "Content-Security-Policy": "sandbox; default-src 'none'",
         }
         if not is_shown_inline(upload.media_type):
-            headers["Content-Disposition"] = f'attachment; filename="{upload.key}"'
+            headers["Content-Disposition"] = "attachment"  # the page knows what the sender calls it
         return Response(content, media_type=upload.media_type, headers=headers)
 
 

@@ -6,7 +6,9 @@ export const MAX_FILE_BYTES = 20 * 1024 * 1024;
 
 // The kinds that the platform knows by their bytes and gives back to be shown or played.
 const IMAGES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
-const SOUNDS = new Set(["audio/mpeg", "audio/ogg", "audio/wav", "audio/x-wav", "audio/wave"]);
+const SOUNDS = new Set(
+  "mpeg ogg wav x-wav wave flac x-flac mp4 x-m4a aac webm".split(" ").map((kind) => `audio/${kind}`),
+);
 const LONGEST_NAME = 200;
 
 /** `image`, `audio`, or `file` for all that cannot be shown in place. */

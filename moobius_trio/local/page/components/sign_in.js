@@ -15,7 +15,7 @@ export function SignIn({ state, link }) {
       ${state.problem && html`<p class="wrong" role="alert">${state.problem}</p>`}
       <p class="field">
         <label for="guest-name">Your name</label>
-        <input id="guest-name" name="name" type="text" autocomplete="off" placeholder="alice" required />
+        <input id="guest-name" name="name" type="text" autocomplete="off" placeholder="alice" maxlength="40" autofocus required />
       </p>
       <div class="actions"><button type="submit" class="primary">Enter</button></div>
     </form>

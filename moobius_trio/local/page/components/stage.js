@@ -13,7 +13,7 @@ export function Stage({ state, link }) {
   const label = stageOpen ? "Collapse stage" : "Expand stage";
   return html`<section class="stage" aria-label="Stage">
     ${stageOpen
-      ? html`<figure tabindex="0">
+      ? html`<figure tabindex="0" aria-label="On the stage">
           ${stage.path && html`<${Picture} path=${stage.path} label="Picture on the stage" />`}
           ${stage.text && html`<figcaption><${Markdown} text=${stage.text} /></figcaption>`}
         </figure>`

@@ -34,10 +34,10 @@ export function Uploads({ state, link }) {
   if (state.uploads.length === 0) return null;
   return html`<ul class="uploads" aria-label="Files on their way">
     ${state.uploads.map(
-      ({ id, name, size, sent }) => html`<li key=${id}>
+      ({ id, name, size, sent }, index) => html`<li key=${id}>
         <bdi class="file-name">${name}</bdi>
         <progress aria-label=${`Sending ${name}`} max=${size || 1} value=${sent} />
-        <span class="hint">${sizeText(sent)} of ${sizeText(size)}</span>
+        <span class="hint">${index > 0 ? "waiting, " : `${sizeText(sent)} of `}${sizeText(size)}</span>
         <button
           type="button"
           class="small quiet"
