@@ -50,6 +50,23 @@ PortOption = Annotated[
     int,
     Parameter(validator=Number(gte=0, lte=65_535), help="Port to listen on; 0: any free one."),
 ]
+HostOption = Annotated[
+    str,
+    Parameter(
+        metavar="ADDRESS",
+        help="Let other machines in too, at this address of yours, such as 192.168.1.20, or "
+        "0.0.0.0 for all; with --i-know. They need the link that is printed.",
+    ),
+]
+KnowOption = Annotated[
+    bool,
+    Parameter(
+        name="--i-know",
+        negative="",
+        show_default=False,
+        help="I know that --host is for trying things out among friends: nothing is encrypted.",
+    ),
+]
 ReadyOption = Annotated[
     bool,
     Parameter(
@@ -101,6 +118,7 @@ FaultsOption = Annotated[
 ]
 
 DEFAULT_PORT = 8765
+DEFAULT_HOST = "127.0.0.1"
 DEFAULT_LIMIT = 65_536
 
 
@@ -110,6 +128,8 @@ async def dev(
     /,
     *,
     port: PortOption = DEFAULT_PORT,
+    host: HostOption = DEFAULT_HOST,
+    i_know: KnowOption = False,
     state: StateOption = None,
     ready_json: ReadyOption = False,
     no_browser: BrowserOption = False,
@@ -127,6 +147,8 @@ async def dev(
     await run_dev(
         path,
         port=port,
+        host=host,
+        i_know=i_know,
         state=state,
         ready_json=ready_json,
         browser=not no_browser,
@@ -139,6 +161,8 @@ async def dev(
 async def demo(
     *,
     port: PortOption = DEFAULT_PORT,
+    host: HostOption = DEFAULT_HOST,
+    i_know: KnowOption = False,
     state: StateOption = None,
     ready_json: ReadyOption = False,
     no_browser: BrowserOption = False,
@@ -149,7 +173,14 @@ async def demo(
     """
     from moobius_trio.cli.dev import run_demo
 
-    await run_demo(port=port, state=state, ready_json=ready_json, browser=not no_browser)
+    await run_demo(
+        port=port,
+        host=host,
+        i_know=i_know,
+        state=state,
+        ready_json=ready_json,
+        browser=not no_browser,
+    )
 
 
 @app.command
@@ -164,6 +195,8 @@ async def local(
         ),
     ] = None,
     port: PortOption = DEFAULT_PORT,
+    host: HostOption = DEFAULT_HOST,
+    i_know: KnowOption = False,
     state: StateOption = None,
     ready_json: ReadyOption = False,
     message_limit: LimitOption = DEFAULT_LIMIT,
@@ -179,6 +212,8 @@ async def local(
     await run_platform(
         bands=band or [],
         port=port,
+        host=host,
+        i_know=i_know,
         state=state,
         ready_json=ready_json,
         message_limit=message_limit,

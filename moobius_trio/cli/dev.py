@@ -12,6 +12,7 @@ import structlog
 import trio
 
 from moobius_trio.cli.blocking import Blocking
+from moobius_trio.cli.guests import check_host, let_guests_in
 from moobius_trio.cli.knobs import read_knobs
 from moobius_trio.cli.loading import load_service
 from moobius_trio.cli.output import ready_line, say
@@ -55,6 +56,8 @@ async def run_dev(
     path: str,
     *,
     port: int,
+    host: str,
+    i_know: bool,
     state: Path | None,
     ready_json: bool,
     browser: bool,
@@ -62,6 +65,7 @@ async def run_dev(
     faults: str | None,
 ) -> None:
     """Run a service on a local platform of its own."""
+    check_host(host, i_know=i_know, faults=faults is not None)
     turned = read_knobs(knobs, Knobs())
     relay_faults = None if faults is None else RelayFaults.parse(faults)
     configure_logs(form="console")
@@ -71,6 +75,7 @@ async def run_dev(
         service,
         folder,
         port=port,
+        host=host,
         ready_json=ready_json,
         browser=browser,
         knobs=turned,
@@ -78,14 +83,23 @@ async def run_dev(
     )
 
 
-async def run_demo(*, port: int, state: Path | None, ready_json: bool, browser: bool) -> None:
+async def run_demo(
+    *,
+    port: int,
+    host: str,
+    i_know: bool,
+    state: Path | None,
+    ready_json: bool,
+    browser: bool,
+) -> None:
     """Run the bundled demo as `run_dev` does, and say where its source lies."""
+    check_host(host, i_know=i_know)
     configure_logs(form="console")
     source = demo_folder()
     service = load_service(str(source))
     say(f"  Source    {source}")
     folder = state if state is not None else user_state("demo")
-    await _develop(service, folder, port=port, ready_json=ready_json, browser=browser)
+    await _develop(service, folder, port=port, host=host, ready_json=ready_json, browser=browser)
 
 
 def demo_folder() -> Path:
@@ -106,6 +120,7 @@ async def _develop(
     folder: Path,
     *,
     port: int,
+    host: str,
     ready_json: bool,
     browser: bool,
     knobs: Knobs | None = None,
@@ -120,7 +135,7 @@ async def _develop(
     with watch_unawaited(_tell_unawaited):
         async with (
             open_served_platform(
-                state=state / "platform", port=port, knobs=knobs, faults=faults
+                state=state / "platform", port=port, host=host, knobs=knobs, faults=faults
             ) as (platform, url),
             trio.open_nursery() as nursery,
         ):
@@ -157,6 +172,7 @@ async def _develop(
                 f"  Spells    moobius-trio spell {reached_as} '\"…\"'",
             )
             say_faults(knobs, faults)
+            let_guests_in(platform, url, host)
             say(
                 "",
                 "  One Ctrl+C ends it.",

@@ -13,6 +13,7 @@ from typing import Final
 
 import trio
 
+from moobius_trio.cli.guests import LOOPBACK, check_host, let_guests_in
 from moobius_trio.cli.knobs import changed_knobs, read_knobs
 from moobius_trio.cli.output import ready_line, say
 from moobius_trio.cli.state import open_state, user_state
@@ -33,13 +34,17 @@ async def open_served_platform(
     *,
     state: Path,
     port: int,
+    host: str = LOOPBACK,
     bands: Sequence[str] = (),
     knobs: Knobs = _DEFAULT_KNOBS,
     faults: RelayFaults | None = None,
 ) -> AsyncIterator[tuple[Platform, str]]:
     """A local platform with its state in a folder, served on this machine; gives it and its URL.
 
-    With ``faults`` the port is a relay's, and the platform listens on another one behind it.
+    Args:
+        host: another address to serve it on too, which ``check_host`` has seen. Nobody is answered
+            there before ``let_guests_in``.
+        faults: the port is a relay's, and the platform listens on another one behind it.
     """
     async with (
         open_platform(
@@ -53,7 +58,8 @@ async def open_served_platform(
         trio.open_nursery() as nursery,
     ):
         if faults is None:
-            yield platform, await nursery.start(partial(serve_app, platform.app, port=port))
+            serve = partial(serve_app, platform.app, host=host, port=port, exposed=True)
+            yield platform, await nursery.start(serve)
         else:
             url: str = await nursery.start(serve_app, platform.app)
             behind = int(url.rpartition(":")[2])
@@ -75,6 +81,8 @@ async def run_platform(
     *,
     bands: Sequence[str],
     port: int,
+    host: str,
+    i_know: bool,
     state: Path | None,
     ready_json: bool,
     knobs: Sequence[str],
@@ -82,6 +90,7 @@ async def run_platform(
     faults: str | None,
 ) -> None:
     """Run the platform until a signal comes."""
+    check_host(host, i_know=i_know, faults=faults is not None)
     turned = read_knobs(knobs, Knobs(message_limit=message_limit))
     relay_faults = None if faults is None else RelayFaults.parse(faults)
     configure_logs(form="console")
@@ -92,7 +101,7 @@ async def run_platform(
         counted_signals(drain=done.set, cancel=scope.cancel) as signals,
     ):
         async with open_served_platform(
-            state=folder, port=port, bands=bands, knobs=turned, faults=relay_faults
+            state=folder, port=port, host=host, bands=bands, knobs=turned, faults=relay_faults
         ) as (platform, url):
             channels = [band.channel_id for band in platform.bands()]
             say(
@@ -102,6 +111,7 @@ async def run_platform(
                 f"  State     {folder}",
             )
             say_faults(turned, relay_faults)
+            let_guests_in(platform, url, host)
             say(
                 "",
                 "  A service.json that works here as it stands:",

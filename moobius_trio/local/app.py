@@ -27,7 +27,7 @@ __all__ = ("make_app",)
 
 
 def make_app(state: State, sessions: Sessions, page: PageApi) -> ASGIApp:
-    """The whole platform as an ASGI application for one machine's loopback address."""
+    """The whole platform as an ASGI application."""
     uploads = Uploads(state)
 
     async def file_upload(request: Request) -> object:
@@ -50,8 +50,9 @@ def make_app(state: State, sessions: Sessions, page: PageApi) -> ASGIApp:
     routes: list[BaseRoute] = [
         *_protocol_routes(Api(state, sessions)),
         _get("/file/upload", file_upload),
-        _post("/bucket/", uploads.take),
+        _post("/bucket/{place}/", uploads.take),
         _get("/bucket/{key}", uploads.give),
+        _get("/bucket/{place}/{key}", uploads.give),
         _get("/", page.index),
         _get("/page/{name:path}", page.file),
         _post("/local/guest", page.guest),
@@ -66,7 +67,8 @@ def make_app(state: State, sessions: Sessions, page: PageApi) -> ASGIApp:
     ]
     handlers = {HTTPException: _failure, Exception: _failure}
     app = Starlette(routes=routes, exception_handlers=handlers)
-    return Guard(HttpFaults(app, state, sessions.faults), lambda: state.front_port)
+    behind = HttpFaults(app, state, sessions.faults)
+    return Guard(behind, state.access, lambda: state.front_port, uploads.is_place)
 
 
 def _protocol_routes(api: Api) -> list[BaseRoute]:

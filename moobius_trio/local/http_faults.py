@@ -41,10 +41,10 @@ _BODIES: Final[Mapping[HttpFault, tuple[int, bytes, str]]] = MappingProxyType(
 
 
 class HttpFaults:
-    """Between the guard and the routes."""
+    """Between the guard and the routes, which are its attribute ``app``."""
 
     def __init__(self, app: ASGIApp, state: State, faults: Faults) -> None:
-        self._app = app
+        self.app = app
         self._state = state
         self._faults = faults
 
@@ -53,16 +53,16 @@ class HttpFaults:
         if scope["type"] == "websocket":
             status = self._state.knobs.handshake_status
             if status is None or path != "/":
-                await self._app(scope, receive, send)
+                await self.app(scope, receive, send)
             else:
                 await self._refuse_handshake(status, scope, send)
             return
         fault = self._faults.http(path) if path.startswith(_PROTOCOL) else "none"
         match fault:
             case "none":
-                await self._app(scope, receive, send)
+                await self.app(scope, receive, send)
             case "drop":
-                await self._app(scope, receive, _swallow)
+                await self.app(scope, receive, _swallow)
                 await _end(scope, receive)
             case "hang":
                 await _gone(receive)

@@ -20,7 +20,11 @@ _STARTS: Final = (
     (b"GIF89a", "image/gif"),
     (b"ID3", "audio/mpeg"),
     (b"OggS", "audio/ogg"),
+    (b"fLaC", "audio/flac"),
 )
+_BOXES: Final = (b"M4A ", b"isom", b"iso5", b"iso6", b"mp41", b"mp42")
+"""The first word of MPEG-4 files, among them what browsers record of a voice."""
+
 _RIFF: Final = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
 
 
@@ -31,8 +35,15 @@ def sniff(content: bytes) -> str:
             return media_type
     if content[:4] == b"RIFF":
         return _RIFF.get(content[8:12], OTHER)
-    if len(content) > 2 and content[0] == 0xFF and content[1] & 0xE6 == 0xE2:
-        return "audio/mpeg"  # a frame of MPEG layer III without a tag before it
+    if content[4:8] == b"ftyp" and content[8:12] in _BOXES:
+        return "audio/mp4"
+    if content.startswith(b"\x1a\x45\xdf\xa3") and b"webm" in content[:64]:
+        return "audio/webm"
+    if len(content) > 2 and content[0] == 0xFF:
+        if content[1] & 0xE6 == 0xE2:
+            return "audio/mpeg"  # a frame of MPEG layer III without a tag before it
+        if content[1] & 0xF6 == 0xF0:
+            return "audio/aac"  # one of ADTS
     return OTHER
 
 

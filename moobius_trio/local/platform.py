@@ -85,6 +85,16 @@ class Platform:
     def front_port(self, port: int | None) -> None:
         self._state.front_port = port
 
+    def let_others_in(self) -> Secret:
+        """Answer requests that come from other machines, if they have the token given here.
+
+        A browser shows it once, behind the ``#`` of the page's address as ``token=…``, and gets a
+        cookie for it; programs have ``/token/TOKEN`` before every path. What comes in on this
+        machine's own loopback address needs none. Called again, it gives another one, and what
+        was given before is no good any more.
+        """
+        return self._state.access.open()
+
     async def serve_socket(self, socket: Socket) -> None:
         """Serve one connection of the protocol, of whatever transport, until it ends.
 

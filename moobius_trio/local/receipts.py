@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Final
 
 import structlog
 
 from moobius_trio.codec.generation0 import encode_for_service
 from moobius_trio.local.faults import Faults
+from moobius_trio.local.often import Often
 from moobius_trio.local.scribe import Scribe
 from moobius_trio.local.session import Role, Session
 from moobius_trio.local.sockets import POLICY_VIOLATION
@@ -19,6 +21,14 @@ from moobius_trio.local.state import State
 from moobius_trio.types import Copy, PlatformError, RequestId
 
 __all__ = ("Receipts",)
+
+_LOGINS_AT_ONCE: Final = 3
+"""Refused logins of one connection that are answered without a pause."""
+
+_LOGIN_SECONDS: Final = 1.0
+
+_LOGINS_WAITING: Final = 100
+"""Frames that may wait for a connection before a refused login more is too many."""
 
 _log = structlog.get_logger()
 
@@ -30,6 +40,7 @@ class Receipts:
         self._state = state
         self._scribe = scribe
         self._faults = faults
+        self._refused_login = Often(lambda count: _log.warning("login refused", times=count))
 
     def confirm(
         self, session: Session, request_id: RequestId, origin_type: str, words: str
@@ -41,6 +52,11 @@ class Receipts:
         """Tell that a frame was not accepted."""
         who = session.service_id or session.user_id
         _log.warning("frame refused", client=who, origin_type=origin_type, reason=words)
+        self._answer_refused(session, request_id, origin_type, words)
+
+    def _answer_refused(
+        self, session: Session, request_id: RequestId, origin_type: str, words: str
+    ) -> None:
         form = "words" if session.role is Role.USER else self._state.knobs.refusal_form
         match form:
             case "words":
@@ -53,6 +69,28 @@ class Receipts:
                 session.close(POLICY_VIOLATION, "refused")
             case "silence":
                 pass
+
+    def refuse_login(
+        self, session: Session, request_id: RequestId, origin_type: str, words: str
+    ) -> None:
+        """The same for a login; the fourth and later ones on a connection wait for a second.
+
+        A client of the original logs in again after each refusal, at once and with the same token
+        (docs/protocol/generation-0.md section 3.3): a thousand times a second.
+        """
+        self._refused_login.happened()
+        session.refused_logins += 1
+        answer = partial(self._answer_refused, session, request_id, origin_type, words)
+        if session.refused_logins <= _LOGINS_AT_ONCE:
+            answer()
+        elif session.waiting < _LOGINS_WAITING:
+            session.after(_LOGIN_SECONDS, answer)
+        else:
+            session.close(POLICY_VIOLATION, "too many refused logins")
+
+    def tell_rest(self) -> None:
+        """Log what was only counted so far."""
+        self._refused_login.tell_rest()
 
     def host_error(self, message: str) -> str:
         """A frame of the platform's host instead of one of the protocol."""

@@ -270,12 +270,13 @@ def member_of_group(
     return profiles(world, (user_id,))[0]
 
 
-def check_upload(world: World, upload: Upload) -> Upload:
-    """The upload, if it fits (docs/architecture.md section 8)."""
+def check_upload(world: World, upload: Upload, arriving: tuple[int, ...] = ()) -> Upload:
+    """The upload, if it fits beside those that are there and those that are being written, whose
+    sizes in bytes ``arriving`` has (docs/architecture.md section 8)."""
     if upload.size > MAX_UPLOAD_BYTES:
         raise Refused(413, f"a file may have {MAX_UPLOAD_BYTES:,} bytes at most")
-    if len(world.uploads) >= MAX_UPLOADS:
+    if len(world.uploads) + len(arriving) >= MAX_UPLOADS:
         raise Refused(507, f"there are {MAX_UPLOADS:,} files already, which is all that fit")
-    if world.upload_bytes + upload.size > MAX_UPLOAD_BYTES_IN_ALL:
+    if world.upload_bytes + sum(arriving) + upload.size > MAX_UPLOAD_BYTES_IN_ALL:
         raise Refused(507, "the files of this platform take all the room there is for them")
     return upload

@@ -55,6 +55,8 @@ class Session:
         self._later = Later()
         self.access_token = ""
         """The token of a service's login."""
+        self.refused_logins = 0
+        """How many logins on it were refused."""
         self.heard_at = trio.current_time()
         """When the last text came, by trio's clock."""
         self.role = Role.NOBODY

@@ -133,6 +133,7 @@ class Sessions:
         while self._all:
             self._one_ended = trio.Event()
             await self._one_ended.wait()
+        self._receipts.tell_rest()
 
     def cut(self, service_id: ServiceId | None = None, code: int = GOING_AWAY) -> None:
         """Begin to close the connections of one service, or of all; what waits for them is lost,
@@ -161,7 +162,9 @@ class Sessions:
         outcome = self._outcome(session, frame)
         self._scribe.taken(session, text, frame, outcome)
         if outcome.refusal:
-            self._receipts.refuse(session, frame.request_id, frame.origin_type, outcome.refusal)
+            is_login = isinstance(frame.command, ServiceLogin | UserLogin)
+            refuse = self._receipts.refuse_login if is_login else self._receipts.refuse
+            refuse(session, frame.request_id, frame.origin_type, outcome.refusal)
             return
         self._state.change(*outcome.changes)
         if self._is_answered(frame.command):

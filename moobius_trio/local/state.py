@@ -12,6 +12,7 @@ from typing import Final
 
 import trio
 
+from moobius_trio.local.access import Access
 from moobius_trio.local.credentials import TokenBook, hash_password
 from moobius_trio.local.knobs import Knobs
 from moobius_trio.local.records import Account, Change
@@ -43,6 +44,7 @@ class State:
         self.knobs = knobs
         self.run_sync = run_sync
         self.tokens = TokenBook()
+        self.access = Access()
         self.front_port: int | None = None
         """Where clients come in, if another program listens for the platform."""
         self._store = store

@@ -1,17 +1,20 @@
 """Files: where to post them, taking them in, giving them back.
 
-The address of a file is a random key of the platform's own. A client's file name is not even
-read, and its type is told from its bytes (docs/architecture.md section 8). Wire:
-docs/protocol/generation-0.md section 2.3.
+Each file has a place of its own, a random key of the platform's, asked for beforehand. A client's
+file name is not even read, and its type is told from its bytes (docs/architecture.md section 8).
+Wire: docs/protocol/generation-0.md section 2.3.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
+import trio
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -30,8 +33,15 @@ __all__ = ("Uploads",)
 _FORM_BYTES: Final = 64 * 1024
 """What the form may have round the file."""
 
-_TARGETS: Final = 1_000
-_TARGET_SECONDS: Final = 3600.0
+_PLACES: Final = 1_000
+_PLACE_SECONDS: Final = 3600.0
+_PLACE: Final = re.compile(r"/bucket/([0-9a-f]{32}\.[a-z0-9]{1,8})/")
+
+_AT_ONCE: Final = 4
+"""Files that are read side by side. Each is in memory, and others wait without being read."""
+
+_READ_SECONDS: Final = 120.0
+"""How long a file may take to come, with its turn."""
 
 _log = structlog.get_logger()
 
@@ -47,47 +57,80 @@ class Uploads:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._targets: dict[str, float] = {}
+        self._places: dict[str, float] = {}
+        self._arriving: dict[str, int] = {}
+        self._turns = trio.CapacityLimiter(_AT_ONCE)
 
     def target(self, host: str, extension: str) -> object:
         """Where one file may be posted within the next hour, for the reply to
         ``GET /file/upload``."""
         ending = extension.lower() if re.fullmatch(r"[A-Za-z0-9]{1,8}", extension) else "bin"
         key = f"{secrets.token_hex(16)}.{ending}"
-        if len(self._targets) >= _TARGETS:
-            del self._targets[next(iter(self._targets))]
-        self._targets[key] = self._state.now + _TARGET_SECONDS
-        # The URL ends with a slash: the file's address is the URL and the key, simply joined.
-        return upload_target_data(UploadTarget(url=f"http://{host}/bucket/", fields={"key": key}))
+        if len(self._places) >= _PLACES:
+            del self._places[next(iter(self._places))]
+        self._places[key] = self._state.now + _PLACE_SECONDS
+        # The URL ends with a slash: the file's address is the URL and the key, simply joined. The
+        # key stands in the URL too, since whoever posts here bears no token: to have been told of
+        # this place is what lets a file in.
+        url = f"http://{host}/bucket/{key}/"
+        return upload_target_data(UploadTarget(url=url, fields={"key": key}))
+
+    def is_place(self, path: str) -> bool:
+        """Whether this is the path of a place that waits for its file."""
+        found = _PLACE.fullmatch(path)
+        return found is not None and self._places.get(found[1], 0) > self._state.now
 
     async def take(self, request: Request) -> Response:
-        """``POST /bucket/``: HTTP 204 and nothing in it, as clients of the original ask for.
+        """``POST /bucket/KEY/``: HTTP 204 and nothing in it, as clients of the original ask for.
 
         Raises:
-            Refused: the form or the file is not as it has to be.
+            Refused: nobody was told of this place, or the form or the file is not as it has to be.
         """
-        key, content = await _read_form(request)
-        expires = self._targets.get(key)
-        if expires is None or expires < self._state.now:
+        if not self.is_place(request.scope["path"]):
             raise Refused(403, "ask GET /file/upload for a place to upload to first")
-        upload = Upload(key=key, media_type=sniff(content), size=len(content))
-        check_upload(self._state.world, upload)
-        del self._targets[key]
-        await self._state.save_file(key, content)
-        self._state.change(upload)
-        await self._state.saved()
-        _log.info("file uploaded", key=key, media_type=upload.media_type, size=upload.size)
+        place = request.path_params["place"]
+        with self._given_back_unless_used(place):
+            content = await self._read(request, place)
+            upload = Upload(key=place, media_type=sniff(content), size=len(content))
+            check_upload(self._state.world, upload, tuple(self._arriving.values()))
+            self._arriving[place] = upload.size
+            try:
+                await self._state.save_file(place, content)
+                self._state.change(upload)
+            finally:
+                del self._arriving[place]
+            await self._state.saved()
+        _log.info("file uploaded", key=place, media_type=upload.media_type, size=upload.size)
         return Response(status_code=204)
 
+    @contextmanager
+    def _given_back_unless_used(self, place: str) -> Iterator[None]:
+        """The place is nobody else's meanwhile; after a failure its file can be posted again."""
+        expires = self._places.pop(place)
+        try:
+            yield
+        except BaseException:
+            self._places[place] = expires
+            raise
+
+    async def _read(self, request: Request, place: str) -> bytes:
+        with trio.move_on_after(_READ_SECONDS):
+            async with self._turns:
+                key, content = await _read_form(request)
+            if key != place:
+                raise Refused(403, "the form names another place than its address")
+            return content
+        raise Refused(408, f"the file did not come within {_READ_SECONDS:g} seconds")
+
     async def give(self, request: Request) -> Response:
-        """``GET /bucket/KEY``: a picture or sound to be shown, anything else to be saved."""
+        """``GET /bucket/KEY/KEY``: a picture or sound to be shown, anything else to be saved."""
         upload = self._state.world.uploads.get(request.path_params["key"])
         if upload is None:
             raise Refused(404, "there is no such file")
         content = await self._state.load_file(upload.key)
         headers = {
             "Cache-Control": "private, max-age=31536000, immutable",
-            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "Content-Security-Policy": "sandbox; default-src 'none'; media-src 'self'",
         }
         if not is_shown_inline(upload.media_type):
             headers["Content-Disposition"] = "attachment"  # the page knows what the sender calls it

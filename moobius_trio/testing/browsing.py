@@ -136,8 +136,20 @@ class Desk:
         self._test = re.sub(r"\W+", "-", test.removeprefix("test_"))
         self._people: list[Person] = []
 
-    def sit_down(self, url: str, name: str) -> Person:
-        """Open the page as this user, and wait until they are in the band."""
+    def sit_down(self, url: str, name: str, *, fragment: str = "") -> Person:
+        """Open the page as this user, and wait until they are in the band.
+
+        Args:
+            fragment: what the address has behind its ``#``.
+        """
+        page = self.open_page(url, f"/?as={name}" + (f"#{fragment}" if fragment else ""), name)
+        page.get_by_role("button", name="Leave").wait_for()
+        person = Person(page, name)
+        self._people.append(person)
+        return person
+
+    def open_page(self, url: str, address: str, name: str) -> Page:
+        """Open an address of the platform at ``url`` in a browser of somebody's own."""
         context = self._chromium.new_context(viewport={"width": 1280, "height": 800})
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
@@ -145,11 +157,8 @@ class Desk:
         page.on("pageerror", lambda error: self.wrong.append(f"{name}: {error}"))
         page.on("request", lambda request: self._check(name, url, request.url))
         page.on("websocket", lambda socket: self._check(name, url, socket.url))
-        page.goto(f"{url}/?as={name}")
-        page.get_by_role("button", name="Leave").wait_for()
-        person = Person(page, name)
-        self._people.append(person)
-        return person
+        page.goto(f"{url}{address}")
+        return page
 
     def take_pictures(self, what: str) -> None:
         """A picture of everybody's screen."""

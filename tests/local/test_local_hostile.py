@@ -13,8 +13,10 @@ from typing import Any
 import httpx
 import pytest
 import trio
+import trio.testing
+from structlog.testing import capture_logs
 
-from moobius_trio.errors import StorageError
+from moobius_trio.errors import ConnectionLost, StorageError
 from moobius_trio.local import DEFAULT_BAND, Platform, open_platform
 from moobius_trio.local.store import open_store
 from moobius_trio.network.memory import MemoryFrameStream, memory_stream_pair
@@ -151,3 +153,49 @@ async def test_a_file_that_cannot_be_written_whole_leaves_nothing(
         with pytest.raises(StorageError, match=r"cannot be written"):
             await store.save_upload("k.png", b"x")
     assert list((tmp_path / "state" / "uploads").iterdir()) == []
+
+
+async def test_a_login_loop_is_slowed_down_and_counted(
+    platform: Platform, autojump_clock: trio.testing.MockClock
+) -> None:
+    """A client of the original logs in again after each refusal, with the same dead token."""
+    login = {
+        "type": "service_login",
+        "request_id": "r",
+        "auth_origin": "cognito",
+        "access_token": "dead",
+        "service_id": "",
+    }
+    refusals = 0
+    with capture_logs() as lines:
+        async with trio.open_nursery() as nursery:
+            ours, theirs = memory_stream_pair()
+            nursery.start_soon(platform.serve_socket, theirs)
+            with trio.move_on_after(60):
+                while True:
+                    await ours.send_text(json.dumps(login))
+                    refusal = json.loads(await ours.receive_text())
+                    assert refusal["body"]["status"] is False
+                    refusals += 1
+            nursery.cancel_scope.cancel()
+        await platform.aclose()
+    assert refusals == 3 + 59
+    counts = [line["times"] for line in lines if line["event"] == "login refused"]
+    assert len(counts) <= 7
+    assert sum(counts) == refusals + 1
+    assert "dead" not in str(lines)
+
+
+async def test_logins_that_do_not_wait_for_their_refusal_end_the_connection(
+    platform: Platform,
+) -> None:
+    """So that they do not pile up."""
+    login = {"type": "user_login", "request_id": "r", "auth_origin": "c", "access_token": "x"}
+    async with trio.open_nursery() as nursery:
+        ours, theirs = memory_stream_pair()
+        nursery.start_soon(platform.serve_socket, theirs)
+        with pytest.raises(ConnectionLost) as lost:
+            for _ in range(1_000):
+                await ours.send_text(json.dumps(login))
+            await trio.sleep_forever()
+    assert lost.value.code == 1008
