@@ -28,6 +28,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+FOLD = "sessionStorage.getItem('panel') ?? sessionStorage.setItem('panel', 'folded')"
+"""What the page remembers when its reader has folded the builder's panel (page/README.md)."""
 PATIENCE_MS = 20_000
 """How long something may take to appear; on an idle machine it takes a tenth of a second."""
 
@@ -136,22 +138,28 @@ class Desk:
         self._test = re.sub(r"\W+", "-", test.removeprefix("test_"))
         self._people: list[Person] = []
 
-    def sit_down(self, url: str, name: str, *, fragment: str = "") -> Person:
+    def sit_down(self, url: str, name: str, *, fragment: str = "", builds: bool = False) -> Person:
         """Open the page as this user, and wait until they are in the band.
 
         Args:
             fragment: what the address has behind its ``#``.
+            builds: with the builder's panel as the page opens it; otherwise it is folded, so that
+                what is found by its text is in the chat.
         """
-        page = self.open_page(url, f"/?as={name}" + (f"#{fragment}" if fragment else ""), name)
+        address = f"/?as={name}" + (f"#{fragment}" if fragment else "")
+        page = self.open_page(url, address, name, builds=builds)
         page.get_by_role("button", name="Leave").wait_for()
         person = Person(page, name)
         self._people.append(person)
         return person
 
-    def open_page(self, url: str, address: str, name: str) -> Page:
-        """Open an address of the platform at ``url`` in a browser of somebody's own."""
+    def open_page(self, url: str, address: str, name: str, *, builds: bool = False) -> Page:
+        """Open an address of the platform at ``url`` in a browser of somebody's own; ``builds`` as in
+        `sit_down`."""
         context = self._chromium.new_context(viewport={"width": 1280, "height": 800})
         context.set_default_timeout(PATIENCE_MS)
+        if not builds:
+            context.add_init_script(FOLD)
         page = context.new_page()
         page.on("console", lambda said: self._hear(name, said.type, said.text))
         page.on("pageerror", lambda error: self.wrong.append(f"{name}: {error}"))

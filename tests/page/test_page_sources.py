@@ -49,7 +49,19 @@ def test_every_import_is_a_file_of_the_page(path: Path) -> None:
         assert (path.parent / target).resolve().is_file(), target
 
 
-PURE = ("effects.js", "files.js", "history.js", "markdown.js", "reduce.js", "select.js", "wire.js")
+PURE = (
+    "effects.js",
+    "files.js",
+    "history.js",
+    "inspect_reduce.js",
+    "inspect_select.js",
+    "inspect_steps.js",
+    "inspect_wire.js",
+    "markdown.js",
+    "reduce.js",
+    "select.js",
+    "wire.js",
+)
 
 
 @pytest.mark.parametrize("name", PURE)
