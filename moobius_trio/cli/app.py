@@ -99,12 +99,12 @@ KnobOption = Annotated[
         help="Change how the platform behaves; repeatable. docs/how-to/faults.md says what each "
         "does. Receipts: copies_echo_id, copies_times, copies_delay, copies_lost_every, "
         "answer_pings, answer_socket_pings, refusal_form. Frames: drop_repeats, order, "
-        "order_seconds, roger, message_limit, frame_limit, refuse_every, refuse_again. "
-        "Connections: handshake_status, second_login, refuse_login_from, refuse_login_count, "
-        "access_seconds, refresh_seconds, live_token, connection_seconds, idle_seconds, "
-        "cut_every, cut_code, cut_notice. Events: duplicate_every, duplicate_after_login, "
-        "reorder_every, garbage, garbage_every. HTTP: history, http_fault, http_fault_every, "
-        "http_fault_path, http_retry_after.",
+        "order_seconds, slow_seconds, roger, message_limit, frame_limit, refuse_every, "
+        "refuse_again. Connections: handshake_status, second_login, refuse_login_from, "
+        "refuse_login_count, access_seconds, refresh_seconds, live_token, connection_seconds, "
+        "idle_seconds, cut_every, cut_code, cut_notice. Events: duplicate_every, "
+        "duplicate_after_login, reorder_every, garbage, garbage_every. HTTP: history, http_fault, "
+        "http_fault_every, http_fault_path, http_retry_after.",
     ),
 ]
 FaultsOption = Annotated[

@@ -21,6 +21,7 @@ from moobius_trio.local.page_api import PageApi
 from moobius_trio.local.sessions import Sessions
 from moobius_trio.local.sockets import StarletteSocket
 from moobius_trio.local.state import State
+from moobius_trio.local.tools import Tools
 from moobius_trio.local.uploads import Uploads
 
 __all__ = ("make_app",)
@@ -29,6 +30,7 @@ __all__ = ("make_app",)
 def make_app(state: State, sessions: Sessions, page: PageApi) -> ASGIApp:
     """The whole platform as an ASGI application."""
     uploads = Uploads(state)
+    tools = Tools(state, sessions)
 
     async def file_upload(request: Request) -> object:
         signed_in(state, request)
@@ -61,6 +63,9 @@ def make_app(state: State, sessions: Sessions, page: PageApi) -> ASGIApp:
         _get("/local/membership", page.membership),
         _get("/local/history", page.history),
         _post("/local/puppets", page.puppets),
+        _get("/local/people", page.people),
+        _get("/local/control", tools.show),
+        _post("/local/control", tools.do),
         WebSocketRoute("/", protocol_socket),
         WebSocketRoute("/local/watch", watch_socket),
         WebSocketRoute("/local/inspect", inspect_socket),

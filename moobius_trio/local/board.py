@@ -1,6 +1,6 @@
-"""The list of bands as pages see it, and its being pushed to them when it changes.
+"""What pages see of bands and services, and its being pushed to them when it changes.
 
-The form of this list is the page's own and no part of the protocol: it is read by
+The form of it is the page's own and no part of the protocol: it is read by
 ``page/wire.js``. No rule of the platform here.
 """
 
@@ -10,7 +10,11 @@ import itertools
 from collections.abc import Callable
 from typing import TypeAlias
 
+import attrs
+
 from moobius_trio.codec.text import dump
+from moobius_trio.local.control import Control
+from moobius_trio.local.records import Band
 from moobius_trio.local.session import Session
 from moobius_trio.local.state import State
 from moobius_trio.types import ChannelId, ServiceId
@@ -24,16 +28,45 @@ class Board:
     """Every band with its service: who it is, whether it is connected, and its session number.
 
     The session number of a band rises whenever its service logs in on a new connection, or comes
-    to hold the band, so that a page knows when to ask the service anew.
+    to hold the band, so that a page knows when to ask the service anew. Its reset number rises when
+    it is emptied, so that a page knows when to begin anew.
+
+    Args:
+        on_restart: called when the program that runs the service begins to start it.
     """
 
-    def __init__(self, state: State, is_online: Callable[[ServiceId], bool]) -> None:
+    def __init__(
+        self,
+        state: State,
+        is_online: Callable[[ServiceId], bool],
+        on_restart: Callable[[], None],
+    ) -> None:
         self._state = state
         self._is_online = is_online
+        self._on_restart = on_restart
+        self._control: Control | None = None
         self._watchers: dict[Session, None] = {}
         # It starts at the time of day, so that it rises over a restart of the platform too.
         self._numbers = itertools.count(int(state.now))
         self._session_of: dict[ChannelId, int] = {}
+        self._reset_of: dict[ChannelId, int] = {}
+
+    @property
+    def control(self) -> Control | None:
+        """What the program that runs the service offers; None where services run elsewhere."""
+        return self._control
+
+    @control.setter
+    def control(self, control: Control | None) -> None:
+        self._control = control
+        if control is not None:
+            control.on_change(self._control_changed)
+        self.changed()
+
+    def _control_changed(self) -> None:
+        if self._control is not None and self._control.state().state in ("starting", "restarting"):
+            self._on_restart()
+        self.changed()
 
     def rows(self) -> list[Row]:
         """The list as plain data."""
@@ -44,10 +77,22 @@ class Board:
                 "service_id": band.service_id,
                 "service_name": self._name_of(band.service_id),
                 "online": band.service_id is not None and self._is_online(band.service_id),
+                "state": self._state_of(band),
                 "session": self._session_of.get(band.channel_id, 0),
+                "reset": self._reset_of.get(band.channel_id, 0),
             }
             for band in self._state.world.bands.values()
         ]
+
+    def _state_of(self, band: Band) -> str:
+        if band.service_id is not None and self._is_online(band.service_id):
+            return "online"
+        otherwise = "none" if band.service_id is None else "offline"
+        service = None if self._control is None else self._control.state()
+        if service is None or service.state not in ("starting", "restarting", "crashed"):
+            return otherwise
+        # Before it was ready for the first time, nobody knows which bands it will hold.
+        return otherwise if band.service_id is None and service.name else service.state
 
     def _name_of(self, service_id: ServiceId | None) -> str | None:
         if service_id is None:
@@ -71,6 +116,11 @@ class Board:
             self._session_of[channel_id] = number
         self.changed()
 
+    def emptied(self, channel_id: ChannelId) -> None:
+        """Everybody has left the band, and what was said there is forgotten."""
+        self._reset_of[channel_id] = next(self._numbers)
+        self.changed()
+
     def changed(self) -> None:
         """Send the list to all pages that watch."""
         if self._watchers:
@@ -79,4 +129,5 @@ class Board:
                 session.send_nowait(text)
 
     def _text(self) -> str:
-        return dump({"bands": self.rows()})
+        service = None if self._control is None else attrs.asdict(self._control.state())
+        return dump({"bands": self.rows(), "service": service})

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Container
 from typing import Final
 
 import attrs
@@ -100,12 +101,14 @@ class TokenBook:
         """Whose refresh token this is; None when it is nobody's or has expired."""
         return self._find(token.reveal(), "refresh", now)
 
-    def expire(self, *, refresh: bool) -> None:
-        """Forget all access tokens, and with ``refresh`` the refresh tokens too."""
+    def expire(self, *, refresh: bool, of: Container[UserId] | None = None) -> None:
+        """Forget the access tokens of these users, or of all, and with ``refresh`` the refresh
+        tokens too."""
         self._issued = {
             handle: issued
             for handle, issued in self._issued.items()
-            if issued.kind != "access" and not refresh
+            if (of is not None and issued.user_id not in of)
+            or (issued.kind != "access" and not refresh)
         }
 
     def _new(self, user_id: UserId, kind: str, expires: float) -> Secret:

@@ -94,6 +94,9 @@ class Knobs:
     up to ``order_seconds``."""
     order_seconds: float = _seconds(0.05)
     """See ``order``."""
+    slow_seconds: float = _seconds(0.0)
+    """How much later what a service says takes effect and is answered, in its order. Heartbeats and
+    logins do not wait, so that the connection stays."""
     roger: Literal["refused", "copied", "ignored"] = _one_of(
         "refused", Literal["refused", "copied", "ignored"]
     )

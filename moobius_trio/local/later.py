@@ -42,7 +42,10 @@ class Later:
         Args:
             effect: False for a timer: it is dropped when the connection ends before its time.
         """
-        due = trio.current_time() + seconds
+        self.call_at(trio.current_time() + seconds, do, effect=effect)
+
+    def call_at(self, due: float, do: Callable[[], None], *, effect: bool = True) -> None:
+        """The same at this time of trio's clock."""
         heapq.heappush(self._calls, _Call(due, next(self._numbers), do, effect))
         self._more.set()
 

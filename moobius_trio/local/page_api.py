@@ -121,6 +121,14 @@ class PageApi:
         data = cast("dict[str, object]", tokens_data(guest.tokens))
         return {**data, "user_id": guest.user_id, "nickname": guest.nickname}
 
+    async def people(self, request: Request) -> object:
+        """Everybody who has come in by name so far, the first one first."""
+        return [
+            {"name": name, "user_id": account.user_id, "nickname": account.person.nickname}
+            for account in self._state.world.accounts.values()
+            if (name := rules.guest_name(account))
+        ]
+
     async def bands(self, request: Request) -> object:
         return self._sessions.board.rows()
 

@@ -50,8 +50,6 @@ class Platform:
         self.app = app
         """The ASGI application: HTTP calls, WebSockets and the page. ``serving.serve_app`` serves
         it; ``httpx.ASGITransport`` takes it as it is."""
-        self.control: Control | None = None
-        """What the program that runs the service offers; None where services run elsewhere."""
 
     @property
     def knobs(self) -> Knobs:
@@ -62,6 +60,15 @@ class Platform:
     def knobs(self, knobs: Knobs) -> None:
         self._state.knobs = knobs
         self._sessions.knobs_changed()
+
+    @property
+    def control(self) -> Control | None:
+        """What the program that runs the service offers; None where services run elsewhere."""
+        return self._sessions.board.control
+
+    @control.setter
+    def control(self, control: Control | None) -> None:
+        self._sessions.board.control = control
 
     @property
     def inspector(self) -> Inspector:

@@ -25,6 +25,7 @@ from moobius_trio.types import (
 __all__ = (
     "Account",
     "Band",
+    "BandEmptied",
     "Change",
     "Figure",
     "Group",
@@ -131,6 +132,13 @@ class UserLeft:
 
 
 @attrs.frozen(kw_only=True)
+class BandEmptied:
+    """The messages of a band are forgotten; who is a member is said by ``UserLeft``."""
+
+    channel_id: ChannelId
+
+
+@attrs.frozen(kw_only=True)
 class RequestSeen:
     """A service's frame was accepted; it is not stored by itself (``Message.request_id`` is)."""
 
@@ -148,6 +156,7 @@ Change: TypeAlias = (
     | Upload
     | UserJoined
     | UserLeft
+    | BandEmptied
     | RequestSeen
 )
 """Everything that can become different in a ``World``."""

@@ -46,7 +46,7 @@ from moobius_trio.types import (
     UserMessage,
 )
 
-__all__ = ("Delivery", "Outcome", "ToService", "ToUsers", "from_service", "from_user")
+__all__ = ("Delivery", "Outcome", "ToService", "ToUsers", "from_service", "from_user", "leaving")
 
 MAX_REQUEST_ID = 200
 """Characters; clients send UUIDs. A hundred thousand ids are remembered for each service."""
@@ -250,6 +250,17 @@ def _message_up(
         msg_id=msg_id,
     )
     return _tell(band, event, message)
+
+
+def leaving(world: World, channel_id: ChannelId) -> tuple[Outcome, ...]:
+    """What it is that every member leaves the band, in joining order, each by themselves."""
+    band = world.bands[channel_id]
+    outcomes = []
+    for user_id in world.members(channel_id):
+        left = UserLeft(channel_id=channel_id, user_id=user_id)
+        event = Action(subtype=LEAVE, channel_id=channel_id, sender=user_id)
+        outcomes.append(_tell(band, event, left))
+    return tuple(outcomes)
 
 
 def _tell(band: Band, event: ServiceEvent, *changes: Change) -> Outcome:

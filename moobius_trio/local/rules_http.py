@@ -32,6 +32,7 @@ __all__ = (
     "characters_of",
     "check_upload",
     "guest_login",
+    "guest_name",
     "history_for",
     "member_of_group",
     "members_for",
@@ -43,6 +44,7 @@ __all__ = (
     "new_service",
     "own_service",
     "profiles",
+    "renamed",
     "services_of",
     "unbind",
 )
@@ -96,6 +98,12 @@ def guest_login(name: str) -> str:
     return "guest\n" + unicodedata.normalize("NFC", name.strip()).casefold()
 
 
+def guest_name(account: Account) -> str:
+    """The name by which this guest comes in; empty for an account with an e-mail."""
+    kind, _, name = account.login.partition("\n")
+    return name if kind == "guest" else ""
+
+
 def new_guest(world: World, name: str, user_id: UserId) -> Account:
     """A person who comes in through the page by name alone; no password opens the account."""
     name = unicodedata.normalize("NFC", _check_text(name.strip(), "name", 40, least=1))
@@ -104,6 +112,15 @@ def new_guest(world: World, name: str, user_id: UserId) -> Account:
     _check_room(len(world.accounts), "accounts")
     person = Character(user_id=user_id, username=name, nickname=name[:1].upper() + name[1:])
     return Account(person=person, login=guest_login(name))
+
+
+def renamed(world: World, user_id: UserId, nickname: str) -> Account:
+    """The account under another nickname. A guest's login stays what it was."""
+    nickname = unicodedata.normalize("NFC", _check_text(nickname.strip(), "name", 40, least=1))
+    if not nickname.isprintable():
+        raise Refused(400, "name has characters that cannot be shown")
+    account = world.accounts[user_id]
+    return attrs.evolve(account, person=attrs.evolve(account.person, nickname=nickname))
 
 
 def new_band(world: World, name: str, fresh_id: ChannelId) -> Band:

@@ -6,8 +6,8 @@ kept and told of it, in ``inspector``.
 
 from __future__ import annotations
 
-from moobius_trio.codec.generation0 import ClientFrame, origin_type
-from moobius_trio.codec.tags import subtype_of
+from moobius_trio.codec.generation0 import ClientFrame, encode_for_service, origin_type
+from moobius_trio.codec.tags import subtype_of, subtype_to_wire
 from moobius_trio.local.inspector import BEGINNING, Inspector, Seen
 from moobius_trio.local.roster import Roster
 from moobius_trio.local.rules import Outcome, ToService
@@ -73,6 +73,25 @@ class Scribe:
             seen.to = (SERVICE,)
             if isinstance(delivery.event, MessageUp | Action | FeatureCall):
                 seen.event = delivery.event
+
+    def done(self, outcome: Outcome) -> None:
+        """The platform itself did what a user may do, and the service is told of it as ever."""
+        for delivery in outcome.frames:
+            if isinstance(delivery, ToService) and isinstance(delivery.event, Action):
+                event = delivery.event
+                text = encode_for_service(event)
+                seen = Seen(
+                    direction="up",
+                    type_=origin_type(event),
+                    subtype=subtype_to_wire(event.subtype),
+                    band=event.channel_id,
+                    from_=event.sender,
+                    to=(),
+                    text=text,
+                    size=_bytes(text),
+                )
+                self._for_whom(seen, outcome)
+                self._inspector.note(seen)
 
     def unreadable(self, session: Session, text: str, type_: str, reason: str) -> None:
         """A client's text is none that the platform takes."""

@@ -6,6 +6,7 @@ What a frame means is none of this module's business; it hands texts on and take
 from __future__ import annotations
 
 import enum
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -53,6 +54,7 @@ class Session:
         self._code = GOING_AWAY
         self._reason = "the platform is shutting down"
         self._later = Later()
+        self._due = -math.inf
         self.access_token = ""
         """The token of a service's login."""
         self.refused_logins = 0
@@ -84,6 +86,15 @@ class Session:
         or, if it is no ``effect`` but a timer, never."""
         if seconds > 0:
             self._later.call(seconds, do, effect=effect)
+        else:
+            do()
+
+    def in_order(self, seconds: float, do: Callable[[], None]) -> None:
+        """As ``after``, but never before what was given to this before."""
+        now = trio.current_time()
+        self._due = max(self._due, now + seconds)
+        if self._due > now:
+            self._later.call_at(self._due, do)
         else:
             do()
 

@@ -28,14 +28,16 @@ from moobius_trio.local.faults import Faults
 from moobius_trio.local.inspected import as_text, hello
 from moobius_trio.local.inspector import Inspector
 from moobius_trio.local.receipts import Receipts
+from moobius_trio.local.records import BandEmptied
 from moobius_trio.local.roster import Roster
-from moobius_trio.local.rules import Delivery, Outcome, ToUsers, from_service, from_user
+from moobius_trio.local.rules import Delivery, Outcome, ToUsers, from_service, from_user, leaving
 from moobius_trio.local.scribe import Scribe
 from moobius_trio.local.session import Role, Session
 from moobius_trio.local.sockets import GOING_AWAY, POLICY_VIOLATION, TOO_BIG, Socket
 from moobius_trio.local.state import State
 from moobius_trio.local.viewing import Viewing
 from moobius_trio.types import (
+    ChannelId,
     MessageId,
     Ping,
     ServiceCommand,
@@ -67,9 +69,9 @@ class Sessions:
         self._services: Roster[ServiceId] = Roster()
         self._users: Roster[UserId] = Roster()
         self._one_ended = trio.Event()
-        self.board = Board(state, self._services.__contains__)
-        self.faults = Faults(state)
         self.inspector = Inspector(lambda: state.now_ms, state.world.nickname)
+        self.board = Board(state, self._services.__contains__, self.inspector.service_began)
+        self.faults = Faults(state)
         self._scribe = Scribe(self.inspector, self._services)
         self._receipts = Receipts(state, self.faults, self._scribe)
 
@@ -142,6 +144,16 @@ class Sessions:
             if session.role is Role.SERVICE and service_id in (None, session.service_id):
                 session.close(code, "cut")
 
+    def empty_band(self, channel_id: ChannelId) -> None:
+        """Let everybody leave the band, of which its service hears in their order, and forget what
+        was said in it."""
+        for outcome in leaving(self._state.world, channel_id):
+            self._state.change(*outcome.changes)
+            self._scribe.done(outcome)
+            self._deliver(outcome.frames)
+        self._state.change(BandEmptied(channel_id=channel_id))
+        self.board.emptied(channel_id)
+
     def _on_text(self, session: Session, text: str) -> None:
         size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
         if self._is_too_large(session, text, size):
@@ -159,6 +171,14 @@ class Sessions:
             self._scribe.unreadable(session, text, origin_type, str(exc))
             self._receipts.refuse(session, request_id, origin_type, str(exc))
             return
+        heartbeat = isinstance(frame.command, Ping | ServiceLogin | UserLogin)
+        if session.role is Role.SERVICE and not heartbeat:
+            seconds = self._state.knobs.slow_seconds
+            session.in_order(seconds, partial(self._take, session, text, frame))
+        else:
+            self._take(session, text, frame)
+
+    def _take(self, session: Session, text: str, frame: ClientFrame) -> None:
         outcome = self._outcome(session, frame)
         self._scribe.taken(session, text, frame, outcome)
         if outcome.refusal:

@@ -17,6 +17,7 @@ from cattrs.gen import make_dict_unstructure_fn
 from moobius_trio.local.records import (
     Account,
     Band,
+    BandEmptied,
     Change,
     Figure,
     Group,
@@ -36,6 +37,7 @@ PUT: Final = (
     "ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value"
 )
 DELETE: Final = "DELETE FROM record WHERE kind = ? AND key = ?"
+EMPTY: Final = "DELETE FROM message WHERE band = ?"
 APPEND: Final = "INSERT INTO message (band, value) VALUES (?, ?)"
 
 _KINDS: Final[Mapping[str, type[Any]]] = MappingProxyType(
@@ -65,6 +67,8 @@ def statement(change: Change) -> tuple[str, tuple[str, ...]]:
             return APPEND, (_dump(change.channel_id), _dump(_converter.unstructure(change)))
         case UserLeft():
             return DELETE, ("member", _dump([change.channel_id, change.user_id]))
+        case BandEmptied():
+            return EMPTY, (_dump(change.channel_id),)
         case _:
             value = _dump(_converter.unstructure(change))
             return PUT, (_NAMES[type(change)], _dump(_key(change)), value)

@@ -11,6 +11,7 @@ from collections import deque
 from moobius_trio.local.records import (
     Account,
     Band,
+    BandEmptied,
     Change,
     Figure,
     Group,
@@ -76,6 +77,8 @@ class World:
                 self._members.setdefault(change.channel_id, {})[change.user_id] = None
             case UserLeft():
                 self._members.get(change.channel_id, {}).pop(change.user_id, None)
+            case BandEmptied():
+                self.history.pop(change.channel_id, None)
             case RequestSeen():
                 self._see(change.service_id, change.request_id)
 

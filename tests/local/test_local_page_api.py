@@ -120,7 +120,9 @@ async def test_bands_are_made_and_listed(http: httpx.AsyncClient) -> None:
         "service_id": service_id,
         "service_name": "Demo",
         "online": False,
+        "state": "offline",
         "session": 5_000,
+        "reset": 0,
     }
     assert room == {
         "channel_id": "local-my-room",
@@ -128,7 +130,9 @@ async def test_bands_are_made_and_listed(http: httpx.AsyncClient) -> None:
         "service_id": None,
         "service_name": None,
         "online": False,
+        "state": "none",
         "session": 0,
+        "reset": 0,
     }
 
 

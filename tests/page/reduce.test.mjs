@@ -149,6 +149,19 @@ test("a service that connects again makes the page fetch again, a list of bands 
   assert.deepEqual(doings(offline, bands(band({ session: 2 }))), fetch);
 });
 
+test("a band that is emptied begins anew: members join again, whoever had left stays out", () => {
+  const emptied = bands(band({ reset: 7 }));
+  const begun = run(listed(), down("hi"));
+  const anew = run(begun, emptied);
+  assert.deepEqual(texts(anew), []);
+  assert.equal(currentRoom(anew).characters, null);
+  assert.deepEqual(doings(begun, emptied), [{ kind: "join", channelId: BAND }]);
+  assert.deepEqual(doings(anew, emptied), []);
+  assert.deepEqual(doings(anew, bands(band())), [], "a platform that was started anew");
+  const left = run(listed(), { kind: "left", channelId: BAND });
+  assert.deepEqual(doings(left, emptied), []);
+});
+
 test("after a lost link the band is opened again, and nothing can be sent meanwhile", () => {
   const lost = run(listed(), { kind: "link_lost", reason: "gone", tooLarge: false });
   assert.equal(closedReason(lost), "Not connected.");

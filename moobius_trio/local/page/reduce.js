@@ -79,6 +79,19 @@ function withAskedKinds(state, characters) {
   return { ...state, kinds };
 }
 
+/** Rooms of bands that were emptied meanwhile are as new; whoever was in them joins again. */
+function roomsAfter(state, bands) {
+  const rooms = new Map(state.rooms);
+  for (const { channelId, reset } of bands) {
+    const room = rooms.get(channelId);
+    const known = state.bands.find((band) => band.channelId === channelId);
+    if (!room || !known || reset <= known.reset) continue;
+    const membership = room.membership === "member" ? "joining" : room.membership;
+    rooms.set(channelId, { ...EMPTY_ROOM, membership });
+  }
+  return rooms;
+}
+
 function withMessages(state, channelId, messages) {
   const numbered = messages.map((message, index) => ({ id: state.counter + index, ...message }));
   const known = withAskedPeople({ ...state, counter: state.counter + messages.length }, messages);
@@ -112,7 +125,8 @@ const handlers = {
 
   bands(before, { bands: raw, service }) {
     const bands = readBands(raw);
-    const state = { ...before, service: readService(service) };
+    const rooms = roomsAfter(before, bands);
+    const state = { ...before, rooms, service: readService(service) };
     const known = bands.some((band) => band.channelId === state.bandId);
     if (known || bands.length === 0) return { ...state, bands };
     const wanted = state.wantedBand;

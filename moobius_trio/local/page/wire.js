@@ -142,6 +142,7 @@ export function readBands(value) {
       online,
       state: STATES.has(band.state) ? band.state : guessed,
       session: Number(band.session) || 0,
+      reset: Number(band.reset) || 0, // rises when the band is emptied
     };
   });
 }
