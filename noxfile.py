@@ -132,6 +132,15 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The pages and the docstrings as HTML in build/docs; a link that leads nowhere is an error."""
+    install(session, "docs", package=".[test]")
+    strict = ("--fail-on-warning", "--keep-going", "--quiet")
+    session.run("sphinx-build", *strict, "-E", "-c", "docs", ".", "build/docs", env=SAFE_PATH)
+    session.log("Open %s.", Path("build/docs/index.html").resolve())
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Storage beside the published original; arguments go to benchmarks/storage.py."""
     install(session, "bench", package=".[redis]")
