@@ -61,9 +61,9 @@ class Names:
             for each in value:
                 self.learn_from(each)
         elif isinstance(value, Mapping):
-            profile = value.get("user_context")
-            if isinstance(profile, Mapping):
-                self.learn(str(value.get("user_id")), str(profile.get("nickname")))
+            identity, profile = value.get("user_id"), value.get("user_context")
+            if isinstance(identity, str) and isinstance(profile, Mapping):
+                self.learn(identity, str(profile.get("nickname") or ""))
             for each in value.values():
                 if isinstance(each, Mapping | list | tuple):
                     self.learn_from(each)

@@ -30,7 +30,7 @@ ALL_FILES_BYTES: Final = 8 * 1024 * 1024
 
 @attrs.define
 class _Deed:
-    """One frame up, with all that came of it."""
+    """One frame up."""
 
     number: int
     who: str
@@ -39,19 +39,21 @@ class _Deed:
     frame: Frame
     apart: bool
     """Whether it is known to be a step of its own."""
-    downs: list[_Sight] = attrs.field(factory=list)
 
 
 @attrs.define
 class _Sight:
     """One frame down."""
 
-    order: int
+    number: int
     to: tuple[str, ...]
     band: str
     at: int
-    by: str
+    cause: int | None
+    handler: str
     frame: Frame
+    after: int
+    """How many deeds had been done when it came."""
 
 
 class Recorder:
@@ -71,23 +73,22 @@ class Recorder:
         began: int,
     ) -> None:
         self.names = Names()
-        self.ups = 0
-        """What people did so far."""
-        self.downs = 0
-        """Frames that they were sent so far."""
         self.left_out = 0
         """Frames so large that the inspector had only a part of them."""
-        for ids in members.values():
-            for identity in ids:
-                self.names.learn(identity, nicknames.get(identity, ""))
-        for identity, nickname in nicknames.items():
-            self.names.learn(identity, nickname)
+        self.missed = 0
+        """Records that were lost on the way here; what they were about is not on the tape."""
+        self.learn({each: nicknames.get(each, "") for ids in members.values() for each in ids})
+        self.learn(nicknames)
         self._members = members
         self._began = began
-        self._before: list[_Sight] = []
         self._deeds: list[_Deed] = []
-        self._numbers: dict[int, _Deed] = {}
+        self._sights: dict[int, _Sight] = {}
         self._apart = False
+
+    def learn(self, nicknames: Mapping[str, str]) -> None:
+        """Nicknames by id, also of figures that no frame names; at any time before `tape`."""
+        for identity, nickname in nicknames.items():
+            self.names.learn(identity, nickname)
 
     def begin_step(self) -> None:
         """What comes next is a step of its own, however soon it comes."""
@@ -95,17 +96,21 @@ class Recorder:
 
     def feed(self, record: Mapping[str, JsonValue]) -> None:
         """Take one record; those that belong on no tape are passed over."""
+        match record.get("kind"):
+            case "handled":
+                self._take_news(record)
+            case "missed":
+                self.missed += _integer(record.get("count"))
+            case "frame" if not record.get("refused"):
+                self._take_frame(record)
+
+    def _take_frame(self, record: Mapping[str, JsonValue]) -> None:
         direction, kind = record.get("direction"), record.get("type")
-        if record.get("kind") != "frame" or record.get("refused"):
-            return
-        if (direction, kind in DEEDS) != ("up", True) and (
-            (direction, kind in SIGHTS) != ("down", True)
-        ):
+        if kind not in (DEEDS if direction == "up" else SIGHTS):
             return
         nicknames = record.get("names")
         if isinstance(nicknames, Mapping):
-            for identity, nickname in nicknames.items():
-                self.names.learn(identity, str(nickname))
+            self.learn({identity: str(nickname) for identity, nickname in nicknames.items()})
         try:
             frame = cast("Frame", parse_object(str(record.get("frame")), "frame"))
         except MalformedPayload:
@@ -118,46 +123,54 @@ class Recorder:
             self._take_sight(record, frame)
 
     def _take_deed(self, record: Mapping[str, JsonValue], frame: Frame) -> None:
-        number, at = _integer(record.get("n")), _integer(record.get("at"))
-        found = _Deed(
-            number=number,
-            who=str(record.get("from")),
-            band=str(record.get("band")),
-            at=at,
-            frame=frame,
-            apart=self._apart,
+        self._deeds.append(
+            _Deed(
+                number=_integer(record.get("n")),
+                who=str(record.get("from")),
+                band=str(record.get("band")),
+                at=_integer(record.get("at")),
+                frame=frame,
+                apart=self._apart,
+            )
         )
         self._apart = False
-        self._deeds.append(found)
-        self._numbers[number] = found
-        self.ups += 1
 
     def _take_sight(self, record: Mapping[str, JsonValue], frame: Frame) -> None:
-        cause, handler, to = record.get("cause"), record.get("handler"), record.get("to")
-        recipients = tuple(map(str, to)) if isinstance(to, list | tuple) else ()
-        if not recipients:
-            return  # nobody saw it
-        found = _Sight(
-            order=self.downs,
-            to=recipients,
-            band=str(record.get("band")),
-            at=_integer(record.get("at")),
-            by=str(handler) if handler and cause is None else "",
-            frame=frame,
-        )
-        if cause is None:
-            (self._deeds[-1].downs if self._deeds else self._before).append(found)
-        elif (deed_of_it := self._numbers.get(_integer(cause))) is not None:
-            deed_of_it.downs.append(found)
-        else:
-            return  # it came of what was done before the tape began
-        self.downs += 1
+        to = record.get("to")
+        if isinstance(to, list | tuple) and to:  # else nobody saw it
+            number = _integer(record.get("n"))
+            self._sights[number] = _Sight(
+                number=number,
+                to=tuple(map(str, to)),
+                band=str(record.get("band")),
+                at=_integer(record.get("at")),
+                cause=_number(record.get("cause")),
+                handler=str(record.get("handler") or ""),
+                frame=frame,
+                after=len(self._deeds),
+            )
+
+    def _take_news(self, record: Mapping[str, JsonValue]) -> None:
+        found = self._sights.get(_integer(record.get("n")))
+        if found is not None:
+            found.cause = _number(record.get("cause"))
+            found.handler = str(record.get("handler") or "")
+
+    @property
+    def ups(self) -> int:
+        """What people did so far."""
+        return len(self._deeds)
+
+    @property
+    def downs(self) -> int:
+        """Frames that they were sent so far."""
+        return len(self._sights)
 
     @property
     def uploads(self) -> tuple[str, ...]:
         """The keys of all uploads that stand in the frames, each once."""
-        sights = [*self._before, *(sight for deed in self._deeds for sight in deed.downs)]
-        frames = [*(each.frame for each in self._deeds), *(each.frame for each in sights)]
+        frames = [each.frame for each in self._deeds]
+        frames += [each.frame for each in self._sights.values()]
         return tuple(dict.fromkeys(key for frame in frames for key in _keys(frame)))
 
     def tape(
@@ -170,13 +183,16 @@ class Recorder:
             ended: milliseconds since 1970, by the platform's clock.
         """
         labels = {key: file_name(key, content) for key, content in uploads.items()}
-        events: list[Event] = [self._down(each, labels) for each in self._before]
-        for first, *more in self._in_steps():
-            events += [self._up(first, labels, False)]
-            events += [self._up(each, labels, True) for each in more]
-            downs = [down for each in (first, *more) for down in each.downs]
-            downs.sort(key=lambda down: down.order)
-            events += [self._down(each, labels) for each in downs]
+        sights = self._by_deed()
+        events: list[Event] = [self._down(each, labels) for each in sights[0]]
+        place = 0
+        for deeds in self._in_steps():
+            events += [self._up(each, labels, each is not deeds[0]) for each in deeds]
+            of_step = [each for number in range(len(deeds)) for each in sights[place + number + 1]]
+            events += [
+                self._down(each, labels) for each in sorted(of_step, key=lambda each: each.number)
+            ]
+            place += len(deeds)
         return Tape(
             service=service,
             recorded=recorded,
@@ -187,6 +203,17 @@ class Recorder:
             events=tuple(events),
             ms=max(0, ended - self._began),
         )
+
+    def _by_deed(self) -> list[list[_Sight]]:
+        """What came of each deed; first what came before any. Where nobody knows what a frame came
+        of, it came of the last deed before it."""
+        places = {each.number: place for place, each in enumerate(self._deeds, start=1)}
+        found: list[list[_Sight]] = [[] for _ in range(len(self._deeds) + 1)]
+        for each in self._sights.values():
+            place = each.after if each.cause is None else places.get(each.cause)
+            if place is not None:  # else it came of what was done before the tape began
+                found[place].append(each)
+        return found
 
     def _in_steps(self) -> list[list[_Deed]]:
         steps: list[list[_Deed]] = []
@@ -211,7 +238,7 @@ class Recorder:
             to=tuple(map(self.names.of, found.to)),
             band=found.band,
             ms=max(0, found.at - self._began),
-            by=found.by,
+            by="" if found.cause is not None else found.handler,
             frame=sight(found.frame, self.names, labels),
         )
 
@@ -225,6 +252,10 @@ class Recorder:
                 files[labels[key]] = content
                 room -= len(content)
         return files
+
+
+def _number(value: JsonValue) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _integer(value: JsonValue) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -15,6 +16,7 @@ from moobius_trio.tapes.normal import Names, command_of, deed, file_name
 from moobius_trio.types import ChannelId, UserId, UserMessage
 
 BAND = "local-demo"
+numbers = itertools.count(100)
 ALICE = "local-11111111-1111-4111-8111-111111111111"
 BOB = "local-22222222-2222-4222-8222-222222222222"
 OWL = "local-33333333-3333-4333-8333-333333333333"
@@ -49,7 +51,14 @@ def down(
         "client_id": "s",
         "body": {"channel_id": BAND, **body},
     }
-    record = {"kind": "frame", "n": 99, "at": at, "direction": "down", "type": kind, "band": BAND}
+    record = {
+        "kind": "frame",
+        "n": next(numbers),
+        "at": at,
+        "direction": "down",
+        "type": kind,
+        "band": BAND,
+    }
     given = {"cause": None, "handler": "", "from": "service", "to": list(to)}
     return {**record, **given, "refused": "", "frame": json.dumps(frame), **more}
 
