@@ -20,6 +20,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from moobius_trio.cli.storage.app import storage
+from moobius_trio.cli.tape.app import tape
 from moobius_trio.core.run import ending
 from moobius_trio.errors import UsageError
 
@@ -317,6 +318,7 @@ async def stop(
 
 
 app.command(storage)
+app.command(tape)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -21,13 +21,14 @@ from moobius_trio.local.page_api import PageApi
 from moobius_trio.local.sessions import Sessions
 from moobius_trio.local.sockets import StarletteSocket
 from moobius_trio.local.state import State
+from moobius_trio.local.taping import TapeDesk
 from moobius_trio.local.tools import Tools
 from moobius_trio.local.uploads import Uploads
 
 __all__ = ("make_app",)
 
 
-def make_app(state: State, sessions: Sessions, page: PageApi) -> ASGIApp:
+def make_app(state: State, sessions: Sessions, page: PageApi, desk: TapeDesk) -> ASGIApp:
     """The whole platform as an ASGI application."""
     uploads = Uploads(state)
     tools = Tools(state, sessions)
@@ -62,6 +63,8 @@ def make_app(state: State, sessions: Sessions, page: PageApi) -> ASGIApp:
         _post("/local/bands", page.add_band),
         _get("/local/membership", page.membership),
         _get("/local/history", page.history),
+        _get("/local/tapes", desk.status),
+        _post("/local/tapes", desk.order),
         _post("/local/puppets", page.puppets),
         _get("/local/people", page.people),
         _get("/local/control", tools.show),

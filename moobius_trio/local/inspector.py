@@ -17,8 +17,8 @@ from moobius_trio.codec.generation0 import encode_for_service, name_of_frame
 from moobius_trio.codec.masking import without_secrets
 from moobius_trio.local.causes import Causes, Traced, UpEvent
 from moobius_trio.local.credentials import without_tokens
-from moobius_trio.local.inspected import LONGEST, Direction, Handled, Inspected
-from moobius_trio.local.viewing import Viewing
+from moobius_trio.local.inspected import LONGEST, Direction, Handled, Inspected, News
+from moobius_trio.local.viewing import Listener, Viewing
 
 __all__ = ("BEGINNING", "KEPT", "LINK_KEPT", "Inspector", "Seen")
 
@@ -92,7 +92,7 @@ class Inspector:
         self._by_request: dict[str, Seen] = {}
         self._early: dict[str, Handled] = {}
         self._causes = Causes()
-        self._viewings: dict[Viewing, None] = {}
+        self._viewings: dict[Viewing | Listener, None] = {}
 
     @property
     def kept(self) -> tuple[Inspected, ...]:
@@ -116,6 +116,17 @@ class Inspector:
         finally:
             del self._viewings[viewing]
             viewing.close()
+
+    @contextmanager
+    def listen(self, tell: Callable[[News], None]) -> Iterator[None]:
+        """Within the block, call ``tell`` with each of the news at once; it must neither wait nor
+        fail."""
+        listener = Listener(tell)
+        self._viewings[listener] = None
+        try:
+            yield
+        finally:
+            del self._viewings[listener]
 
     def note(self, seen: Seen) -> None:
         """A frame went through the platform, or came to it."""

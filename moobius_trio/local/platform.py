@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +28,7 @@ from moobius_trio.local.sessions import Sessions
 from moobius_trio.local.sockets import GOING_AWAY, Socket
 from moobius_trio.local.state import State
 from moobius_trio.local.store import open_store
+from moobius_trio.local.taping import TapeDesk, TapeTools, load_uploads, who_is_there
 from moobius_trio.local.world import World
 from moobius_trio.types import ChannelId, RunSync, Secret, ServiceId, UserId
 
@@ -44,9 +45,10 @@ _DEFAULT_KNOBS: Final = Knobs()
 class Platform:
     """An open local platform (docs/architecture.md section 8). ``open_platform`` makes it."""
 
-    def __init__(self, state: State, sessions: Sessions, app: ASGIApp) -> None:
+    def __init__(self, state: State, sessions: Sessions, desk: TapeDesk, app: ASGIApp) -> None:
         self._state = state
         self._sessions = sessions
+        self._desk = desk
         self.app = app
         """The ASGI application: HTTP calls, WebSockets and the page. ``serving.serve_app`` serves
         it; ``httpx.ASGITransport`` takes it as it is."""
@@ -162,6 +164,23 @@ class Platform:
         self._state.change(attrs.evolve(account, password_hash=password_hash))
         await self._state.saved()
 
+    @property
+    def tape_tools(self) -> TapeTools | None:
+        """What the program that runs the platform can do with a tape; None: nothing."""
+        return self._desk.tools
+
+    @tape_tools.setter
+    def tape_tools(self, tools: TapeTools | None) -> None:
+        self._desk.tools = tools
+
+    def who_is_there(self) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+        """The members of each band in joining order, and nicknames by id, of figures as well."""
+        return who_is_there(self._state)
+
+    async def load_uploads(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """The content of those of these uploads that there are."""
+        return await load_uploads(self._state, keys)
+
     def cut(self, service_id: ServiceId | None = None, code: int = GOING_AWAY) -> None:
         """Close the connections of this service now, or of all services; frames that wait for
         them are lost. Users' connections stay."""
@@ -226,7 +245,8 @@ async def open_platform(
         )
         sessions = Sessions(parts)
         page = PageApi(parts, sessions, await run_sync(page_files))
-        platform = Platform(parts, sessions, make_app(parts, sessions, page))
+        desk = TapeDesk(parts, sessions.inspector)
+        platform = Platform(parts, sessions, desk, make_app(parts, sessions, page, desk))
         for name in (DEFAULT_BAND, *bands):
             platform.add_band(name)
         try:

@@ -6,12 +6,24 @@ What the news are is not this module's business.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import trio
 
 from moobius_trio.local.inspected import Handled, Inspected, Missed, News
 
-__all__ = ("Viewing",)
+__all__ = ("Listener", "Viewing")
+
+
+class Listener:
+    """A reader that takes all news at once, so that none is lost."""
+
+    def __init__(self, tell: Callable[[News], None]) -> None:
+        self._tell = tell
+
+    def put(self, news: Inspected | Handled) -> None:
+        """Hand this over."""
+        self._tell(news)
 
 
 class Viewing(trio.abc.ReceiveChannel[News]):

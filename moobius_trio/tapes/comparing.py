@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -18,6 +18,9 @@ from moobius_trio.tapes.tape import Down, Frame, Step, Tape, words_of
 from moobius_trio.types import JsonValue
 
 __all__ = ("Difference", "compare")
+
+_SHOWN: Final = 400
+"""Characters of a frame that are told."""
 
 _Person: TypeAlias = tuple[str, str]
 
@@ -142,7 +145,8 @@ def _state(frame: Frame) -> str:
 
 
 def _shown(frame: Frame | None) -> str:
-    return "nothing more" if frame is None else dump(frame)
+    text = "nothing more" if frame is None else dump(frame)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
 def _leaves(one: JsonValue, other: JsonValue, path: str) -> Iterator[tuple[str, str, str]]:

@@ -21,7 +21,9 @@ from moobius_trio.types import FeatureCall, JsonValue, UserAction, UserMessage
 
 __all__ = ("UPLOAD", "Names", "command_of", "deed", "file_name", "sight")
 
-UPLOAD: Final = re.compile(r"https?://[^/\s\"'<>]+/bucket/([0-9A-Za-z]{1,64}\.[a-z0-9]{1,8})")
+UPLOAD: Final = re.compile(
+    r"https?://[^/\s\"'<>]+/bucket/(?:[0-9A-Za-z.]+/)?([0-9A-Za-z]{1,64}\.[a-z0-9]{1,8})"
+)
 """The address of an upload; the group is its key."""
 
 _ID: Final = re.compile(r"local-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

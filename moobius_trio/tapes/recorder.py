@@ -94,7 +94,7 @@ class Recorder:
         """What comes next is a step of its own, however soon it comes."""
         self._apart = True
 
-    def feed(self, record: Mapping[str, JsonValue]) -> None:
+    def feed(self, record: Mapping[str, object]) -> None:
         """Take one record; those that belong on no tape are passed over."""
         match record.get("kind"):
             case "handled":
@@ -104,7 +104,7 @@ class Recorder:
             case "frame" if not record.get("refused"):
                 self._take_frame(record)
 
-    def _take_frame(self, record: Mapping[str, JsonValue]) -> None:
+    def _take_frame(self, record: Mapping[str, object]) -> None:
         direction, kind = record.get("direction"), record.get("type")
         if kind not in (DEEDS if direction == "up" else SIGHTS):
             return
@@ -122,7 +122,7 @@ class Recorder:
         else:
             self._take_sight(record, frame)
 
-    def _take_deed(self, record: Mapping[str, JsonValue], frame: Frame) -> None:
+    def _take_deed(self, record: Mapping[str, object], frame: Frame) -> None:
         self._deeds.append(
             _Deed(
                 number=_integer(record.get("n")),
@@ -135,7 +135,7 @@ class Recorder:
         )
         self._apart = False
 
-    def _take_sight(self, record: Mapping[str, JsonValue], frame: Frame) -> None:
+    def _take_sight(self, record: Mapping[str, object], frame: Frame) -> None:
         to = record.get("to")
         if isinstance(to, list | tuple) and to:  # else nobody saw it
             number = _integer(record.get("n"))
@@ -150,7 +150,7 @@ class Recorder:
                 after=len(self._deeds),
             )
 
-    def _take_news(self, record: Mapping[str, JsonValue]) -> None:
+    def _take_news(self, record: Mapping[str, object]) -> None:
         found = self._sights.get(_integer(record.get("n")))
         if found is not None:
             found.cause = _number(record.get("cause"))
@@ -254,11 +254,11 @@ class Recorder:
         return files
 
 
-def _number(value: JsonValue) -> int | None:
+def _number(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _integer(value: JsonValue) -> int:
+def _integer(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 

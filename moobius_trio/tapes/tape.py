@@ -109,9 +109,10 @@ class Tape:
                 steps.append(Step(ups=(event,)))
         return tuple(steps)
 
-    def counted(self, kind: type[Up | Down]) -> int:
-        """How many events of this kind there are."""
-        return sum(isinstance(event, kind) for event in self.events)
+    def sights(self, *, time: bool) -> int:
+        """How many frames people were sent, with ``time`` also those of jobs and the like."""
+        downs = [event for event in self.events if isinstance(event, Down)]
+        return sum(time or not down.by for down in downs)
 
 
 def words_of(up: Up) -> str:

@@ -5,6 +5,7 @@ from moobius_trio.testing.actors import SERVICE, Actor
 from moobius_trio.testing.harness import Local, LocalBand, RunOptions
 from moobius_trio.testing.inline import run_inline
 from moobius_trio.testing.opening import open_local
+from moobius_trio.testing.replaying import check_tape, replay
 
 __all__ = (
     "SERVICE",
@@ -13,7 +14,9 @@ __all__ = (
     "LocalBand",
     "MemoryFrameStream",
     "RunOptions",
+    "check_tape",
     "memory_stream_pair",
     "open_local",
+    "replay",
     "run_inline",
 )

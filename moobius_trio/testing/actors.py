@@ -247,7 +247,7 @@ class Actor:
             AssertionError: there is no such key, or its form does not allow these arguments.
         """
         filled = filled_in(self.key(feature_id), {**(arguments or {}), **more})
-        await self._do(
+        await self.act(
             FeatureCall(
                 feature_id=feature_id,
                 channel_id=self.channel_id,
@@ -268,12 +268,18 @@ class Actor:
 
     async def leave(self) -> None:
         """Leave the band; the connection stays."""
-        await self._do(UserAction(subtype="leave_channel", channel_id=self.channel_id))
+        await self.act(UserAction(subtype="leave_channel", channel_id=self.channel_id))
 
     async def rejoin(self) -> None:
         """Join the band again after leaving it, and ask for the screen."""
-        await self._do(UserAction(subtype="join_channel", channel_id=self.channel_id))
+        await self.act(UserAction(subtype="join_channel", channel_id=self.channel_id))
         await self.fetch()
+
+    async def act(self, command: UserCommand, *, settle: bool = True) -> None:
+        """Send any frame of a user's, also one that the page would let nobody send; as `say`."""
+        await self._command(command)
+        if settle:
+            await self._settle()
 
     # Inner matters
 
@@ -324,10 +330,6 @@ class Actor:
             if not copy.status:
                 answer.refusal = copy.reason
             answer.come.set()
-
-    async def _do(self, command: UserCommand) -> None:
-        await self._command(command)
-        await self._settle()
 
     async def _command(self, command: UserCommand) -> None:
         """Send one frame and wait for the platform's receipt."""

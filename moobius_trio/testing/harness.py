@@ -64,7 +64,15 @@ class LocalBand:
             The actors in the order of the names: ``alice, bob = await band.join("Alice", "Bob")``,
             and ``[alice] = await band.join("Alice")`` for one.
         """
-        return [await self._local._join(self.channel_id, name) for name in names]
+        actors = []
+        for name in names:
+            actors.append(await self.visit(name))
+            await actors[-1].rejoin()
+        return actors
+
+    async def visit(self, name: str) -> Actor:
+        """Let somebody open the band who has not joined it, or is in it already."""
+        return await self._local._enter(self.channel_id, name)
 
     def __repr__(self) -> str:
         return f"<LocalBand {self.channel_id}>"
@@ -303,7 +311,7 @@ class Local:
 
     # Inner matters
 
-    async def _join(self, channel_id: ChannelId, name: str) -> Actor:
+    async def _enter(self, channel_id: ChannelId, name: str) -> Actor:
         guest = self.platform.sign_in_guest(name)
         actor = Actor(
             name=name,
@@ -317,7 +325,6 @@ class Local:
         )
         await self._site.nursery.start(actor.serve, self._site.connector())
         self._actors.append(actor)
-        await actor.rejoin()
         return actor
 
     async def _serve(

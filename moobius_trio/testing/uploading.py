@@ -11,11 +11,14 @@ from moobius_trio.codec import http0
 from moobius_trio.network.http.address import parse_base_address
 from moobius_trio.network.http.calls import get
 from moobius_trio.network.http.client import open_client
+from moobius_trio.types import Secret
 
 if TYPE_CHECKING:
+    import httpx
+
     from moobius_trio.testing.site import Site
 
-__all__ = ("subtype_of", "upload_as")
+__all__ = ("subtype_of", "upload", "upload_as")
 
 UPLOAD_PATH = "/file/upload"
 
@@ -29,14 +32,31 @@ async def upload_as(site: Site, name: str, path: Path) -> str:
     """
     content = await site.run_sync(path.read_bytes)
     token = site.platform.sign_in_guest(name).tokens.access  # one that has not expired meanwhile
-    call = get(UPLOAD_PATH, {"extension": path.suffix.removeprefix(".").lower()})
+    return await upload(site.http_uri(), site.transport(), token, path.name, content)
+
+
+async def upload(
+    uri: str, transport: httpx.AsyncBaseTransport | None, token: Secret, name: str, content: bytes
+) -> str:
+    """Upload a file to a platform and give its address.
+
+    Args:
+        uri: the platform's HTTP address.
+        transport: instead of httpx's own.
+        token: of whoever uploads it.
+        name: the file's name, of which the ending counts.
+
+    Raises:
+        ApiError: the platform did not take it.
+    """
+    call = get(UPLOAD_PATH, {"extension": name.rpartition(".")[2].lower() if "." in name else ""})
     async with open_client(
-        parse_base_address(site.http_uri()),
-        transport=site.transport(),
+        parse_base_address(uri),
+        transport=transport,
         random=random.Random(0),  # noqa: S311  # for pauses
     ) as client:
         target = await client.request(call, http0.decode_upload_target, token=token)
-        await client.post_file(target.url, target.fields, path.name, content, path=UPLOAD_PATH)
+        await client.post_file(target.url, target.fields, name, content, path=UPLOAD_PATH)
     return http0.upload_address(target)
 
 

@@ -22,7 +22,7 @@ BOB = "local-22222222-2222-4222-8222-222222222222"
 OWL = "local-33333333-3333-4333-8333-333333333333"
 NOBODY = "local-44444444-4444-4444-8444-444444444444"
 KEY = "0123456789abcdef0123456789abcdef.png"
-ADDRESS = f"http://127.0.0.1:8765/bucket/{KEY}"
+ADDRESS = f"http://127.0.0.1:8765/bucket/{KEY}/{KEY}"
 
 
 def recorder(**members: list[str]) -> Recorder:
