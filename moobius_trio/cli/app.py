@@ -82,6 +82,15 @@ BrowserOption = Annotated[
         name="--no-browser", negative="", show_default=False, help="Do not open the page by itself."
     ),
 ]
+ReloadOption = Annotated[
+    bool,
+    Parameter(
+        name="--no-reload",
+        negative="",
+        show_default=False,
+        help="Do not start the service anew when its files are saved; end when it crashes.",
+    ),
+]
 LimitOption = Annotated[
     int,
     Parameter(
@@ -134,13 +143,15 @@ async def dev(
     state: StateOption = None,
     ready_json: ReadyOption = False,
     no_browser: BrowserOption = False,
+    no_reload: ReloadOption = False,
     knob: KnobOption = None,
     faults: FaultsOption = None,
 ) -> None:
     """Run your service on a local platform and open its page.
 
-    It needs no account and no config. One Ctrl+C ends it. What happens is kept
-    in .moobius-trio/ beside the service, or in --state; remove that folder to
+    It needs no account and no config. It starts anew when you save, while page,
+    members and messages stay. One Ctrl+C ends it. What happens is kept in
+    .moobius-trio/ beside the service, or in --state; remove that folder to
     begin afresh.
     """
     from moobius_trio.cli.dev import run_dev
@@ -153,6 +164,7 @@ async def dev(
         state=state,
         ready_json=ready_json,
         browser=not no_browser,
+        reload=not no_reload,
         knobs=knob or [],
         faults=faults,
     )
@@ -167,6 +179,7 @@ async def demo(
     state: StateOption = None,
     ready_json: ReadyOption = False,
     no_browser: BrowserOption = False,
+    no_reload: ReloadOption = False,
 ) -> None:
     """Run the bundled demo on a local platform and open its page.
 
@@ -181,6 +194,7 @@ async def demo(
         state=state,
         ready_json=ready_json,
         browser=not no_browser,
+        reload=not no_reload,
     )
 
 

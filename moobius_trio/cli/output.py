@@ -8,8 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-
-from moobius_trio.core.handle import ServiceHandle
+from typing import Protocol
 
 __all__ = ("counted", "output_may_close", "ready_line", "say", "tell")
 
@@ -51,7 +50,18 @@ def output_may_close() -> Iterator[None]:
         raise SystemExit(0) from None
 
 
-def ready_line(url: str | None, handles: Sequence[ServiceHandle]) -> None:
+class Ready(Protocol):
+    """What the ready line says of a service."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def service_id(self) -> str: ...
+    @property
+    def channels(self) -> Sequence[str]: ...
+
+
+def ready_line(url: str | None, handles: Sequence[Ready]) -> None:
     """Print the ready line of docs/architecture.md section 10."""
     services = [
         {"name": handle.name, "service_id": handle.service_id, "channels": list(handle.channels)}

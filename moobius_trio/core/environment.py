@@ -22,7 +22,7 @@ from moobius_trio.core.timers import REREAD_SECONDS
 from moobius_trio.core.unheard import Unheard
 from moobius_trio.core.watchdog import watched_loop
 from moobius_trio.database import ENGINES, ContainerSpec, OpenEngine, StrayChange
-from moobius_trio.types import ChannelId, MessageId, RequestId, RunSync, UserId
+from moobius_trio.types import ChannelId, RequestId, RunSync, UserId
 
 if TYPE_CHECKING:
     import httpx
@@ -46,7 +46,7 @@ class TraceRecord:
     """From the start of the unit to the write."""
     records: int
     """Changes the frame had to wait for; those that one commit takes count as one."""
-    cause: RequestId | MessageId | None = None
+    cause: str | None = None
     """What the event that began the unit is known by on the wire: of a message its ``msg_id``, of
     anything else its request id if it has one. Actions and key presses have none."""
     channel_id: ChannelId | None = None
@@ -71,7 +71,7 @@ class UnitRecord:
     """Changes it made or came upon before they were durable; those of one commit count as one."""
     error: str = ""
     """In one line what it raised; empty when it ended well."""
-    cause: RequestId | MessageId | None = None
+    cause: str | None = None
     """As in `TraceRecord`, like the two below."""
     channel_id: ChannelId | None = None
     user_id: UserId | None = None

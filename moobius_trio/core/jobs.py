@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import math
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta, tzinfo
 
@@ -104,7 +105,8 @@ class Jobs:
     """The jobs of one service.
 
     Args:
-        now: the aware wall clock of cron jobs; in simulated time a start plus trio's clock.
+        now: the aware wall clock of cron jobs, with what `advance` put it forward; in simulated
+            time a start plus trio's clock.
         execute: runs one run of a job to its end. It reports a failure (and counts it with
             `Job.note_failure`); what it raises ends `serve`.
     """
@@ -117,7 +119,29 @@ class Jobs:
         self._jobs: list[Job] = []
         self._nursery: trio.Nursery | None = None
         self._reread = REREAD_SECONDS
+        self._ahead = 0.0
         self._stopped = trio.Event()
+
+    @property
+    def ahead(self) -> float:
+        """By how many seconds the clock of jobs was put forward."""
+        return self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Put the clock of jobs forward, and no other one: for tools and tests.
+
+        What comes due by that is late, as after a machine's sleep: a job runs once or is left out
+        as its ``missed`` says. ``now()`` of the service goes with it; limits of handlers, of the
+        link and of tokens do not.
+
+        Raises:
+            ValueError: the clock cannot go back.
+        """
+        if not (math.isfinite(seconds) and seconds >= 0):
+            raise ValueError(f"the clock of jobs only goes forward, not by {seconds:g} s")
+        self._ahead += seconds
+        for job in self._jobs:
+            job._wake()
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -241,7 +265,7 @@ class Jobs:
 
     def _begin(self, job: Job, nursery: trio.Nursery) -> None:
         # The timer is made here, not in the task, so that all grids begin at the same moment.
-        job._timer = make_timer(job.schedule, self._now, self._reread)
+        job._timer = make_timer(job.schedule, self._now, self._reread, lambda: self._ahead)
         nursery.start_soon(self._keep, job, job._timer, name=f"job {job.name}")
 
     async def _keep(self, job: Job, timer: Timer) -> None:
@@ -251,6 +275,8 @@ class Jobs:
                     await timer.wait()
                 if self._over(job):
                     return
+                if job._waiting.cancelled_caught:
+                    continue  # the clock was put forward: look again
                 taken = timer.take(each=job.missed == "all")
                 job._pass_over(taken.passed)
                 if job.missed == "skip" and taken.lateness > timer.grace:

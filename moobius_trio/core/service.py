@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Never, TypeVarTuple, get_args, get_origin
 
@@ -153,7 +153,7 @@ class MoobiusService(Callbacks, Sending, Generic[B]):
 
     def now(self) -> datetime:
         """The aware time of the clock that drives jobs."""
-        return self._environment.now()
+        return self._environment.now() + timedelta(seconds=self._jobs.ahead)
 
     def statistics(self) -> ServiceStatistics:
         """A snapshot of connection, outbox, lanes, jobs and storage."""

@@ -133,7 +133,7 @@ class _Run:
         set_level(settings.log_level)
         outside = Outside(
             name=name,
-            since=self._service.now(),
+            since=self._environment.now(),  # real time, whatever the clock of jobs says
             spells=self._service.spells,
             runtime=lambda: self._runtime if self.ready else None,
             stop=self.drain,

@@ -58,48 +58,59 @@ class Timer(Protocol):
 
 
 def make_timer(
-    schedule: Schedule, now: Callable[[], datetime], reread: float = REREAD_SECONDS
+    schedule: Schedule,
+    now: Callable[[], datetime],
+    reread: float = REREAD_SECONDS,
+    ahead: Callable[[], float] = float,
 ) -> Timer:
     """A timer that begins now: the first due time of a cron job is the next one, that of an
     interval comes after one whole step. ``reread`` is how long at most it waits before it looks
-    at the wall clock again."""
+    at the wall clock again, and ``ahead`` by how many seconds the clock of jobs was put forward,
+    which ``now`` tells already: who changes it ends the waiting and lets it begin anew."""
     if isinstance(schedule, Interval):
-        return _IntervalTimer(schedule, now)
+        return _IntervalTimer(schedule, now, ahead)
     return _CronTimer(schedule, now, reread)
 
 
 class _IntervalTimer:
-    """Steps from the start on trio's clock, which neither jumps nor counts a machine's sleep."""
+    """Steps from the start on trio's clock, which neither counts a machine's sleep nor jumps unless
+    somebody puts the clock of jobs forward."""
 
     grace: ClassVar[float] = math.inf
 
-    def __init__(self, steps: Interval, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, steps: Interval, now: Callable[[], datetime], ahead: Callable[[], float]
+    ) -> None:
         self._steps = steps
         self._now = now
-        self._start = trio.current_time()
+        self._ahead = ahead
+        self._start = self._read()
         self._step = 1
 
     def next_due(self) -> datetime:
-        left = self._steps.due(self._start, self._step) - trio.current_time()
+        left = self._steps.due(self._start, self._step) - self._read()
         return self._now() + timedelta(seconds=left)
 
     async def wait(self) -> None:
-        await trio.sleep_until(self._steps.due(self._start, self._step))
+        await trio.sleep_until(self._steps.due(self._start, self._step) - self._ahead())
 
     def take(self, *, each: bool) -> Taken:
-        now = trio.current_time()
+        now = self._read()
         newest = self._step if each else max(self._step, self._steps.newest(self._start, now))
         passed = newest - self._step
         self._step = newest + 1
         return Taken(now - self._steps.due(self._start, newest), passed)
 
     def drop(self) -> int:
-        now = trio.current_time()
+        now = self._read()
         newest = self._steps.newest(self._start, now)
         to_come = newest if self._steps.due(self._start, newest) == now else newest + 1
         passed = max(0, to_come - self._step)
         self._step += passed
         return passed
+
+    def _read(self) -> float:
+        return trio.current_time() + self._ahead()
 
 
 class _CronTimer:

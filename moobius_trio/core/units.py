@@ -50,7 +50,7 @@ class Unit:
     """What could not be saved at the end of a unit that has failed by itself already."""
 
     @property
-    def cause(self) -> RequestId | MessageId | None:
+    def cause(self) -> str | None:
         """What the event that began it is known by on the wire, if it has such a name."""
         return self.msg_id or self.request_id
 

@@ -94,6 +94,11 @@ class Board:
         # Before it was ready for the first time, nobody knows which bands it will hold.
         return otherwise if band.service_id is None and service.name else service.state
 
+    @property
+    def watchers(self) -> int:
+        """How many pages watch."""
+        return len(self._watchers)
+
     def _name_of(self, service_id: ServiceId | None) -> str | None:
         if service_id is None:
             return None

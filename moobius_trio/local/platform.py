@@ -85,6 +85,11 @@ class Platform:
         return self._sessions.in_flight
 
     @property
+    def pages(self) -> int:
+        """How many pages are open on it, in whatever browser."""
+        return self._sessions.board.watchers
+
+    @property
     def front_port(self) -> int | None:
         """The port of a relay through which everybody has to come (Host and Origin are checked
         against it, and against nothing else); None while there is none."""

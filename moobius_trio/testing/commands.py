@@ -21,7 +21,15 @@ from typing import IO, Any, cast
 
 import attrs
 
-__all__ = ("MODULE", "Command", "Ended", "interruptible", "open_command", "run_command")
+__all__ = (
+    "MODULE",
+    "Command",
+    "Ended",
+    "interruptible",
+    "open_command",
+    "run_command",
+    "same_imports",
+)
 
 MODULE = ("-m", "moobius_trio")
 """What makes ``python`` run the command line."""
@@ -162,7 +170,7 @@ def open_command(
         process = subprocess.Popen(  # noqa: S603  # this interpreter, with a test's own arguments
             interruptible(around(command)),
             cwd=cwd,
-            env={**(os.environ if inherit else {}), **_same_imports(), **(environ or {})},
+            env={**(os.environ if inherit else {}), **same_imports(), **(environ or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -178,7 +186,7 @@ def open_command(
                     process.kill()
 
 
-def _same_imports() -> dict[str, str]:
+def same_imports() -> dict[str, str]:
     """What makes another working directory import the same modules as this process does."""
     path = os.environ.get("PYTHONPATH")
     if not path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
+import re
 import stat
 import tempfile
 from collections.abc import Mapping
@@ -323,7 +325,8 @@ def test_beside_a_running_service(tmp_path: Path) -> None:
         before = files(stores)
         assert len(before) == 4  # the file, its journal with its index, and the lock
         shown = done("show", *here)
-        assert f"a service has it open (pid {dev.pid})" in shown
+        (pid,) = re.findall(r"a service has it open \(pid (\d+)\)", shown)
+        assert os.getpgid(int(pid)) == dev.pid  # the service has a process of its own
         # In a process of its own: what is shared in memory would show who reads it.
         listed = run_command(
             "storage", "show", "--service", "counter", "--container", "counts", cwd=tmp_path
@@ -340,7 +343,7 @@ def test_beside_a_running_service(tmp_path: Path) -> None:
         ):
             line = refused(*arguments, code=78)
             assert line.startswith("StoreLocked: ")
-            assert f"(pid {dev.pid})" in line
+            assert f"(pid {pid})" in line
         assert files(stores) == before
         assert not (tmp_path / "db.json").exists()
         assert dev.stop().code == 0

@@ -6,33 +6,17 @@ import json
 import os
 import re
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import attrs
-import httpx
 import pytest
 import trio
 
-from moobius_trio.codec.generation0 import decode_for_user, encode_from_user
-from moobius_trio.errors import ConnectionLost
-from moobius_trio.network.websocket import FrameStream, websocket_connector
+from moobius_trio.network.websocket import websocket_connector
 from moobius_trio.testing.commands import Ended, open_command
-from moobius_trio.types import (
-    ChannelId,
-    Content,
-    MessageDown,
-    RequestId,
-    UserAction,
-    UserCommand,
-    UserEvent,
-    UserId,
-    UserLogin,
-    UserMessage,
-)
+from moobius_trio.testing.people import BAND, open_user
 
-BAND = ChannelId("local-demo")
 PATIENCE = 90
 """Seconds after which a test fails that waits for something that does not come."""
 
@@ -58,56 +42,6 @@ class Forgetful(MoobiusService):
         self.send(self.msg_up_to_msg_down(msg_up))
         await self.send(self.msg_up_to_msg_down(msg_up, text="heard"))
 """
-
-
-@attrs.frozen
-class User:
-    """A person with a socket of their own."""
-
-    user_id: UserId
-    stream: FrameStream
-
-    async def send(self, command: UserCommand) -> None:
-        """Send one frame up."""
-        await self.stream.send_text(
-            encode_from_user(
-                command, request_id=RequestId("r"), client_id=self.user_id, timestamp=1
-            )
-        )
-
-    async def say(self, text: str, *to: UserId) -> None:
-        """Say something in the band."""
-        await self.send(UserMessage(channel_id=BAND, content=Content(text=text), recipients=to))
-
-    async def until(self, fits: Callable[[UserEvent], bool]) -> UserEvent:
-        """Read until something comes that fits."""
-        while True:
-            event = decode_for_user(await self.stream.receive_text())
-            if fits(event):
-                return event
-
-    async def hears(self, text: str) -> None:
-        """Read until somebody says this."""
-        await self.until(lambda event: isinstance(event, MessageDown) and event.text == text)
-
-    async def close_code(self) -> int | None:
-        """Read to the end of the connection; gives the code it was closed with."""
-        with pytest.raises(ConnectionLost) as caught:
-            await self.until(lambda event: False)
-        return caught.value.code
-
-
-@asynccontextmanager
-async def open_user(url: str, name: str) -> AsyncIterator[User]:
-    """Sign in at a local platform, connect, and join the band."""
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-        reply = await client.post("/local/guest", json={"name": name})
-    data = reply.json()["data"]
-    async with websocket_connector(url.replace("http", "ws") + "/")() as stream:
-        user = User(UserId(data["user_id"]), stream)
-        await user.send(UserLogin(access_token=data["AuthenticationResult"]["AccessToken"]))
-        await user.send(UserAction(subtype="join_channel", channel_id=BAND))
-        yield user
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> Path:

@@ -91,4 +91,4 @@ def test_a_bug_in_the_users_module_keeps_its_traceback(tmp_path: Path) -> None:
     ended = run_command("dev", tmp_path, "--no-browser", cwd=tmp_path)
     assert ended.code == 1
     assert "service.py" in ended.errors
-    assert ended.errors.splitlines()[-1] == "ZeroDivisionError: division by zero"
+    assert ended.errors.splitlines()[-1] == "ZeroDivisionError: division by zero (service.py:8)"
