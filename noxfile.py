@@ -5,8 +5,12 @@ No logic of the package lives here; each session is what its name promises and n
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nox
@@ -57,14 +61,39 @@ FAULT_TESTS = (
 IN_PARALLEL = ("-n", "auto", "--dist", "worksteal")
 """As many processes as there are cores; who has no tests left takes some of another's."""
 
+GROUPED = ("-n", "auto", "--dist", "loadgroup")
+"""The same, and tests marked as one group stay together."""
+
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 """What keeps the checkout out of the imports."""
+
+IN_MEMORY = Path("/dev/shm")  # noqa: S108  # a folder below it is made as any temporary one
+MIB = 2**20
+ROOM = 1024 * MIB
+"""What the tests' files need at the most."""
 
 
 def install(session: nox.Session, *groups: str, package: str | None = ".") -> None:
     """The package as a wheel, and what the named dependency groups want."""
     wanted = nox.project.dependency_groups(PYPROJECT, *groups)
     session.install(*([package] if package else []), *wanted)
+
+
+@contextmanager
+def quick_disk() -> Iterator[dict[str, str]]:
+    """Variables that put temporary files into memory, where there is room: syncing costs nothing.
+
+    What a disk does when the power goes is a model in the tests; `soak` runs on the real one.
+    """
+    if (
+        not IN_MEMORY.is_dir()
+        or shutil.disk_usage(IN_MEMORY).free < ROOM
+        or os.statvfs(IN_MEMORY).f_flag & os.ST_NOEXEC  # a test makes a program of its own
+    ):
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="mt-", dir=IN_MEMORY) as folder:
+        yield {"TMPDIR": folder}
 
 
 @nox.session
@@ -75,20 +104,23 @@ def tests(session: nox.Session) -> None:
     """
     install(session, "tests", package=".[redis,test]")
     chosen = session.posargs or ("--ignore=tests/faults",)
-    session.run("pytest", *IN_PARALLEL, "-m", "not browser", *chosen, env=SAFE_PATH)
+    with quick_disk() as disk:
+        session.run("pytest", *IN_PARALLEL, "-m", "not browser", *chosen, env={**SAFE_PATH, **disk})
 
 
 @nox.session
 def faults(session: nox.Session) -> None:
     """The fault suite with its long runs at full size, then the scoreboard of what it measured."""
     install(session, "tests", package=".[redis,test]")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, quick_disk() as disk:
         figures = Path(folder) / "figures.jsonl"
         session.run(
             "pytest",
+            *GROUPED,
             *(session.posargs or FAULT_TESTS),
             env={
                 **SAFE_PATH,
+                **disk,
                 "MOOBIUS_TRIO_SCOREBOARD": str(figures),
                 "MOOBIUS_TRIO_MESSAGES": "10000",
                 "MOOBIUS_TRIO_FLOOD": "200000",

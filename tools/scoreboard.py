@@ -4,14 +4,15 @@
 
 FIGURES is what `moobius_trio.testing.scoreboard.note` has written. The columns of the original
 were measured on its versions once; ours is filled from the file alone, and a figure that is not in
-it is said to be missing. Nothing is measured here.
+it is said to be missing. Below the table stand the runs that its rows sum up. Nothing is measured
+here.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import attrs
 __all__ = ("main",)
 
 Figures = Mapping[str, Any]
+Table = list[tuple[str, ...]]
 
 
 @attrs.frozen
@@ -33,28 +35,59 @@ class Row:
     ours: Callable[[Figures], object]
 
 
-def cuts(figures: Figures, *words: str) -> list[dict[str, Any]]:
-    """The runs of messages through forced disconnects whose names have all these words."""
-    found = [
-        value
-        for name, value in figures.items()
-        if " messages, " in name
-        and all(f", {word}" in name or f" {word}" in name for word in words)
-    ]
+@attrs.frozen
+class Run:
+    """Messages through forced disconnects, of one kind on one platform."""
+
+    messages: int
+    cut: str
+    setting: str
+    found: Mapping[str, Any]
+
+    @property
+    def words(self) -> list[str]:
+        """Of the setting: whose copies, whether repeats are dropped, order there, order here."""
+        return self.setting.replace("no dedupe", "keeps").replace("dedupe", "drops").split()
+
+
+def runs(figures: Figures, *, cut: str = "", repeats: str = "") -> list[Run]:
+    """The runs through forced disconnects of this kind, or of this way with repeated messages."""
+    found = []
+    for name, value in figures.items():
+        if " messages, " in name:
+            count, kind, setting = name.split(", ", 2)
+            run = Run(int(count.split()[0]), kind, setting, value)
+            if cut in ("", kind) and (not repeats or run.words[:2] == ["own", repeats]):
+                found.append(run)
     if not found:
-        raise LookupError(words)
+        raise LookupError(cut or repeats)
     return found
 
 
-def worst(runs: Iterable[Mapping[str, Any]], key: str) -> Any:
+def worst(of: Iterable[Run], key: str) -> Any:
     """The largest value of one key."""
-    return max(run[key] for run in runs)
+    return max(run.found[key] for run in of)
+
+
+def ending(figures: Figures, end: str) -> Any:
+    """The value of the one figure whose name ends so: its beginning tells the size of the run."""
+    for name, value in figures.items():
+        if name.endswith(end):
+            return value
+    raise LookupError(end)
 
 
 def doubled(figures: Figures) -> str:
-    """Repeats where the platform keeps them, and what had been in flight."""
-    run = max(cuts(figures, "own", "no dedupe"), key=lambda run: int(run["doubled"]))
-    return f"{run['doubled']} of {run['in flight at the cuts']} in flight; 0 when planned"
+    """Repeats where the platform keeps them, and what had been in flight; none when planned."""
+    run = max(runs(figures, repeats="keeps"), key=lambda run: int(run.found["doubled"]))
+    planned = ending(figures, " days, cut every two hours")["doubled"]
+    return f"{run.found['doubled']} of {run.found['in flight at the cuts']}; planned {planned}"
+
+
+def connections(figures: Figures) -> str:
+    """Connections for each cut, and the most at a time."""
+    every = runs(figures)
+    return f"{worst(every, 'connections for each cut')} / {worst(every, 'connections at once')}"
 
 
 def kills(figures: Figures) -> str:
@@ -71,46 +104,63 @@ def stops(figures: Figures) -> str:
     return f"1 / 0 ({len(found)} cases, at most {max(one['seconds'] for one in found)} s)"
 
 
+def refused(figures: Figures) -> str:
+    """Logins of a service that is refused for ever: at the first start, and later."""
+    first = figures["logins, refused from the first on"]
+    later = figures["refused logins after a good one"]
+    return f"{first}, then exit 77; later {later} in an hour, exit 77"
+
+
 def flood(figures: Figures) -> str:
     """Memory under a flood, and whether all that was shed was told."""
-    grown = [v for name, v in figures.items() if name.endswith("memory growth in MiB")]
-    shed = [v for name, v in figures.items() if name.endswith(": shed")]
-    told = [v for name, v in figures.items() if name.endswith(": reported")]
-    if not grown:
-        raise LookupError("flood")
-    return f"+{max(grown)} MiB; shed {sum(shed)}, told {sum(told)}"
+    grown, shed, told = (
+        ending(figures, f"handler of 10 ms: {what}")
+        for what in ("memory growth in MiB", "shed", "reported")
+    )
+    return f"+{grown} MiB; shed {shed}, told {told}"
+
+
+def data(figures: Figures) -> str:
+    """What data can do: run a program, be a file elsewhere, send a file of this machine."""
+    outside, run = figures["files outside the folder, programs run by stored data"]
+    uploaded = figures["files uploaded because a message names them"]
+    return " / ".join("yes" if one else "no" for one in (run, outside, uploaded))
+
+
+def soak(figures: Figures) -> str:
+    """The longest simulated time, and how long it took."""
+    days, found = max(
+        (int(name.split()[0]), value)
+        for name, value in figures.items()
+        if name.endswith(" days of failing HTTP")
+    )
+    return f"{days} days in {found['seconds of real time']} s"
 
 
 ROWS = (
     Row(
-        "messages through 200 RST: lost silently",
+        "10,000 messages, 200 RST: lost silently",
         "190",
         "1,157-2,217",
         "0",
-        lambda figures: worst(cuts(figures, "reset"), "lost silently"),
+        lambda figures: worst(runs(figures, cut="reset"), "lost silently"),
     ),
     Row(
         "the same, closed with 1001",
         "190",
         "9,884 (2 cuts)",
         "0",
-        lambda figures: worst(cuts(figures, "1001"), "lost silently"),
+        lambda figures: worst(runs(figures, cut="1001"), "lost silently"),
     ),
-    Row("doubled, where the platform keeps repeats", "0", "0", "<= in flight", doubled),
+    Row("doubled, where the platform keeps repeats", "0", "0", "<= in flight, planned 0", doubled),
     Row(
         "doubled, where it drops them",
         "",
         "",
         "0",
-        lambda figures: worst(cuts(figures, "own", "dedupe fifo"), "doubled"),
+        lambda figures: worst(runs(figures, repeats="drops"), "doubled"),
     ),
-    Row(
-        "connections at once",
-        "190",
-        "2-152",
-        "1",
-        lambda figures: worst(cuts(figures), "connections at once"),
-    ),
+    Row("connections for each cut / at once", "2.0 / 190", "1-2 / 2-152", "1.0 / 1", connections),
     Row(
         "outage of 0.3 s, lost of 2,000",
         "process ends",
@@ -118,13 +168,7 @@ ROWS = (
         "0",
         lambda figures: figures["outage of 0.3 s, lost of 2,000"],
     ),
-    Row(
-        "login refused for ever: logins",
-        "3,186 a second",
-        "loop",
-        "3, then exit 77",
-        lambda figures: figures["logins, refused from the first on"],
-    ),
+    Row("login refused for ever: logins", "3,186 a second", "loop", "3; later 10", refused),
     Row(
         "attempts a second while it is away",
         "process ends",
@@ -144,7 +188,7 @@ ROWS = (
         "turns of a 1 ms ticker in 8 s of a hanging HTTP call",
         "0",
         "all",
-        "all",
+        "all (7,999)",
         lambda figures: figures["turns of a 1 ms ticker in 8 s of a hanging call"],
     ),
     Row(
@@ -158,49 +202,114 @@ ROWS = (
     Row(
         "secrets in output and files",
         "4",
-        "6",
+        "6 (password too)",
         "0",
         lambda figures: figures["secrets in output and files"],
     ),
     Row(
-        "files outside the store, programs run by data",
-        "yes / yes",
-        "yes / yes",
-        "none / no",
-        lambda figures: figures["files outside the folder, programs run by stored data"],
+        "data runs code / leaves its folder / uploads a file",
+        "yes / yes / no",
+        "yes / yes / yes",
+        "no / no / no",
+        data,
     ),
     Row(
-        "bytes read of a compressed reply",
-        "",
-        "300 MiB",
+        "bytes read of a compressed reply (MiB of memory)",
+        "(300)",
+        "(300)",
         "0",
         lambda figures: figures["bytes read of a compressed reply"],
     ),
+    Row("simulated time", "", "", "40 days in <= 60 s", soak),
     Row("flood of 200,000: memory, shed and told", "unbounded", "", "< 100 MiB", flood),
     Row(
-        "hostile frames among 1,000 good ones: handled",
+        "20,000 hostile frames among 1,000 good ones: handled",
         "",
         "",
         "1,000",
         lambda figures: figures["hostile frames among good ones"]["handled in order"],
     ),
     Row(
-        "seven days, 84 cuts: lost, doubled",
+        "seven days, 84 cuts: lost / doubled",
         "",
         "",
-        "0, 0",
-        lambda figures: [
-            figures["seven days, cut every two hours"][key] for key in ("lost", "doubled")
-        ],
+        "0 / 0",
+        lambda figures: " / ".join(
+            str(ending(figures, "7 days, cut every two hours")[key]) for key in ("lost", "doubled")
+        ),
     ),
     Row(
         "forty days of failing HTTP: spent tokens used",
         "",
         "",
         "0",
-        lambda figures: figures["forty days of failing HTTP"]["with a spent token"],
+        lambda figures: ending(figures, "40 days of failing HTTP")["with a spent token"],
     ),
 )
+
+OF_A_RUN = ("lost silently", "doubled", "inversions", "connections at once")
+
+
+def by_setting(figures: Figures) -> Table:
+    """Each setting of what is unknown of the platform, through each kind of disconnect."""
+    every = runs(figures)
+    kinds = list(dict.fromkeys(run.cut for run in every))
+    cells = {
+        (run.setting, run.cut): " ".join(str(run.found[key]) for key in OF_A_RUN) for run in every
+    }
+    settings = sorted({run.setting for run in every}, reverse=True)
+    return [
+        ("the platform's copies, repeats, order; our order", *kinds),
+        *((setting, *(cells.get((setting, kind), "") for kind in kinds)) for setting in settings),
+    ]
+
+
+def by_state(figures: Figures) -> Table:
+    """Seconds and exit code of each way to end a process."""
+    cells: dict[str, dict[str, str]] = {}
+    signals: dict[str, None] = {}
+    for name, value in sorted(figures.items()):
+        if name.startswith("shutdown: "):
+            state, signal = name.removeprefix("shutdown: ").rsplit(", ", 1)
+            signals[signal] = None
+            cells.setdefault(state, {})[signal] = f"{value['seconds']} s, {value['exit']}"
+    return [
+        ("state", *signals),
+        *((state, *(row.get(one, "") for one in signals)) for state, row in cells.items()),
+    ]
+
+
+def the_rest(figures: Figures) -> Table:
+    """Every other figure as it was noted."""
+    return [
+        (name, ", ".join(f"{key} {one}" for key, one in value.items()))
+        if isinstance(value, dict)
+        else (name, str(value))
+        for name, value in sorted(figures.items())
+        if " messages, " not in name and not name.startswith("shutdown: ")
+    ]
+
+
+def board(figures: Figures) -> tuple[Table, int]:
+    """The table of all rows, and how many figures it lacks."""
+    table: Table = [("", "0.0.1", "1.8", "target", "moobius_trio")]
+    missing = 0
+    for row in ROWS:
+        try:
+            ours = str(row.ours(figures))
+        except (LookupError, ValueError):
+            ours, missing = "NOT MEASURED", missing + 1
+        table.append((row.figure, row.oldest, row.newest, row.target, ours))
+    return table, missing
+
+
+def show(title: str, table: Sequence[Sequence[str]]) -> None:
+    """Print a table in columns."""
+    print(f"\n{title}\n")
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(cells).rstrip())
 
 
 def read(path: Path) -> Figures:
@@ -210,21 +319,20 @@ def read(path: Path) -> Figures:
 
 
 def main(path: Path) -> int:
-    """Print the table; gives how many figures are missing."""
+    """Print the tables; gives how many figures are missing."""
     figures = read(path)
-    table = [("", "0.0.1", "1.8", "target", "moobius_trio")]
-    missing = 0
-    for row in ROWS:
-        try:
-            ours = str(row.ours(figures))
-        except LookupError:
-            ours, missing = "NOT MEASURED", missing + 1
-        table.append((row.figure, row.oldest, row.newest, row.target, ours))
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for line in table:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+    table, missing = board(figures)
+    if any(" messages, " in name for name in figures):
+        size = max(run.messages for run in runs(figures))
+        show(
+            f"{size:,} messages through {size // 50} disconnects of each kind: "
+            f"{', '.join(OF_A_RUN)}",
+            by_setting(figures),
         )
+    if any(name.startswith("shutdown: ") for name in figures):
+        show("How a process ends: seconds from the first signal, exit code", by_state(figures))
+    show("All other figures", the_rest(figures))
+    show("Scoreboard", table)
     return missing
 
 

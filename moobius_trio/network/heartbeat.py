@@ -76,11 +76,11 @@ class Heartbeat:
                 if self._ack.mode == "undecided":
                     await sleep_until_read(began + DECIDE_SECONDS)
                     self._ack.decide()
-                await sleep_until_read(began + patience)
-                self._judge(heard, patience)
+                await self._judge(heard, began + patience, patience)
                 await trio.sleep_until(began + HEARTBEAT_SECONDS)
 
-    def _judge(self, heard: int, patience: float) -> None:
+    async def _judge(self, heard: int, deadline: float, patience: float) -> None:
+        await sleep_until_read(deadline, lambda: self._stream.heard != heard)
         self._look_for_life()
         if self._stream.heard == heard and self._ack.heartbeat_answered:
             raise ConnectionLost(None, f"no sign of life for {patience:g} s after a heartbeat")

@@ -5,6 +5,7 @@ Nothing here knows what is waited for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -26,11 +27,13 @@ async def sleep_until_settled(deadline: float) -> None:
         await trio.sleep(HELD_UP)
 
 
-async def sleep_until_read(deadline: float) -> None:
+async def sleep_until_read(deadline: float, enough: Callable[[], bool] = lambda: False) -> None:
     """Sleep until ``deadline``, on trio's clock, with a last second in which the others can run.
 
     A loop that was held up until just before the deadline is not late for it, and has read
-    nothing all the same. If it was held up, the end of that second may come after the deadline.
+    nothing all the same. If it was held up, the end of that second may come after the deadline;
+    if ``enough`` has been read before that second, there is none.
     """
     await trio.sleep_until(deadline - HELD_UP)
-    await trio.sleep_until(max(deadline, trio.current_time() + HELD_UP))
+    if not enough():
+        await trio.sleep_until(max(deadline, trio.current_time() + HELD_UP))

@@ -308,6 +308,7 @@ def test_nothing_is_lost_silently(cut: Cut, setting: Setting) -> None:
             "in flight at the cuts": run.written_again,
             "inversions": run.inversions,
             "connections at once": run.most_open,
+            "connections for each cut": round((run.connections - run.rotations) / platform.cuts, 2),
             **run.ends,
         },
     )

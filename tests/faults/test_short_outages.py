@@ -9,15 +9,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 import trio
 from trio.testing import MockClock
 
-from moobius_trio import MessageUp, MoobiusService
+from moobius_trio import Content, MessageUp, MoobiusService
 from moobius_trio.database import ContainerSpec, open_stores
 from moobius_trio.local import Knobs
 from moobius_trio.network.memory import memory_connector
 from moobius_trio.network.websocket import CouldNotConnect, FrameStream
 from moobius_trio.testing import SERVICE, Local, run_inline
+from moobius_trio.testing.core_rig import faulty_api
 from moobius_trio.testing.link_rig import make_link, message
 from moobius_trio.testing.scoreboard import note
 from moobius_trio.testing.scripted_platform import ScriptedPlatform
@@ -119,6 +121,41 @@ async def test_a_platform_that_hangs_does_not_hold_up_the_loop(local: Local) -> 
     note("turns of a 1 ms ticker in 8 s of a hanging call", service.ticks)
     assert service.ticks > 7_900
     await local.stop()
+
+
+PATHS = (
+    *("/etc/passwd", "config/service.json", "service.json", "../service.json", "..\\service.json"),
+    *("file:///etc/passwd", "~/.netrc", "link", "data:text/plain,x", "http://127.0.0.1/x", "a\0b"),
+)
+"""What an address in a message may be, apart from one."""
+
+
+class Relaying(MoobiusService):
+    """Says again whatever it is told, with its address."""
+
+    async def on_msg_up(self, msg_up: MessageUp) -> None:
+        await self.send(self.msg_up_to_msg_down(msg_up))
+        await self.create_message(msg_up.channel_id, msg_up.content, msg_up.recipients)
+
+
+async def test_a_path_in_a_message_uploads_no_file(
+    local: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said again with it is a text like any other: nothing is read, nothing sent (F62)."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "service.json").write_text("a secret")
+    (tmp_path / "link").symlink_to(tmp_path / "service.json")
+    with faulty_api() as api:
+        band = await local.start(Relaying())
+        [alice] = await band.join("Alice")
+        for path in PATHS:
+            await alice.send(Content(path=path), subtype="file", to=[alice])
+        seen = [message.content.path for message in alice.messages]
+        await local.stop()
+    uploads = [one for one in api.requests if "upload" in one]
+    note("files uploaded because a message names them", len(uploads))
+    assert seen == [path for path in PATHS for _ in range(2)]
+    assert uploads == []
 
 
 async def test_stored_data_runs_nothing_and_stays_in_its_folder(tmp_path: Path) -> None:
