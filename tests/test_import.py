@@ -39,7 +39,7 @@ print("\\n".join(seen))
 
 
 def test_import_opens_no_socket_and_no_file_outside_the_import_path() -> None:
-    """An audit hook sees only modules being read while the package is imported."""
+    """An audit hook sees only modules being read while the package is imported (S22)."""
     found = subprocess.run(
         [sys.executable, "-c", WATCH], capture_output=True, text=True, check=True, timeout=60
     )

@@ -125,7 +125,10 @@ def forms(secret: str) -> set[bytes]:
 
 
 def test_a_run_with_failures_leaves_no_secret_behind(tmp_path: Path) -> None:
-    """Password and tokens, plain, base64, URL- and JSON-escaped: nowhere in output or files."""
+    """Password and tokens, plain, base64, URL- and JSON-escaped: nowhere in output or files.
+
+    (F64, S1)
+    """
     state, tokens_file = tmp_path / "state", tmp_path / "tokens"
     state.mkdir()
     script = tmp_path / "run.py"
@@ -174,7 +177,7 @@ def test_a_run_with_failures_leaves_no_secret_behind(tmp_path: Path) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_values_with_secrets_do_not_show_them(value: object) -> None:
-    """Neither repr nor str nor a format of a value shows what is secret in it."""
+    """Neither repr nor str nor a format of a value shows what is secret in it (F64, S1)."""
     assert attrs.has(type(value))
     for text in (repr(value), str(value), f"{value}", f"{value!a}"):
         assert "canary" not in text

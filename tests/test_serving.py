@@ -67,7 +67,7 @@ async def test_a_port_in_use_is_one_line() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "example.org", ""])  # noqa: S104
 async def test_an_address_that_others_can_reach_is_refused(host: str) -> None:
-    """One line, before anything listens."""
+    """One line, before anything listens (S25)."""
     with pytest.raises(UsageError, match="loopback"):
         await serve_app(hello, host=host)
 

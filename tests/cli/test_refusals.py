@@ -85,7 +85,7 @@ def test_a_wrong_password(platform: str, tmp_path: Path) -> None:
 
 
 def test_a_wrong_band_among_right_ones(platform: str, tmp_path: Path) -> None:
-    """One line names it with the remedy; the service runs with the rest."""
+    """One line names it with the remedy; the service runs with the rest (F28)."""
     channels = ["local-nowhere", "local-two"]
     folder = project(tmp_path / "own", platform, channels=channels)
     with running(folder) as (command, taken):
@@ -113,7 +113,7 @@ def test_the_id_of_a_service_of_somebody_else(platform: str, tmp_path: Path) -> 
 
 
 def test_a_band_that_another_service_holds(platform: str, tmp_path: Path) -> None:
-    """Each policy in turn: ignore, unbind, include."""
+    """Each policy in turn: ignore, unbind, include (F28)."""
     three = {"channels": ["local-three"]}
     with running(project(tmp_path / "holder", platform, **three)):
         line = fails(project(tmp_path / "own", platform, others="ignore", **three), 78)

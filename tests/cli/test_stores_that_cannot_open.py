@@ -101,7 +101,10 @@ def test_a_read_only_disk(platform: str, tmp_path: Path, engine: str) -> None:
 
 @pytest.mark.parametrize("engine", FILE_ENGINES)
 def test_a_store_that_another_process_has_open(platform: str, tmp_path: Path, engine: str) -> None:
-    """The second is refused with the pid of the first; when that one is killed, it can start."""
+    """The second is refused with the pid of the first; when that one is killed, it can start.
+
+    (F47)
+    """
     root = tmp_path / "data"
     first = project(tmp_path / "first", platform, engine, root)
     with open_command("run", first, "--ready-json", cwd=first) as holder:

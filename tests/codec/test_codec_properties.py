@@ -296,7 +296,7 @@ def only_malformed(text: Any) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes(data: bytes) -> None:
-    """Bytes are read or refused."""
+    """Bytes are read or refused (F22, F60)."""
     only_malformed(data)
 
 
@@ -380,7 +380,10 @@ def test_any_bytes_as_a_reply(data: bytes) -> None:
 
 
 def test_deep_frames_do_not_break() -> None:
-    """Neither very deep text nor deep values inside a good frame end in a RecursionError."""
+    """Neither very deep text nor deep values inside a good frame end in a RecursionError.
+
+    (F60, S6)
+    """
     for levels in (60, 64, 65, 500, 5_000, 50_000):
         only_malformed('{"type": "update", "request_id": "r", "body": ' + '{"a":' * levels)
         free = '{"type": "update", "request_id": "r", "body": ' + '{"a":' * levels + "1"

@@ -41,7 +41,7 @@ def nested(levels: int) -> str:
     ],
 )
 def test_what_is_no_object_is_malformed(text: str | bytes, fault: str) -> None:
-    """Whatever is wrong with a text, one error says what, and names what was read."""
+    """Whatever is wrong with a text, one error says what, and names what was read (F60, S6)."""
     with pytest.raises(MalformedPayload, match=fault) as caught:
         parse_object(text, "frame")
     assert caught.value.what == "frame"
@@ -49,7 +49,10 @@ def test_what_is_no_object_is_malformed(text: str | bytes, fault: str) -> None:
 
 
 def test_depth_is_counted_exactly() -> None:
-    """As many levels as allowed pass, one more does not, also when there are many brackets."""
+    """As many levels as allowed pass, one more does not, also when there are many brackets.
+
+    (F60, S6)
+    """
     assert parse_object(nested(MAX_DEPTH), "frame")
     with pytest.raises(MalformedPayload, match="deeper than 64 levels"):
         parse_object(nested(MAX_DEPTH + 1), "frame")
@@ -62,7 +65,10 @@ def test_brackets_in_a_text_are_no_levels() -> None:
 
 @pytest.mark.parametrize("letter", ["x", "é", "∞", "😀"])
 def test_size_is_counted_in_bytes(letter: str) -> None:
-    """The limit counts bytes, not letters, for a text as for bytes; at the limit it passes."""
+    """The limit counts bytes, not letters, for a text as for bytes; at the limit it passes.
+
+    (F60, S6)
+    """
     around = len('{"a":""}')
     room = 480
     text = '{"a":"' + letter * (room // len(letter.encode())) + '"}'

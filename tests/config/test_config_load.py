@@ -327,7 +327,7 @@ def test_the_account_may_come_from_the_environment_alone(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
 def test_a_password_file_gives_its_first_line(tmp_path: Path, ending: str) -> None:
-    """One line end is not part of the password; a blank in it is."""
+    """One line end is not part of the password; a blank in it is (S2)."""
     secret = tmp_path / "secret"
     secret.write_bytes(b" from file " + ending.encode())
     environ = {"MOOBIUS_PASSWORD_FILE": str(secret)}
@@ -350,7 +350,7 @@ def test_faults_of_the_environment_name_the_variable(tmp_path: Path) -> None:
 
 
 def test_a_password_that_others_can_read_is_warned_of_once(tmp_path: Path) -> None:
-    """Group or others, not the owner alone; and only if there is a password in the file."""
+    """Group or others, not the owner alone; and only if there is a password in the file (S2)."""
     for mode, content, warnings in [
         (0o600, GOOD, 0),
         (0o640, GOOD, 1),

@@ -62,7 +62,7 @@ def test_only_the_service_id_changes(
     marked: bool,
     service_id: str,
 ) -> None:
-    """Every byte before and after the id stays, however the file is laid out."""
+    """Every byte before and after the id stays, however the file is laid out (F53, S2)."""
     text, value = document
     head = b"\xef\xbb\xbf" if marked else b""
     before = head + text.encode()
@@ -170,7 +170,7 @@ def test_the_owner_stays(tmp_path: Path) -> None:
 def test_a_failed_replacement_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is lost, and the error tells the id that was to be written."""
+    """Nothing is lost, and the error tells the id that was to be written (F53)."""
     path = tmp_path / "service.json"
     path.write_text('{"service_id": ""}', encoding="utf-8")
 

@@ -48,7 +48,10 @@ def message(text: str, band: str = "local-demo") -> MessageUp:
 
 
 async def test_a_thousand_events_of_which_three_hundred_fail(local: Local) -> None:
-    """700 are handled, 300 reported with their own event, in order, and nothing else is touched."""
+    """700 are handled, 300 reported with their own event, in order, and nothing else is touched.
+
+    (F29)
+    """
 
     class Service(Failing):
         async def on_msg_up(self, msg_up: MessageUp) -> None:

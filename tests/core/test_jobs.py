@@ -68,7 +68,7 @@ async def serve_for(jobs: Jobs, seconds: float) -> None:
 async def test_simulated_week_has_every_run_at_its_exact_time(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """A job of every minute runs 10,080 times in a week, each at a whole minute exactly."""
+    """A job of every minute runs 10,080 times in a week, each at a whole minute exactly (F59)."""
     wall = Wall()
     jobs, diary = Jobs(now=wall, execute=execute), Diary(wall, takes=7)
     job = jobs.add(diary, every=timedelta(minutes=1))
@@ -90,7 +90,10 @@ async def test_simulated_week_has_every_run_at_its_exact_time(
 async def test_job_of_90_s_every_60_s(
     autojump_clock: trio.testing.MockClock, missed: str, runs: int, passed: int, last: float
 ) -> None:
-    """A job longer than its interval never overlaps, and each policy gives its exact count."""
+    """A job longer than its interval never overlaps, and each policy gives its exact count.
+
+    (F59)
+    """
     wall = Wall()
     jobs, diary = Jobs(now=wall, execute=execute), Diary(wall, takes=90)
     job = jobs.add(diary, every=60, missed=missed)  # type: ignore[arg-type]  # parametrized
@@ -150,7 +153,7 @@ async def test_loop_that_was_held_over_due_times(
 async def test_failing_job_is_counted_and_goes_on(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """A failure is noted by whoever executes it, and the next run comes at its time."""
+    """A failure is noted by whoever executes it, and the next run comes at its time (F59)."""
     jobs = Jobs(now=Wall(), execute=execute)
 
     async def divide() -> None:
@@ -196,7 +199,7 @@ async def test_cron_job_runs_at_the_wall_times_of_its_zone(
 async def test_daily_job_runs_exactly_once_on_both_daylight_saving_days(
     autojump_clock: trio.testing.MockClock, day: datetime, expected: str
 ) -> None:
-    """A job at half past two in Berlin runs once on each of the two odd days of the year."""
+    """A job at half past two in Berlin runs once on each of the two odd days of the year (F57)."""
     wall = Wall((day - timedelta(days=1)).astimezone(UTC))
     jobs, diary = Jobs(now=wall, execute=execute), Diary(wall)
     jobs.add(diary, cron="30 2 * * *", tz=BERLIN)
@@ -250,7 +253,7 @@ async def test_machine_that_slept_over_cron_times(
 async def test_daily_job_runs_once_a_day_though_the_clock_is_set(
     autojump_clock: trio.testing.MockClock, hours: int, sign: int
 ) -> None:
-    """Set by an hour or a day, forward or back, no due time is run twice and none is lost."""
+    """Set by an hour or a day, forward or back, no due time is run twice and none is lost (F57)."""
     wall = Wall()
     jobs, diary = Jobs(now=wall, execute=execute), Diary(wall)
     job = jobs.add(diary, cron="0 9 * * *", tz=UTC)

@@ -294,7 +294,7 @@ def store_of(name: str, engine: str) -> Iterator[Mapping[str, Any]]:
 @pytest.mark.parametrize("engine", ["sqlite", "json", "redis"])
 async def test_what_a_user_was_told_is_stored(tmp_path: Path, engine: str) -> None:
     """However often the service is killed, no number that a user saw is above the stored one, and
-    none was told twice."""
+    none was told twice (F50)."""
     with store_of("counter", engine) as store:
         async with open_scene() as scene:
             killer = Killer(scene, tmp_path, store, holds=True)

@@ -81,7 +81,7 @@ async def test_lanes_by_sender(local: Local) -> None:
 
 
 async def test_a_hundred_users_lose_no_increment(local: Local) -> None:
-    """Read, wait and write is safe in a handler: no two of one band are at it at once."""
+    """Read, wait and write is safe in a handler: no two of one band are at it at once (F32)."""
     wait = random.Random(0)
 
     class Counter(MoobiusService):

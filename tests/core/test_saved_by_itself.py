@@ -107,7 +107,7 @@ async def handled(
 
 
 async def test_changes_at_any_depth(local: Local) -> None:
-    """Numbers, lists in dicts, dicts in lists, sets in objects in dicts of objects."""
+    """Numbers, lists in dicts, dicts in lists, sets in objects in dicts of objects (F45)."""
 
     async def work(service: Service, band: Room) -> None:
         band.data["k"]["n"] += 1
@@ -150,7 +150,7 @@ async def test_changes_at_any_depth(local: Local) -> None:
 async def test_a_value_is_watched_however_it_was_read(
     local: Local, read: Callable[[Any], list[int]]
 ) -> None:
-    """Every way to come by a value is noticed, so what is changed in it is stored."""
+    """Every way to come by a value is noticed, so what is changed in it is stored (F45)."""
 
     async def prepare(service: Service, band: Room) -> None:
         band.plain["k"] = [0]

@@ -379,7 +379,7 @@ async def test_a_message_to_nobody_is_dropped(local: Local) -> None:
 
 
 async def test_a_full_outbox_is_an_error_after_a_wait(local: Local) -> None:
-    """While the platform is away `send` waits for room, ten seconds at most."""
+    """While the platform is away `send` waits for room, ten seconds at most (F33)."""
     service = MoobiusService()
     band = await local.start(service)
     runtime = runtime_of(service)

@@ -100,7 +100,7 @@ async def serve_briefly(service: MoobiusService) -> tuple[ServiceId, tuple[Chann
 
 
 async def test_a_band_of_another_service_is_left_alone(local: Local) -> None:
-    """With ``others: ignore`` the log says who holds it; the service runs with the rest."""
+    """With ``others: ignore`` the log says who holds it; the service runs with the rest (F28)."""
     other = await hold(local, "red")
     service = MoobiusService()
     place(local, service, bands=["red", "blue"])
@@ -147,7 +147,7 @@ async def test_a_band_it_holds_already_is_taken(local: Local) -> None:
 
 
 async def test_bands_that_cannot_be_taken_are_one_line_each(local: Local) -> None:
-    """An unknown band and one of another account say why; the rest is served, in order."""
+    """An unknown band and one of another account say why; the rest is served, in order (F28)."""
     await hold(local, "theirs", email="other@example.org")
     service = MoobiusService()
     given = [ChannelId(name) for name in ("local-demo", "nowhere", "local-theirs", "local-demo")]
@@ -270,7 +270,10 @@ async def test_a_note_that_a_killed_start_left_behind_is_removed(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked copies of itself")
 def test_killed_starts_make_one_service(tmp_path: Path) -> None:
-    """Killed at each step in turn, a start never makes a second service nor harms the file."""
+    """Killed at each step in turn, a start never makes a second service nor harms the file.
+
+    (F53)
+    """
     done = subprocess.run(
         [sys.executable, __file__, str(tmp_path)], capture_output=True, text=True, timeout=120
     )
@@ -388,7 +391,10 @@ async def test_a_gap_while_the_bands_are_prepared_is_reported(local: Local) -> N
 
 
 async def test_a_start_that_fails_ends_in_good_order(local: Local, tmp_path: Path) -> None:
-    """What `on_start` raised comes out alone; what it stored is kept; the socket is closed."""
+    """What `on_start` raised comes out alone; what it stored is kept; the socket is closed.
+
+    (F37)
+    """
 
     async def fail() -> None:
         assert service.notes.get("last") is None

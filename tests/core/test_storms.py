@@ -68,7 +68,10 @@ async def test_a_flood_is_shed_and_the_counts_agree(local: Local) -> None:
 
 
 async def test_handlers_that_stall_cost_no_connection(local: Local) -> None:
-    """All bands stuck for ten minutes, with traffic: receipts are read and nothing reconnects."""
+    """All bands stuck for ten minutes, with traffic: receipts are read and nothing reconnects.
+
+    (F35)
+    """
 
     class Stalling(MoobiusService):
         async def on_msg_up(self, msg_up: MessageUp) -> None:
@@ -92,7 +95,10 @@ async def test_handlers_that_stall_cost_no_connection(local: Local) -> None:
 
 
 async def test_cancelled_sends_are_whole_or_absent(local: Local) -> None:
-    """A thousand sends under random cancellations: what arrives is whole, once, and in order."""
+    """A thousand sends under random cancellations: what arrives is whole, once, and in order.
+
+    (F12)
+    """
     chance = random.Random(1)
     platform, service = ScriptedPlatform(), MoobiusService()
     place(local, service)
@@ -118,7 +124,10 @@ async def test_cancelled_sends_are_whole_or_absent(local: Local) -> None:
 
 
 async def test_no_user_saw_a_number_that_is_not_stored(local: Local) -> None:
-    """At the moment in which a frame leaves, the disk has what it tells, however it behaves."""
+    """At the moment in which a frame leaves, the disk has what it tells, however it behaves.
+
+    (F50)
+    """
 
     class Counting(Band):
         counts = container(int)
@@ -160,7 +169,7 @@ async def test_no_user_saw_a_number_that_is_not_stored(local: Local) -> None:
 
 
 async def test_members_are_right_after_a_day_of_cuts(local: Local) -> None:
-    """People come and go while the connection does; in the end the list is the platform's."""
+    """People come and go while the connection does; in the end the list is the platform's (F19)."""
 
     class Watching(MoobiusService):
         gaps: tuple[Gap, ...] = ()
@@ -189,7 +198,7 @@ async def test_members_are_right_after_a_day_of_cuts(local: Local) -> None:
 
 
 async def test_a_thousand_users_leave_nothing_behind(local: Local) -> None:
-    """After everybody has come, asked and gone, lanes, holds and members are as before."""
+    """After everybody has come, asked and gone, lanes, holds and members are as before (F55)."""
     service = MoobiusService()
     band = await local.start(service)
     [alice] = await band.join("Alice")

@@ -47,7 +47,10 @@ def sleep(seconds: str, band: str = "local-demo") -> MessageUp:
 
 
 async def test_a_handler_that_runs_too_long_is_cancelled(local: Local) -> None:
-    """After 60 s its event goes to `on_error` with HandlerTimedOut; the next event is handled."""
+    """After 60 s its event goes to `on_error` with HandlerTimedOut; the next event is handled.
+
+    (F30)
+    """
     local.keep_failures = True
     service = Sleeper()
     await local.start(service)

@@ -57,7 +57,7 @@ async def test_a_ticket_is_done_when_its_change_is_durable() -> None:
 
 
 async def test_a_full_disk_leaves_memory_and_store_alike() -> None:
-    """The failed changes are undone in memory, reported once, and later writes work again."""
+    """The failed changes are undone in memory, reported once, and later writes work again (F41)."""
     disk = FaultyDisk()
     async with disk.open() as stores:
         box = (await stores.storage(BAND, DECLARED)).box
@@ -139,7 +139,7 @@ async def test_a_record_deleted_and_made_again_returns_to_the_stored_one() -> No
 
 
 async def test_a_disk_that_cannot_sync_takes_nothing_until_it_is_opened_again() -> None:
-    """Later changes are refused at once and change nothing; reading goes on."""
+    """Later changes are refused at once and change nothing; reading goes on (F42)."""
     disk = FaultyDisk()
     async with disk.open() as stores:
         box = (await stores.storage(BAND, DECLARED)).box

@@ -74,13 +74,16 @@ trio.run(main)
 @pytest.mark.soak
 @pytest.mark.parametrize("engine", FILE_ENGINES)
 def test_killed_while_writing(tmp_path: Path, engine: str) -> None:
-    """After each kill every acknowledged round is there, nothing is torn, no file is left over."""
+    """After each kill every acknowledged round is there, nothing is torn, no file is left over.
+
+    (F39)
+    """
     passes(engine, kill_writers(ENGINES[engine], tmp_path, kills=KILLS))
 
 
 @pytest.mark.soak
 def test_killed_while_writing_to_redis(tmp_path: Path) -> None:
-    """The same with a server that lives on."""
+    """The same with a server that lives on (F39)."""
     with open_redis_server() as server:
         found = kill_writers(
             ENGINES["redis"],
@@ -158,7 +161,7 @@ def test_writing_in_place_is_found_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("engine", FILE_ENGINES)
 def test_no_space_left(tmp_path: Path, engine: str) -> None:
-    """The whole commit is refused, memory goes back to what is stored, later writes work."""
+    """The whole commit is refused, memory goes back to what is stored, later writes work (F41)."""
     ended = subprocess.run(
         [sys.executable, "-c", WRITER, engine, str(tmp_path), "200000"],
         stdout=subprocess.PIPE,

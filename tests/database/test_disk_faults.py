@@ -141,7 +141,10 @@ def change(boxes: list[Any]) -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_whichever_call_fails_memory_and_disk_agree(tmp_path: Path, fault: Failing) -> None:
     """Each call of a commit fails once. The author is told; what can be trusted works on, and a
-    store that can not takes nothing more until it is opened again, with what was acknowledged."""
+    store that can not takes nothing more until it is opened again, with what was acknowledged.
+
+    (F41, F42)
+    """
     hits = 0
     for after in range(MOST_CALLS):
         root = tmp_path / str(after)

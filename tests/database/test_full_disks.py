@@ -140,7 +140,7 @@ def test_a_full_disk_refuses_whole_commits_until_there_is_space(
     tmp_path: Path, engine: str
 ) -> None:
     """A hundred times: the old values stay, memory and disk agree, nothing is left lying about,
-    the error says what is the matter, and later changes are stored."""
+    the error says what is the matter, and later changes are stored (F41)."""
     said = run_on(tmp_path / "disk", FILLER, engine, str(ROUNDS), size="512k")
     assert said == f"{ROUNDS} refused"
 

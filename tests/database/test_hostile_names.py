@@ -80,14 +80,17 @@ def check_inside(root: Path) -> None:
 
 @pytest.mark.parametrize("engine", FILE_ENGINES)
 async def test_bands_of_any_id(tmp_path: Path, engine: str) -> None:
-    """Every hostile text is the id of a band with records of its own."""
+    """Every hostile text is the id of a band with records of its own (F46, S5)."""
     await check_places(engine, tmp_path, [Place(ChannelId(name), "box") for name in HOSTILE_KEYS])
     check_inside(tmp_path)
 
 
 @pytest.mark.parametrize("engine", FILE_ENGINES)
 async def test_containers_of_any_name(tmp_path: Path, engine: str) -> None:
-    """Every hostile text is the name of a container, of a band and of the service itself."""
+    """Every hostile text is the name of a container, of a band and of the service itself.
+
+    (F46, S5)
+    """
     bands = (ChannelId("b"), None)
     await check_places(
         engine, tmp_path, [Place(band, name) for band in bands for name in HOSTILE_KEYS]
@@ -125,7 +128,7 @@ async def test_many_keys_have_a_record_each(tmp_path: Path, engine: str) -> None
 
 
 def test_names_of_files_do_not_collide() -> None:
-    """Not either on a file system without case, or one that composes characters."""
+    """Not either on a file system without case, or one that composes characters (F46, S5)."""
     source = Random(1)
     keys = {random_key(source) for _ in range(20_000)}
     keys.update(HOSTILE_KEYS)

@@ -233,7 +233,7 @@ async def test_plain_objects_become_the_declared_class(tmp_path: Path) -> None:
 
 
 async def test_a_cut_file_is_set_aside_wherever_it_is_cut(tmp_path: Path) -> None:
-    """A file cut off at any byte is moved away and reported; all others load."""
+    """A file cut off at any byte is moved away and reported; all others load (F43)."""
     whole = json.dumps({"cut": {"n": [1, "ä"]}, "_type": "dict"}).encode()
     write(tmp_path, "good.json", '{"good": 1, "_type": "int"}')
     for length in range(len(whole)):
@@ -260,7 +260,10 @@ async def test_a_cut_file_is_set_aside_wherever_it_is_cut(tmp_path: Path) -> Non
     ],
 )
 async def test_foreign_files_are_set_aside(tmp_path: Path, content: str) -> None:
-    """What is no record, or has the key of another file, is moved away and runs nothing."""
+    """What is no record, or has the key of another file, is moved away and runs nothing.
+
+    (F43, F63, S9)
+    """
     write(tmp_path, "other.json", '{"other": 0, "_type": "int"}')
     write(tmp_path, "zz.json", content)
     write(tmp_path, "notes.txt", "not a record, left alone")
@@ -273,7 +276,7 @@ async def test_foreign_files_are_set_aside(tmp_path: Path, content: str) -> None
 
 
 async def test_temporary_files_are_swept_at_the_start(tmp_path: Path) -> None:
-    """What a crash left half written is removed before anything is loaded."""
+    """What a crash left half written is removed before anything is loaded (F39)."""
     left = write(tmp_path, ".new-7", '{"alice": ')
     async with opened(tmp_path) as stores:
         assert not left.exists()
@@ -282,7 +285,7 @@ async def test_temporary_files_are_swept_at_the_start(tmp_path: Path) -> None:
 
 
 async def test_everything_is_private_and_inside_the_folder(tmp_path: Path) -> None:
-    """No key leaves the container's folder; folders are 0700 and files 0600."""
+    """No key leaves the container's folder; folders are 0700 and files 0600 (F46, S5, S19)."""
     (tmp_path / "elsewhere").mkdir()
     async with opened(tmp_path) as stores:
         states = (await stores.storage(BAND, {})).states
@@ -305,7 +308,7 @@ def test_file_names_differ_on_every_file_system() -> None:
 
 
 async def test_links_are_not_followed(tmp_path: Path) -> None:
-    """A link in place of a record is set aside, one in place of a folder is refused."""
+    """A link in place of a record is set aside, one in place of a folder is refused (S5)."""
     outside = tmp_path / "outside.json"
     outside.write_text('{"link": "secret", "_type": "str"}')
     folder_of(tmp_path).mkdir(parents=True)
@@ -343,7 +346,7 @@ async def test_a_folder_of_the_original_is_copied_before_its_first_change(tmp_pa
 async def test_a_file_is_synced_before_its_name_and_the_folder_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Content, then name, then folder reach the disk in that order."""
+    """Content, then name, then folder reach the disk in that order (F40)."""
     async with opened(tmp_path) as stores:
         states = (await stores.storage(BAND, {})).states
         states["a"] = 1
@@ -370,7 +373,10 @@ async def test_a_file_is_synced_before_its_name_and_the_folder_after(
 async def test_a_failed_sync_breaks_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After EIO nothing is acknowledged until the store is opened again; no old value is lost."""
+    """After EIO nothing is acknowledged until the store is opened again; no old value is lost.
+
+    (F42)
+    """
     async with opened(tmp_path, []) as stores:
         states = (await stores.storage(BAND, {})).states
         states["a"] = 1

@@ -167,7 +167,10 @@ def place_of(engine: str) -> Iterator[Mapping[str, JsonValue]]:
 
 @pytest.mark.parametrize("engine", ["sqlite", "redis"])
 def test_no_money_comes_or_goes(tmp_path: Path, engine: str) -> None:
-    """What a transaction changes is stored whole or not at all, whenever the process is killed."""
+    """What a transaction changes is stored whole or not at all, whenever the process is killed.
+
+    (F49)
+    """
     with place_of(engine) as settings:
         found = kill_bankers(engine, tmp_path, settings, KILLS, together=True)
     assert (found.wrong, found.lost) == (0, 0), found

@@ -95,7 +95,7 @@ def holding(engine: str, root: Path) -> Iterator[subprocess.Popen[str]]:
 async def test_wrong_settings_are_refused_before_anything_is_opened(
     tmp_path: Path, specs: list[ContainerSpec], words: str
 ) -> None:
-    """One line that says what, where and the remedy; nothing is created."""
+    """One line that says what, where and the remedy; nothing is created (F51)."""
     with pytest.raises(ConfigError) as caught:
         async with opened(tmp_path, *specs):
             pytest.fail("opened")
@@ -133,7 +133,10 @@ async def test_a_read_only_file_system_is_one_line(
 async def test_a_second_process_is_refused_with_the_pid_of_the_first(
     tmp_path: Path, engine: str
 ) -> None:
-    """The lock is held while the store is open, and is free again when its holder is killed."""
+    """The lock is held while the store is open, and is free again when its holder is killed.
+
+    (F47)
+    """
     with holding(engine, tmp_path) as first:
         with pytest.raises(StoreLocked) as caught:
             async with opened(tmp_path, spec(engine)):
@@ -221,7 +224,10 @@ async def test_a_container_that_is_asked_for_twice_at_once_is_one(tmp_path: Path
 
 
 async def test_put_keeps_its_word_about_a_container_that_is_there(tmp_path: Path) -> None:
-    """``load`` loads it and ``clear`` clears it, in the store too; otherwise it stays as it is."""
+    """``load`` loads it and ``clear`` clears it, in the store too; otherwise it stays as it is.
+
+    (F51)
+    """
     async with opened(tmp_path, spec("sqlite", load=False), default="sqlite") as stores:
         storage = await stores.storage(BAND, {})
         assert not (await storage.put("box", load=False)).loaded

@@ -267,7 +267,7 @@ async def in_many_lives(
 @pytest.mark.soak
 @pytest.mark.parametrize("engine", FILE_ENGINES)
 async def test_no_loss_of_power_takes_what_was_acknowledged(scratch: Path, engine: str) -> None:
-    """Each acknowledged commit is there, none is torn, nothing is set aside, no file is left.
+    """Each acknowledged commit is there, none is torn, nothing is set aside, no file is left (F40).
 
     What a restarted engine finds stays too, though the process that wrote it was killed.
     """

@@ -54,7 +54,10 @@ async def number_stored(server: RedisServer) -> int:
 @pytest.mark.soak
 @pytest.mark.parametrize("synced", ["always", "no"])
 async def test_a_killed_server_loses_and_tears_nothing(synced: str) -> None:
-    """With a log of changes, all that was acknowledged is there after each kill, and whole."""
+    """With a log of changes, all that was acknowledged is there after each kill, and whole.
+
+    (F48)
+    """
     source = random.Random(1)
     acknowledged = 0
     finished = False

@@ -219,7 +219,7 @@ ALWAYS = {"appendonly": "yes", "appendfsync": "always"}
 async def test_the_level_is_what_the_server_gives(
     server: RedisServer, configured: Mapping[str, str], level: str
 ) -> None:
-    """Read from its settings, and what is asked up to it is granted."""
+    """Read from its settings, and what is asked up to it is granted (F48)."""
     configure(server, configured)
     async with opened(server) as engine:
         assert engine.level == level
@@ -239,7 +239,7 @@ async def test_the_level_is_what_the_server_gives(
 async def test_more_than_the_server_gives_is_refused(
     server: RedisServer, configured: Mapping[str, str], asked: str, problem: str
 ) -> None:
-    """In one line that names the server's setting; nothing is taken."""
+    """In one line that names the server's setting; nothing is taken (F48)."""
     configure(server, configured)
     with pytest.raises(StorageError, match=f"durability {asked} is asked for.*{problem}"):
         async with opened(server, durability=asked):

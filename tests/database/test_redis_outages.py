@@ -98,7 +98,7 @@ async def test_a_frozen_server_at_the_start_is_one_line(server: RedisServer) -> 
 
 
 async def test_a_commit_waits_for_a_killed_server(server: RedisServer) -> None:
-    """It is done when the server is back; the outage is logged once, and its end."""
+    """It is done when the server is back; the outage is logged once, and its end (F48)."""
     with capture_logs() as logs:
         async with opened(server) as engine:
             await engine.commit(put(a=b"1"))
@@ -117,7 +117,7 @@ async def test_a_commit_waits_for_a_killed_server(server: RedisServer) -> None:
 
 
 async def test_a_commit_waits_for_a_frozen_server(server: RedisServer) -> None:
-    """What was sent before the freeze and what was sent again after it are stored once."""
+    """What was sent before the freeze and what was sent again after it are stored once (F48)."""
     with capture_logs() as logs:
         async with opened(server) as engine:
             await engine.commit(put(a=b"1"))

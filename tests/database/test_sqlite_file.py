@@ -55,7 +55,7 @@ async def test_it_lies_in_one_private_file_of_the_service(tmp_path: Path) -> Non
 
 
 async def test_every_commit_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection runs in WAL mode with ``synchronous = FULL``."""
+    """The connection runs in WAL mode with ``synchronous = FULL`` (F40)."""
     connections: list[sqlite3.Connection] = []
     connect = sqlite3.connect
 
@@ -119,7 +119,7 @@ async def test_an_unreadable_record_is_kept_in_a_table_of_its_own(tmp_path: Path
 @pytest.mark.parametrize("damage", ["cut", "zeros in a page", "garbage in a page", "garbage"])
 async def test_no_damage_loses_a_record_silently(tmp_path: Path, damage: str) -> None:
     """Cut off anywhere, or with any page overwritten: every record is there, or the file is
-    refused in one line and left as it is."""
+    refused in one line and left as it is (F43)."""
     model = {f"user {n}": {"n": n, "text": f"name {n} " * (n % 50)} for n in range(200)}
     async with opened(tmp_path) as stores:
         (await stores.storage(BAND, DECLARED)).box.update(model)

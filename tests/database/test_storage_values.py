@@ -103,7 +103,7 @@ def circle() -> list[Any]:
 async def test_what_cannot_be_stored_is_refused_at_assignment(
     value: object, path: str, words: str
 ) -> None:
-    """The error names container, key and path; memory and store keep what they had."""
+    """The error names container, key and path; memory and store keep what they had (F44)."""
     disk = FaultyDisk()
     async with opened(disk) as storage:
         storage.box["k"] = "before"
@@ -195,7 +195,7 @@ async def test_one_object_under_two_keys_is_refused() -> None:
 
 
 async def test_data_with_our_own_tags_is_only_data() -> None:
-    """A dict that looks like our notation comes back as that dict, and runs nothing."""
+    """A dict that looks like our notation comes back as that dict, and runs nothing (F63, S9)."""
     tagged = {"$type": "os.system", "version": 1, "fields": {"command": "true"}}
     disk = FaultyDisk()
     async with opened(disk) as storage:
@@ -222,7 +222,10 @@ async def test_data_with_our_own_tags_is_only_data() -> None:
     ],
 )
 async def test_forged_records_are_set_aside_and_reported(forged: object) -> None:
-    """A record that is not of this format is reported with its place; the rest is loaded."""
+    """A record that is not of this format is reported with its place; the rest is loaded.
+
+    (F63, S9)
+    """
     disk = FaultyDisk()
     async with opened(disk) as storage:
         storage.box.update(good=[1], bad=[2])

@@ -81,7 +81,10 @@ ALICE = UserId("alice")
 
 
 async def test_an_object_comes_back_with_all_it_holds() -> None:
-    """Nested classes, members of an Enum, private and computed fields come back as they were."""
+    """Nested classes, members of an Enum, private and computed fields come back as they were.
+
+    (F44)
+    """
     disk = FaultyDisk()
     state = State(
         stage=Stage.DARK,

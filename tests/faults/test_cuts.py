@@ -296,7 +296,10 @@ async def measure(setting: Setting, cut: Cut) -> Run:
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
 @pytest.mark.parametrize("cut", CUTS)
 def test_nothing_is_lost_silently(cut: Cut, setting: Setting) -> None:
-    """And nothing doubled, disordered or sent beside the one connection where it can be helped."""
+    """And nothing doubled, disordered or sent beside the one connection where it can be helped.
+
+    (F1, F2, F4-F6, F14, F18)
+    """
     run = trio.run(measure, setting, cut, clock=MockClock(autojump_threshold=0))
     platform = run.platform
     note(

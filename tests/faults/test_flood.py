@@ -184,7 +184,7 @@ def visit(number: int) -> Iterator[ServiceEvent]:
 async def test_every_sender_is_another_one(
     local: Local, lanes: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many people pass through, what is kept of them does not grow with their number.
+    """However many people pass through, what is kept of them does not grow with their number (S17).
 
     What is meant to be remembered of the last ones is little here, so that half of them fill it.
     """

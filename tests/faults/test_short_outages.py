@@ -141,7 +141,10 @@ class Relaying(MoobiusService):
 async def test_a_path_in_a_message_uploads_no_file(
     local: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is said again with it is a text like any other: nothing is read, nothing sent (F62)."""
+    """What is said again with it is a text like any other: nothing is read, nothing sent.
+
+    (F62, S8)
+    """
     monkeypatch.chdir(tmp_path)
     (tmp_path / "service.json").write_text("a secret")
     (tmp_path / "link").symlink_to(tmp_path / "service.json")
@@ -159,7 +162,10 @@ async def test_a_path_in_a_message_uploads_no_file(
 
 
 async def test_stored_data_runs_nothing_and_stays_in_its_folder(tmp_path: Path) -> None:
-    """Hostile keys have files of their own inside; a file that names a program is set aside."""
+    """Hostile keys have files of their own inside; a file that names a program is set aside.
+
+    (F46, F63, S5, S9)
+    """
     folder = tmp_path / "store"
     folder.mkdir()
     canary = tmp_path / "canary"

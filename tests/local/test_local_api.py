@@ -349,7 +349,7 @@ async def test_slashes_may_be_doubled(platform: Platform) -> None:
 async def test_a_fault_of_the_platform_is_a_500_without_a_word_of_its_code(
     http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither a path nor a traceback leaves the machine; the next call is answered."""
+    """Neither a path nor a traceback leaves the machine; the next call is answered (S24)."""
     from moobius_trio.local import rules_http
 
     def broken(*args: object) -> None:

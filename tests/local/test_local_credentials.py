@@ -50,7 +50,7 @@ def test_tokens_open_what_they_were_made_for_until_they_expire() -> None:
 
 @given(st.text())
 def test_no_text_is_a_token_by_chance(text: str) -> None:
-    """Whatever is sent instead of a token, also with a right handle, opens nothing."""
+    """Whatever is sent instead of a token, also with a right handle, opens nothing (S18)."""
     book = TokenBook()
     token = book.issue(ALICE, now=0, access_seconds=10, refresh_seconds=10).access.reveal()
     handle = token.partition(".")[0]

@@ -80,7 +80,7 @@ async def http(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
 async def test_a_foreign_host_is_403_on_every_route(
     platform: Platform, http: httpx.AsyncClient, host: str
 ) -> None:
-    """A name that an attacker's DNS points here is not ours."""
+    """A name that an attacker's DNS points here is not ours (S12)."""
     for method, path in calls_of(platform):
         await is_refused(http, method, path, {"Host": host})
 
@@ -109,7 +109,7 @@ async def is_refused(
 async def test_a_foreign_origin_is_403_on_every_route(
     platform: Platform, http: httpx.AsyncClient, origin: str
 ) -> None:
-    """Another port or name of this machine is another origin."""
+    """Another port or name of this machine is another origin (S12)."""
     for method, path in calls_of(platform):
         await is_refused(http, method, path, {"Origin": origin})
 
@@ -209,7 +209,7 @@ UPGRADE = {
 async def test_a_socket_for_a_foreign_page_is_refused(
     platform: Platform, header: dict[str, str]
 ) -> None:
-    """Each handshake itself fails with 403; without the header it succeeds."""
+    """Each handshake itself fails with 403; without the header it succeeds (S12)."""
     async with trio.open_nursery() as nursery:
         url = await nursery.start(serve_app, platform.app)
         for path in (*sockets_of(platform), "//"):

@@ -83,7 +83,7 @@ async def test_a_file_comes_back_from_the_joined_address(http: httpx.AsyncClient
 async def test_what_is_no_picture_is_only_for_saving(
     http: httpx.AsyncClient, name: str, content: bytes
 ) -> None:
-    """Whatever it is called, a browser does not run it."""
+    """Whatever it is called, a browser does not run it (S13)."""
     reply = await http.get(await upload(http, content, name=name, extension=name.partition(".")[2]))
     assert reply.content == content
     assert reply.headers["content-type"] == "application/octet-stream"
@@ -95,7 +95,7 @@ async def test_what_is_no_picture_is_only_for_saving(
 async def test_an_extension_is_never_part_of_a_path(
     http: httpx.AsyncClient, extension: str, tmp_path: Path
 ) -> None:
-    """The original sends whole paths as the extension of files without one."""
+    """The original sends whole paths as the extension of files without one (S13)."""
     address = await upload(http, PNG, name="../../etc/passwd", extension=extension)
     assert re.fullmatch(rf"{BASE}/bucket/([0-9a-f]{{32}}\.bin)/\1", address)
     assert await run_inline(_strangers, tmp_path) == []
@@ -147,7 +147,7 @@ async def test_a_large_file_needs_no_thread(
 
 
 async def test_a_file_that_is_too_large_is_refused_with_words(http: httpx.AsyncClient) -> None:
-    """The largest is taken; one byte more is a 413, and the place stays good."""
+    """The largest is taken; one byte more is a 413, and the place stays good (S13)."""
     url, fields = await target(http)
     files = {"file": ("x.png", b"\0" * (MAX_UPLOAD_BYTES + 1))}
     reply = await http.post(url, data=fields, files=files)

@@ -73,7 +73,7 @@ async def serve_to_its_end(rig: LinkRig) -> BaseException:
 
 
 async def test_nothing_leaves_before_the_login(autojump_clock: MockClock) -> None:
-    """What was put before is written behind the login's copy."""
+    """What was put before is written behind the login's copy (F14)."""
     platform = ScriptedPlatform()
     async with trio.open_nursery() as nursery:
         rig = make_link(memory_connector(nursery, platform.serve))
@@ -107,7 +107,7 @@ async def test_ready_is_said_when_the_login_is_confirmed(autojump_clock: MockClo
 async def test_where_logins_are_never_answered_a_grace_of_two_seconds_is_enough(
     autojump_clock: MockClock, copies: Any
 ) -> None:
-    """On the first connection and on each later one, and nothing leaves earlier."""
+    """On the first connection and on each later one, and nothing leaves earlier (F14)."""
     platform = ScriptedPlatform(copies=copies, answers_logins=False)
     async with open_link(platform.serve) as rig:
         assert trio.current_time() == 2.0
@@ -174,7 +174,7 @@ async def test_events_are_handed_on_in_order(autojump_clock: MockClock) -> None:
 
 
 async def test_a_heartbeat_leaves_every_thirty_seconds(autojump_clock: MockClock) -> None:
-    """However full the outbox is, and it never passes it."""
+    """However full the outbox is, and it never passes it (F8)."""
     platform = ScriptedPlatform()
     async with open_link(platform.serve) as rig:
         await trio.sleep(3610)
@@ -252,7 +252,7 @@ async def test_pongs_alone_prove_liveness(autojump_clock: MockClock) -> None:
 async def test_a_peer_that_stops_reading_is_left_after_twenty_seconds(
     autojump_clock: MockClock,
 ) -> None:
-    """The write that hangs is never followed by another one on that connection."""
+    """The write that hangs is never followed by another one on that connection (F6)."""
     platform = ScriptedPlatform()
     stuck: list[FrameStream] = []
 
@@ -319,7 +319,7 @@ async def test_a_loop_that_was_held_up_does_not_call_the_platform_dead(
 
 
 async def test_before_the_first_login_three_tries_are_made(autojump_clock: MockClock) -> None:
-    """Then it is unreachable, as one plain error that tells address and reason."""
+    """Then it is unreachable, as one plain error that tells address and reason (F11)."""
     connect, attempts = failing_connector(lambda attempt: CouldNotConnect("refused"))
     rig = make_link(connect)
     receipt = await rig.outbox.put(message("x"))
@@ -352,7 +352,10 @@ async def test_a_platform_that_closes_at_once_is_unreachable_too(
 async def test_after_the_first_login_an_outage_never_ends_it(
     autojump_clock: MockClock, outage: float
 ) -> None:
-    """Attempts stay within a bound, the next is never more than a minute away, nothing is lost."""
+    """Attempts stay within a bound, the next is never more than a minute away, nothing is lost.
+
+    (F3)
+    """
     platform = ScriptedPlatform()
     down_until = [0.0]
 

@@ -302,7 +302,7 @@ async def test_a_frame_refused_once_is_written_again_behind_a_new_login(
 
 
 async def test_a_frame_refused_twice_ends_as_refused(autojump_clock: MockClock) -> None:
-    """Exactly two attempts, the reason kept, the others unharmed."""
+    """Exactly two attempts, the reason kept, the others unharmed (F16)."""
     platform = ScriptedPlatform(
         refuses=lambda frame: (
             isinstance(frame.command, MessageDown) and frame.command.text == "poison"
@@ -354,7 +354,7 @@ async def test_the_way_of_acknowledging_is_known_within_eight_seconds(
 
 
 async def test_copies_of_any_kind_do_no_harm(autojump_clock: MockClock) -> None:
-    """Doubled, foreign, for what has long ended: counted, nothing else."""
+    """Doubled, foreign, for what has long ended: counted, nothing else (F17)."""
     platform = ScriptedPlatform()
     async with open_link(platform.serve) as rig:
         receipt = await rig.outbox.put(message("x"))

@@ -272,7 +272,7 @@ async def test_the_worst_end_of_a_split_message_is_the_receipts_end() -> None:
 
 @pytest.mark.parametrize("text", ["x" * 2000, "∞" * 700])
 async def test_a_message_that_is_too_large_is_refused_at_the_caller(text: str) -> None:
-    """Bytes count, not letters; nothing is queued, and splitting is not tried in vain."""
+    """Bytes count, not letters; nothing is queued, and splitting is not tried in vain (F9)."""
     outbox = make_outbox(max_message_bytes=2000)
     for recipients in (("alice",), tuple(f"user-{n}" for n in range(50))):
         with pytest.raises(MessageTooLarge) as caught:
@@ -284,7 +284,7 @@ async def test_a_message_that_is_too_large_is_refused_at_the_caller(text: str) -
 async def test_a_full_outbox_makes_put_wait_and_then_raises(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """Nothing is queued, nothing is dropped, and it says how long it waited."""
+    """Nothing is queued, nothing is dropped, and it says how long it waited (F33)."""
     outbox = make_outbox(limit_items=2, send_timeout=7.0)
     await outbox.put(message("1"))
     await outbox.put(message("2"))
@@ -327,7 +327,7 @@ async def test_what_is_dropped_makes_room(autojump_clock: trio.testing.MockClock
 
 
 async def test_a_cancelled_put_leaves_the_outbox_whole() -> None:
-    """A thousand callers, cancelled at random: what returned is written, the rest is not."""
+    """A thousand callers, cancelled at random: what returned is written, the rest is not (F12)."""
     outbox = make_outbox(limit_items=5)
     source = random.Random(7)
     accepted: list[str] = []
@@ -453,7 +453,7 @@ async def test_a_flush_ends_when_the_outbox_closes_within_a_write(
 
 
 async def test_a_refusal_that_comes_twice_counts_once() -> None:
-    """The second try is made, and only its own refusal is the end."""
+    """The second try is made, and only its own refusal is the end (F16)."""
     outbox = make_outbox()
     receipt = await outbox.put(message("a"))
     await write_all(outbox)

@@ -79,7 +79,7 @@ async def enter(url: str, **settings: int) -> CouldNotConnect:
     ],
 )
 def test_an_address_that_must_not_be_used_is_a_config_error(url: str) -> None:
-    """It names the key, never repeats a password, and no token crosses a network in clear."""
+    """It names the key, never repeats a password, and no token crosses a network in clear (S3)."""
     with pytest.raises(ConfigError) as caught:
         websocket_connector(url)
     assert "ws_server_uri" in str(caught.value)
@@ -129,7 +129,7 @@ async def test_a_refused_port_is_worth_another_try() -> None:
 async def test_an_answer_that_is_no_websocket_is_judged_by_its_status(
     status: int, headers: list[tuple[bytes, bytes]], fatal: bool, retry_after: float | None
 ) -> None:
-    """What speaks of the address is fatal, what speaks of the moment is not."""
+    """What speaks of the address is fatal, what speaks of the moment is not (F11)."""
 
     async def reject(request: Request) -> None:
         await request.reject(status, extra_headers=headers, body=b"no")
@@ -177,7 +177,10 @@ async def test_an_unknown_name_is_worth_another_try() -> None:
 
 
 async def test_tls_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A certificate nobody vouches for, or of another name, is fatal; a good one is not."""
+    """A certificate nobody vouches for, or of another name, is fatal; a good one is not.
+
+    (F11, S3)
+    """
     authority = trustme.CA()
     good = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(good)
@@ -209,7 +212,7 @@ async def test_tls_to_a_server_without_it_is_worth_another_try() -> None:
 
 
 async def test_a_message_larger_than_the_limit_ends_the_connection() -> None:
-    """With 1009, and without taking the memory."""
+    """With 1009, and without taking the memory (S7)."""
 
     async def flood(request: Request) -> None:
         connection = await request.accept()
@@ -292,7 +295,10 @@ async def test_a_reset_is_a_lost_connection_without_a_code() -> None:
 
 
 async def test_a_write_cut_by_cancellation_is_never_followed_by_another() -> None:
-    """The peer that reads on sees the end of the connection, and no garbage behind half a frame."""
+    """The peer that reads on sees the end of the connection, and no garbage behind half a frame.
+
+    (F12)
+    """
     seen: list[object] = []
     go_on, done = trio.Event(), trio.Event()
 

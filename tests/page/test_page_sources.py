@@ -22,7 +22,7 @@ def _named(paths: list[Path]) -> pytest.MarkDecorator:
 
 @_named(SCRIPTS)
 def test_no_text_can_become_markup_or_code(path: Path) -> None:
-    """No script uses a way by which a text would be read as HTML or run."""
+    """No script uses a way by which a text would be read as HTML or run (S11)."""
     ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|srcdoc"
     assert not re.search(ways, path.read_text(encoding="utf-8"))
 

@@ -49,7 +49,7 @@ def test_exactly_one_slash_stands_between_base_and_path(base: str, joined: str) 
     ],
 )
 def test_a_base_address_that_cannot_be_used_is_a_config_error(base: str) -> None:
-    """What is no address, or would show tokens to the network, names the setting at once."""
+    """What is no address, or would show tokens to the network, names the setting at once (S3)."""
     with pytest.raises(ConfigError) as caught:
         parse_base_address(base)
     assert caught.value.where == "http_server_uri"

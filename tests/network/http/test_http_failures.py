@@ -154,7 +154,7 @@ class Body(httpx.AsyncByteStream):
 async def test_every_answer_that_is_not_good_is_an_api_error(
     response: httpx.Response, code: int | None, status: int, words: str
 ) -> None:
-    """Path, code, status and the platform's words are told, at the first attempt."""
+    """Path, code, status and the platform's words are told, at the first attempt (F25)."""
     platform = Script(response)
     async with signed_in(platform) as api:
         with pytest.raises(ApiError, match=words) as caught:
@@ -167,7 +167,7 @@ async def test_every_answer_that_is_not_good_is_an_api_error(
 
 
 async def test_a_redirect_is_not_followed_and_the_token_stays() -> None:
-    """A redirect to another origin causes no request there."""
+    """A redirect to another origin causes no request there (S4)."""
     platform = Script(
         httpx.Response(307, headers={"Location": "https://trap.example/service/list"}), good([])
     )
@@ -179,7 +179,7 @@ async def test_a_redirect_is_not_followed_and_the_token_stays() -> None:
 
 
 async def test_a_compressed_reply_is_refused_unread() -> None:
-    """Not a byte of a body with a content encoding is read, so that none can blow up."""
+    """Not a byte of a body with a content encoding is read, so that none can blow up (F61, S7)."""
     body = Body([gzip.compress(b"0" * 1_000_000)])
     platform = Script(httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=body))
     async with signed_in(platform) as api:
@@ -191,7 +191,7 @@ async def test_a_compressed_reply_is_refused_unread() -> None:
 
 
 async def test_a_huge_reply_is_cut_off() -> None:
-    """No more than a mebibyte and one piece of a reply are taken."""
+    """No more than a mebibyte and one piece of a reply are taken (F61, S7)."""
     body = Body(b"x" * 65_536 for _ in range(1_000))
     async with signed_in(Script(httpx.Response(200, stream=body))) as api:
         with pytest.raises(ApiError, match="larger than 1,048,576 bytes"):
@@ -272,7 +272,7 @@ async def test_there_is_no_fifth_attempt(autojump_clock: MockClock) -> None:
 async def test_what_must_not_be_done_twice_is_sent_once(
     failure: httpx.Response | Exception, autojump_clock: MockClock
 ) -> None:
-    """A call that makes something is not made again once it may have been written."""
+    """A call that makes something is not made again once it may have been written (F26)."""
     platform = Script(failure, good({"service_id": "s-1"}))
     async with signed_in(platform) as api:
         with pytest.raises(ApiError):
@@ -302,7 +302,7 @@ async def test_states_may_be_set_twice(autojump_clock: MockClock) -> None:
 
 
 async def test_a_hanging_platform_is_given_up_within_46_seconds(autojump_clock: MockClock) -> None:
-    """30 s for an attempt and 45 s for all of them, whatever hangs."""
+    """30 s for an attempt and 45 s for all of them, whatever hangs (F24)."""
     platform = Script(hang, hang, hang, hang)
     async with signed_in(platform) as api:
         begun = trio.current_time()

@@ -147,7 +147,7 @@ async def test_a_file_arrives_at_a_bucket_of_another_origin(tmp_path: Path) -> N
 
 
 async def test_an_answer_lost_after_the_work_is_not_asked_for_twice() -> None:
-    """Of a hundred services whose answers are lost, a hundred are made and none doubled."""
+    """Of a hundred services whose answers are lost, a hundred are made and none doubled (F26)."""
     made: list[bytes] = []
 
     def platform(request: Request) -> bytes | None:
@@ -167,7 +167,7 @@ async def test_an_answer_lost_after_the_work_is_not_asked_for_twice() -> None:
 
 
 async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the environment names as proxy sees no request, and netrc no password."""
+    """What the environment names as proxy sees no request, and netrc no password (S4)."""
     trapped: list[Request] = []
 
     def trap(request: Request) -> bytes:
@@ -192,7 +192,10 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
 async def test_no_secret_is_shown_by_logs_reprs_or_tracebacks(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With every logger at its most talkative and all sorts of failures, no canary sings."""
+    """With every logger at its most talkative and all sorts of failures, no canary sings.
+
+    (F64, S1)
+    """
     caplog.set_level(logging.DEBUG)
     answers: list[bytes | None] = []
     texts: list[str] = []

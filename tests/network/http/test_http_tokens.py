@@ -215,7 +215,7 @@ class _Never(dict[str, float]):
 
 
 async def test_ten_calls_with_one_spent_token_cause_one_refresh(autojump_clock: MockClock) -> None:
-    """Renewal is single flight: nine wait for the first one's token."""
+    """Renewal is single flight: nine wait for the first one's token (F23)."""
     platform = Platform()
     async with opened(platform) as api:
         await api.authenticate()
@@ -313,7 +313,10 @@ async def test_a_cancelled_renewal_is_done_by_the_next_in_line(autojump_clock: M
 
 @pytest.mark.parametrize("rate", [0.0, 0.2, 1.0])
 async def test_forty_days_without_an_expired_token(rate: float, autojump_clock: MockClock) -> None:
-    """With failing refreshes no call ever carries an expired token, and sign-ins stay rare."""
+    """With failing refreshes no call ever carries an expired token, and sign-ins stay rare.
+
+    (F23)
+    """
     platform = Platform()
     chance = random.Random(3)
     platform.refresh_answer = lambda: failed(400, 1, "unlucky") if chance.random() < rate else None
