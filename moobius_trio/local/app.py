@@ -31,7 +31,7 @@ __all__ = ("make_app",)
 def make_app(state: State, sessions: Sessions, page: PageApi, desk: TapeDesk) -> ASGIApp:
     """The whole platform as an ASGI application."""
     uploads = Uploads(state)
-    tools = Tools(state, sessions)
+    tools = Tools(state, sessions, lambda: desk.recording)
 
     async def file_upload(request: Request) -> object:
         signed_in(state, request)

@@ -39,11 +39,16 @@ _log = structlog.get_logger()
 
 class Tools:
     """The handlers of ``/local/control``; each gives the ``data`` of its reply, or raises
-    ``Refused``."""
+    ``Refused``.
 
-    def __init__(self, state: State, sessions: Sessions) -> None:
+    Args:
+        recording: whether a tape is being recorded.
+    """
+
+    def __init__(self, state: State, sessions: Sessions, recording: Callable[[], bool]) -> None:
         self._state = state
         self._sessions = sessions
+        self._recording = recording
         self._offset = 0.0
         self._everywhere: Mapping[str, Tool] = MappingProxyType(
             {
@@ -68,6 +73,7 @@ class Tools:
             "jobs": [attrs.asdict(job) for job in jobs],
             "offset_seconds": self._offset,
             "slow_seconds": self._state.knobs.slow_seconds,
+            "recording": self._recording(),
         }
 
     async def do(self, request: Request) -> object:

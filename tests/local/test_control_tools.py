@@ -216,7 +216,7 @@ async def test_a_reset_lets_everybody_leave_in_order_and_forgets_what_was_said(
     assert service.left == [alice.user_id, bob.user_id]
     assert list(service.bands[alice.channel_id].members) == []
     assert await history(local.platform, "alice") == (False, [])
-    await bob._do(UserAction(subtype="join_channel", channel_id=alice.channel_id))
+    await bob.act(UserAction(subtype="join_channel", channel_id=alice.channel_id))
     assert list(service.bands[alice.channel_id].members) == [bob.user_id]
 
 

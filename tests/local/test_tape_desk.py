@@ -33,12 +33,14 @@ class Noted:
         raise UsageError("the service does not start")
 
 
-async def call(local: Local, body: Mapping[str, Any] | None = None) -> tuple[int, Any, str]:
+async def call(
+    local: Local, body: Mapping[str, Any] | None = None, path: str = "/local/tapes"
+) -> tuple[int, Any, str]:
     """HTTP status, data and message."""
     transport = httpx.ASGITransport(app=local.platform.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8765") as http:
         method = "GET" if body is None else "POST"
-        reply = await http.request(method, "/local/tapes", json=body)
+        reply = await http.request(method, path, json=body)
     told = reply.json()
     return reply.status_code, told["data"], told["msg"]
 
@@ -52,6 +54,7 @@ async def test_a_tape_is_recorded_between_start_and_stop(local: Local) -> None:
     assert (await call(local, {"do": "start"}))[0] == 200
     await alice.say("hello")
     assert (await call(local))[1]["recording"] is True
+    assert (await call(local, path="/local/control"))[1]["recording"] is True
     status, data, _ = await call(local, {"do": "stop"})
     await alice.say("after")
     assert status == 200

@@ -217,6 +217,15 @@ export function stateOf(service, band) {
 }
 
 /** The first difference between a tape and the service: where it is, and texts to compare. */
-export function differenceOf(difference) {
-  return { where: "", parts: [["Difference", JSON.stringify(difference, null, 2)]] };
+export function differenceOf({ step, did, who, expected, got, text }) {
+  const where = [`Step ${step}`, ...(Array.isArray(did) ? did : []), who ? `${who} sees something else` : ""];
+  const shown = (frame) => (frame ? JSON.stringify(frame, null, 2) : "nothing more");
+  return {
+    where: where.filter(Boolean).join(" · "),
+    parts: [
+      ["On the tape", shown(expected)],
+      ["Now", shown(got)],
+      ["In short", String(text ?? "")],
+    ],
+  };
 }
