@@ -25,6 +25,7 @@ myst_links_external_new_tab = False
 default_role = "code"
 
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True  # otherwise a lambda spoils its whole signature
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
@@ -39,18 +40,28 @@ html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {"top_of_page_buttons": []}
 
+COLON = "\N{PRESENTATION FORM FOR VERTICAL COLON}"
+"""Stands for a colon for a moment; nothing of ours has it."""
+
 START = """<!doctype html><meta charset="utf-8"><title>moobius_trio</title>
 <meta http-equiv="refresh" content="0; url=docs/index.html">
 <a href="docs/index.html">moobius_trio</a>
 """
 
 
-def keep_colons(
+def hide_colons(
     app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
     """Of "True when …: because …" over a property napoleon would make a type and a text."""
     if what in ("attribute", "data", "property") and lines:
-        lines.insert(0, "")
+        lines[0] = lines[0].replace(":", COLON)
+
+
+def show_colons(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """When napoleon is done."""
+    lines[:] = [line.replace(COLON, ":") for line in lines]
 
 
 def write_start(app: Sphinx, error: Exception | None) -> None:
@@ -61,5 +72,6 @@ def write_start(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
-    app.connect("autodoc-process-docstring", keep_colons, priority=400)  # napoleon has 500
+    app.connect("autodoc-process-docstring", hide_colons, priority=400)  # napoleon has 500
+    app.connect("autodoc-process-docstring", show_colons, priority=600)
     app.connect("build-finished", write_start)
