@@ -154,8 +154,8 @@ class Desk:
         return person
 
     def open_page(self, url: str, address: str, name: str, *, builds: bool = False) -> Page:
-        """Open an address of the platform at ``url`` in a browser of somebody's own; ``builds`` as in
-        `sit_down`."""
+        """Open an address of the platform at ``url`` in a browser of somebody's own; for
+        ``builds`` see `sit_down`."""
         context = self._chromium.new_context(viewport={"width": 1280, "height": 800})
         context.set_default_timeout(PATIENCE_MS)
         if not builds:

@@ -1,8 +1,11 @@
-"""The builder's panel: the list of frames, a frame of one's own, and that the panel folds."""
+"""The builder's panel: frames, what caused them, how they become a test, and one's own."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+MAGIC = "Do Some Magic"
+DEMO = Path(__file__).parents[2] / "projects" / "demo"
+
 
 @pytest.fixture
 def builder(demo: str, desk: Desk) -> Person:
@@ -24,6 +30,57 @@ def builder(demo: str, desk: Desk) -> Person:
 def rows(person: Person, name: str | re.Pattern[str] = "") -> Locator:
     """Rows of the inspector, by a part of their name."""
     return person.page.get_by_role("tree", name="Frames").get_by_role("treeitem", name=name)
+
+
+def copied(person: Person, button: str) -> str:
+    """What is copied by this button."""
+    person.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    person.page.get_by_role("button", name=button, exact=True).click()
+    person.page.get_by_role("status", name="News").get_by_text("copied").wait_for()
+    person.page.get_by_role("button", name="Dismiss the news").click()
+    return str(person.page.evaluate("navigator.clipboard.readText()"))
+
+
+def test_what_a_key_caused_stands_under_it_and_becomes_a_test(
+    desk: Desk, builder: Person, tmp_path: Path
+) -> None:
+    """With handler, time and records; the copied test passes with the service's own code."""
+    from playwright.sync_api import expect
+
+    alice = builder
+    alice.sees("Alice")
+    alice.press(MAGIC, "Mickey")
+    alice.sees("Alice", "Mickey 0")
+    click = rows(alice, "up feature_call key1")
+    expect(click).to_contain_text("DemoService.on_feature_call")
+    expect(click).to_contain_text(re.compile(r"\d m?s · 1 record saved"))
+    effect = click.locator("xpath=following-sibling::*[1]")
+    expect(effect).to_have_accessible_name(re.compile("^down update_userlist, to Alice"))
+    expect(effect).to_have_attribute("aria-level", "2")
+
+    click.click()
+    frame = alice.page.get_by_role("region", name="Frame", exact=True)
+    expect(frame).to_contain_text('"magic_type"')
+    assert '"value": "Mickey"' in copied(alice, "Copy as JSON")
+    desk.take_pictures("opened")
+    assert copied(alice, "Copy as test step").splitlines() == [
+        'await alice.click("key1", magic_type="Mickey")',
+        'assert alice.names == ["Alice", "Mickey 0"]',
+    ]
+    alice.press(MAGIC, "Talk")
+    alice.hears("Mickey 0 Here!")
+    alice.say("hide", "Service (∞)")
+    expect(rows(alice, "down update_features")).to_have_count(2)
+    test = tmp_path / "test_clicked.py"
+    test.write_text(copied(alice, "Copy the list as a test"))
+    assert 'assert alice.last.text == "Mickey 0 Here!"' in test.read_text()
+    # Like a reader who has saved it beside the service.
+    command = [sys.executable, "-m", "pytest", test, "-q", "-p", "moobius_trio.testing.plugin"]
+    options = ["-p", "no:cacheprovider", "-o", f"pythonpath={DEMO}", "--rootdir", tmp_path]
+    ran = subprocess.run(
+        [*command, *options], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert "1 passed" in ran.stdout, test.read_text() + ran.stdout
 
 
 def test_the_list_is_mine_or_everyones_filtered_paused_and_cleared(

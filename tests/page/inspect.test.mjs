@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { initialPanel, reducePanel } from "../../moobius_trio/local/page/inspect_reduce.js";
 import {
   aheadOf,
+  differenceOf,
   durationOf,
   frameToEdit,
   frameToSend,
@@ -13,6 +14,7 @@ import {
   openedOf,
   pretty,
   recipientsOf,
+  recordedOf,
   recordsOf,
   rowsOf,
   standing,
@@ -318,7 +320,7 @@ test("a tool that the platform does not have says why", () => {
 
 test("what the platform says of jobs and clock is read with care", () => {
   const jobs = [{ name: "strike", next_at: "2024-01-01T13:00:00+00:00", runs: 2, running: true }, null];
-  const panel = control({ can: ["jobs"], jobs, offset_seconds: 60, slow_seconds: "x", recording: 1 });
+  const panel = control({ can: ["jobs"], jobs, offset_seconds: 60, slow_seconds: "x" });
   assert.deepEqual(panel.control, {
     can: ["jobs"],
     jobs: [
@@ -327,16 +329,15 @@ test("what the platform says of jobs and clock is read with care", () => {
     ],
     offsetSeconds: 60,
     slowSeconds: 0,
-    recording: false,
   });
 });
 
 test("one thing is done at a time, and told of when it is done or has failed", () => {
-  const busy = run(initialPanel(), { kind: "failed", text: "old" }, { kind: "begun", what: "restart" });
-  assert.deepEqual([busy.busy, busy.news], ["restart", null]);
+  const busy = run(initialPanel(), { kind: "failed", text: "old" }, { kind: "begun" });
+  assert.deepEqual([busy.busy, busy.news], [true, null]);
   assert.deepEqual(run(busy, { kind: "done", text: "Done." }).news, { text: "Done.", bad: false });
   const failed = run(busy, { kind: "failed", text: "There is no such job." });
-  assert.deepEqual([failed.busy, failed.news.bad], ["", true]);
+  assert.deepEqual([failed.busy, failed.news.bad], [false, true]);
   assert.equal(run(failed, { kind: "news_seen" }).news, null);
 });
 
@@ -357,4 +358,38 @@ test("the service is described by its program, else by its band", () => {
   assert.equal(stateOf({ ...service, state: "crashed", restarts: 0 }, null).text, "demo has crashed.");
   assert.equal(stateOf(null, { serviceName: "demo", online: true }).text, "demo is connected.");
   assert.equal(stateOf(null, null).kind, "");
+});
+
+// ---- tapes ---------------------------------------------------------------------------------------
+
+test("a difference says in which step, for whom, and where in the frame it is", () => {
+  const result = {
+    same: false,
+    difference: {
+      step: 2,
+      did: ["Alice clicks key1", "Bob says 'hi'"],
+      who: "Bob",
+      band: "local-demo",
+      expected: { a: 1 },
+      got: null,
+      text: "step 2: …\n  Bob was to see …\n  at body.content.text: \"a\" became \"b\"",
+    },
+  };
+  const { outcome } = run(initialPanel(), { kind: "tape_outcome", name: "t", result });
+  assert.deepEqual(differenceOf(outcome.difference), {
+    where: "In step 2 (Alice clicks key1; Bob says 'hi') Bob in local-demo sees something else.",
+    leaf: 'At body.content.text: "a" became "b"',
+    parts: [
+      ["On the tape", '{\n  "a": 1\n}'],
+      ["Now", "nothing more"],
+    ],
+  });
+  const first = { ...outcome.difference, step: 0, did: [], text: "" };
+  assert.match(differenceOf(first).where, /^Before anybody did anything Bob/);
+  assert.equal(differenceOf(first).leaf, "");
+});
+
+test("a recorded tape is told of with what it holds", () => {
+  assert.equal(recordedOf({ ups: 1, downs: 2, left_out: 0 }), "1 done, 2 seen");
+  assert.match(recordedOf({ ups: 1, downs: 2, left_out: 3 }), /3 left out/);
 });

@@ -126,7 +126,7 @@ test("a raw frame that cannot go up says so", () => {
 test("what is done is told of when the platform has done it, with how things stand then", async () => {
   const { link, inspection } = opened({ "/local/control": { can: ["slow"], slow_seconds: 1 } });
   const doing = inspection.act({ do: "slow", seconds: 1 }, "Slower.");
-  assert.equal(inspection.panel.busy, "slow");
+  assert.equal(inspection.panel.busy, true);
   await doing;
   assert.deepEqual(link.asked, ["slow", "/local/control"]);
   assert.equal(inspection.panel.control.slowSeconds, 1);
@@ -137,28 +137,35 @@ test("what the platform refuses is told in its words", async () => {
   const { inspection } = opened({ run_job: new Error("There is no job tea.") });
   await inspection.act({ do: "run_job", name: "tea" }, "Done.");
   assert.deepEqual(inspection.panel.news, { text: "There is no job tea.", bad: true });
-  assert.equal(inspection.panel.busy, "");
+  assert.equal(inspection.panel.busy, false);
 });
 
 test("a platform that does not say what it can do says why", async () => {
   const { inspection } = opened({ "/local/control": new Error("There is no such path.") });
-  await inspection.refresh();
+  await inspection.refresh("control");
   assert.deepEqual([inspection.panel.control, inspection.panel.controlReason], [null, "There is no such path."]);
 });
 
 test("a tape is saved as a file, and one that is checked has an outcome", async () => {
-  const difference = { step: 1 };
+  const difference = { step: 1, did: ["Alice says 'hi'"], who: "Bob", got: { a: 1 }, text: "…" };
   const { link, inspection } = opened({
-    stop: { tape: "{}\n", name: "tape-1.jsonl" },
+    "/local/tapes": { recording: true },
+    stop: { tape: "{}\n", name: "tape-1.jsonl", ups: 2, downs: 5, left_out: 0 },
     check: { same: false, difference },
   });
   await inspection.startTape();
+  assert.equal(inspection.panel.tapes.recording, true);
   await inspection.stopTape();
+  assert.equal(inspection.panel.news.text, "Saved as tape-1.jsonl: 2 done, 5 seen.");
   assert.deepEqual(saved, ["tape-1.jsonl"]);
   const file = { name: "mine.jsonl", text: async () => "{}\n" };
   await inspection.useTape("check", file);
-  assert.deepEqual(inspection.panel.outcome, { name: "mine.jsonl", same: false, difference });
+  assert.deepEqual(inspection.panel.outcome, {
+    name: "mine.jsonl",
+    same: false,
+    difference: { ...difference, band: "", expected: null },
+  });
   await inspection.useTape("play", file);
   assert.equal(inspection.panel.outcome.same, null);
-  assert.deepEqual(link.asked.filter((word) => word !== "/local/control"), ["start", "stop", "check", "play"]);
+  assert.deepEqual(link.asked.filter((word) => word !== "/local/tapes"), ["start", "stop", "check", "play"]);
 });

@@ -3,7 +3,7 @@
 
 import { newId } from "./link.js";
 import { initialPanel, reducePanel } from "./inspect_reduce.js";
-import { frameToSend } from "./inspect_select.js";
+import { frameToSend, recordedOf } from "./inspect_select.js";
 import { readFrame } from "./wire.js";
 
 const FIRST_WAIT_MS = 500;
@@ -81,11 +81,11 @@ export class Inspection {
 
   // ---- the tools -------------------------------------------------------------------------------
 
-  /** Ask what can be done, and how things stand. */
-  async refresh() {
+  /** Ask how things stand; `what`: "control" (time and faults) or "tapes". */
+  async refresh(what) {
     try {
-      const data = await this.#link.ask("GET", "/local/control");
-      this.dispatch({ kind: "control", data });
+      const data = await this.#link.ask("GET", `/local/${what}`);
+      this.dispatch({ kind: what, data });
     } catch (error) {
       this.dispatch({ kind: "control_failed", reason: error.message });
     }
@@ -93,29 +93,34 @@ export class Inspection {
 
   /** Have the platform do something; `said` tells of it when it is done. */
   act(request, said) {
-    return this.#doing(request.name ?? request.do, said, () =>
-      this.#link.ask("POST", "/local/control", request),
-    );
+    return this.#doing("control", async () => {
+      await this.#link.ask("POST", "/local/control", request);
+      return said;
+    });
   }
 
   startTape() {
-    return this.#doing("start", "Recording…", () => this.#tape({ do: "start" }));
+    return this.#doing("tapes", async () => {
+      await this.#tape({ do: "start" });
+      return "Recording…";
+    });
   }
 
   stopTape() {
-    return this.#doing("stop", "The tape has been saved as a file.", async () => {
-      const { tape, name } = await this.#tape({ do: "stop" });
-      download(name || "tape.jsonl", tape);
+    return this.#doing("tapes", async () => {
+      const recorded = await this.#tape({ do: "stop" });
+      download(recorded.name, recorded.tape);
+      return `Saved as ${recorded.name}: ${recordedOf(recorded)}.`;
     });
   }
 
   /** `doing`: "play" or "check". */
   useTape(doing, file) {
-    const said = doing === "play" ? `${file.name} has been played.` : `${file.name} has been checked.`;
     this.dispatch({ kind: "tape_begun" });
-    return this.#doing(doing, said, async () => {
+    return this.#doing("tapes", async () => {
       const result = await this.#tape({ do: doing, tape: await file.text() });
       this.dispatch({ kind: "tape_outcome", name: file.name, result });
+      return `${file.name} has been ${doing === "play" ? "played" : "checked"}.`;
     });
   }
 
@@ -123,12 +128,13 @@ export class Inspection {
     return this.#link.ask("POST", "/local/tapes", request, TAPE_MS);
   }
 
-  async #doing(what, said, work) {
-    this.dispatch({ kind: "begun", what });
+  /** `work` gives what is to be told; `what` is asked for anew afterwards. */
+  async #doing(what, work) {
+    this.dispatch({ kind: "begun" });
     try {
-      await work();
-      await this.refresh();
-      this.dispatch({ kind: "done", text: said });
+      const text = await work();
+      await this.refresh(what);
+      this.dispatch({ kind: "done", text });
     } catch (error) {
       this.dispatch({ kind: "failed", text: error.message });
     }

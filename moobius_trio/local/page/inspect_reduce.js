@@ -3,7 +3,7 @@
 // inspect_steps.js writes tests.) No clock, socket, storage or document may be used here.
 
 import { newest } from "./inspect_select.js";
-import { readControl, readNews, readOutcome } from "./inspect_wire.js";
+import { readControl, readNews, readOutcome, readTapes } from "./inspect_wire.js";
 
 const KEPT_FRAMES = 500;
 const KEPT_LINK_FRAMES = 100; // so that receipts and heartbeats do not displace the rest
@@ -22,7 +22,8 @@ export function initialPanel() {
     raw: null, // the raw box: { text, fresh, state, requestId, reason }
     control: null, // what GET /local/control said; null: not asked yet
     controlReason: "", // why it could not be asked
-    busy: "", // what is being done: a word of the tools
+    tapes: null, // what GET /local/tapes said; null likewise
+    busy: false, // something is being done
     news: null, // { text, bad }: what became of the last thing done
     outcome: null, // of the last tape: inspect_wire.js readOutcome
   };
@@ -107,10 +108,16 @@ const handlers = {
   },
 
   control: (panel, { data }) => ({ ...panel, control: readControl(data), controlReason: "" }),
-  control_failed: (panel, { reason }) => ({ ...panel, control: null, controlReason: reason }),
-  begun: (panel, { what }) => ({ ...panel, busy: what, news: null }),
-  done: (panel, { text }) => ({ ...panel, busy: "", news: { text, bad: false } }),
-  failed: (panel, { text }) => ({ ...panel, busy: "", news: { text, bad: true } }),
+  control_failed: (panel, { reason }) => ({
+    ...panel,
+    control: null,
+    tapes: null,
+    controlReason: reason,
+  }),
+  tapes: (panel, { data }) => ({ ...panel, tapes: readTapes(data), controlReason: "" }),
+  begun: (panel) => ({ ...panel, busy: true, news: null }),
+  done: (panel, { text }) => ({ ...panel, busy: false, news: { text, bad: false } }),
+  failed: (panel, { text }) => ({ ...panel, busy: false, news: { text, bad: true } }),
   news_seen: (panel) => ({ ...panel, news: null }),
   tape_begun: (panel) => ({ ...panel, outcome: null }),
   tape_outcome: (panel, { name, result }) => ({ ...panel, outcome: readOutcome(name, result) }),

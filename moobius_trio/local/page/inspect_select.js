@@ -216,16 +216,24 @@ export function stateOf(service, band) {
   return { text, kind: state === "running" ? "online" : state };
 }
 
-/** The first difference between a tape and the service: where it is, and texts to compare. */
-export function differenceOf({ step, did, who, expected, got, text }) {
-  const where = [`Step ${step}`, ...(Array.isArray(did) ? did : []), who ? `${who} sees something else` : ""];
-  const shown = (frame) => (frame ? JSON.stringify(frame, null, 2) : "nothing more");
+const shown = (frame) => (frame === null ? "nothing more" : JSON.stringify(frame, null, 2));
+
+/** The first difference between a tape and the service: where it is, what differs, both frames. */
+export function differenceOf({ step, did, who, band, expected, got, text }) {
+  const after = step ? `In step ${step} (${did.join("; ")})` : "Before anybody did anything";
+  const leaf = text.split("\n").find((line) => line.trimStart().startsWith("at "))?.trim() ?? "";
   return {
-    where: where.filter(Boolean).join(" · "),
+    where: `${after} ${who} in ${band} sees something else.`,
+    leaf: leaf && leaf[0].toUpperCase() + leaf.slice(1),
     parts: [
       ["On the tape", shown(expected)],
       ["Now", shown(got)],
-      ["In short", String(text ?? "")],
     ],
   };
+}
+
+/** What a tape that was just recorded holds, in words. */
+export function recordedOf({ ups, downs, left_out: leftOut }) {
+  const words = `${ups} done, ${downs} seen`;
+  return leftOut ? `${words}, ${leftOut} left out as too many` : words;
 }

@@ -108,7 +108,23 @@ export function readControl(value) {
     jobs: list(control.jobs).map(readJob),
     offsetSeconds: Number(control.offset_seconds) || 0,
     slowSeconds: Number(control.slow_seconds) || 0,
-    recording: control.recording === true,
+  };
+}
+
+/** The reply of GET /local/tapes. */
+export const readTapes = (value) => ({ recording: object(value).recording === true });
+
+/** The first difference between a tape and what the service does now. */
+function readDifference(value) {
+  const found = object(value);
+  return {
+    step: Number(found.step) || 0,
+    did: list(found.did).map(text),
+    who: text(found.who),
+    band: text(found.band),
+    expected: found.expected ?? null, // a frame; null: nothing more was to come
+    got: found.got ?? null,
+    text: text(found.text), // all of it in words
   };
 }
 
@@ -118,6 +134,6 @@ export function readOutcome(name, value) {
   return {
     name,
     same: typeof result.same === "boolean" ? result.same : null,
-    difference: result.difference ? object(result.difference) : null,
+    difference: result.difference ? readDifference(result.difference) : null,
   };
 }

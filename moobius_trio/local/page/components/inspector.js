@@ -96,8 +96,13 @@ function Frames({ panel, rows, inspection }) {
     if (atEnd.current) box.current.scrollTop = box.current.scrollHeight;
   }, [rows]);
   useEffect(() => {
-    // The opened frame takes room away from the list: its row stays in sight.
-    box.current.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
+    // The opened frame takes room away from the list: its row stays in sight, with what it caused if
+    // there is room.
+    const row = box.current.querySelector("[aria-selected=true]");
+    let last = row;
+    while (last?.nextElementSibling?.ariaLevel === "2") last = last.nextElementSibling;
+    last?.scrollIntoView({ block: "nearest" });
+    row?.scrollIntoView({ block: "nearest" });
   }, [panel.opened]);
   const onScroll = ({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
     atEnd.current = scrollHeight - scrollTop - clientHeight < NEAR_END;

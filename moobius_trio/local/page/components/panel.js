@@ -19,6 +19,8 @@ const TABS = [
   ["tape", "Tape", Tapes],
 ];
 
+const ASKED = { tools: "control", tape: "tapes" }; // what a tab has to know of the platform
+
 /** The tab that is open ("folded": none), and how to open another; a reload finds it again. */
 function usePlace() {
   const [place, setPlace] = useState(
@@ -99,11 +101,11 @@ export function Panel({ state, link }) {
     inspection.open();
     return () => inspection.close();
   }, [inspection, listens]);
-  const controls = listens && place !== "inspector";
+  const asks = listens ? ASKED[place] : undefined;
   useEffect(() => {
     // The platform tells of every change of bands, service and jobs by the list of bands.
-    if (controls) inspection.refresh();
-  }, [inspection, controls, state.bands]);
+    if (asks) inspection.refresh(asks);
+  }, [inspection, asks, state.bands]);
   useEffect(() => {
     if (state.link === "lost" && inspection.panel.raw?.state === "sent")
       inspection.dispatch({ kind: "raw_failed", reason: state.linkReason });
@@ -117,7 +119,7 @@ export function Panel({ state, link }) {
   const Tab = TABS.find(([name]) => name === place)?.[2] ?? Inspector;
   return html`<section class="panel" role="complementary" aria-label="Builder's panel">
     <div class="panel-head">
-      <${Tabs} place=${place} go=${go} recording=${inspection.panel.control?.recording} />
+      <${Tabs} place=${place} go=${go} recording=${inspection.panel.tapes?.recording} />
       <button
         ref=${control}
         type="button"

@@ -22,9 +22,10 @@ function Outcome({ outcome }) {
   if (outcome.same === null) return null;
   if (outcome.same)
     return html`<p class="same"><strong>The same.</strong> The service answers as on ${outcome.name}.</p>`;
-  const { where, parts } = differenceOf(outcome.difference);
+  const { where, leaf, parts } = differenceOf(outcome.difference);
   return html`
     <p class="wrong"><strong>Not the same</strong> as on ${outcome.name}. ${where}</p>
+    ${leaf && html`<p class="leaf">${leaf}</p>`}
     ${parts.map(
       ([name, text]) => html`<figure key=${name}>
         <figcaption>${name}</figcaption>
@@ -35,10 +36,11 @@ function Outcome({ outcome }) {
 }
 
 export function Tapes({ inspection }) {
-  const { control, busy, outcome } = inspection.panel;
-  const recording = control?.recording === true;
-  const disabled = control === null || busy !== "";
+  const { tapes, controlReason, busy, outcome } = inspection.panel;
+  const recording = tapes?.recording === true;
+  const disabled = tapes === null || busy;
   return html`<div class="tools">
+    ${controlReason && html`<p class="wrong">${controlReason}</p>`}
     <section aria-labelledby="tape-record">
       <h3 id="tape-record">Record</h3>
       <p>

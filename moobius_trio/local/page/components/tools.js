@@ -18,7 +18,7 @@ function Tool({ panel, needs, label, pressed, onPress }) {
   const reason = whyNot(panel, needs);
   return html`<button
     type="button"
-    disabled=${reason !== "" || panel.busy !== ""}
+    disabled=${reason !== "" || panel.busy}
     title=${reason}
     aria-pressed=${pressed === undefined ? undefined : String(pressed)}
     onClick=${onPress}
@@ -44,7 +44,7 @@ function Service({ state, panel, inspection }) {
         panel=${panel}
         needs="restart"
         label="Restart"
-        onPress=${act("restart", "The service has been restarted.")}
+        onPress=${act("restart", "The restart is over.")}
       />
       <${Tool}
         panel=${panel}
@@ -93,7 +93,7 @@ function Jobs({ panel, inspection }) {
             <button
               type="button"
               aria-label=${`Run ${job.name} now`}
-              disabled=${panel.busy !== "" || job.running}
+              disabled=${panel.busy || job.running}
               onClick=${() =>
                 inspection.act({ do: "run_job", name: job.name }, `${job.name} has been run.`)}
             >
