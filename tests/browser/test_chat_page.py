@@ -139,6 +139,27 @@ def test_a_user_of_any_name_can_be_opened(room: Room) -> None:
     zoe.close()
 
 
+def test_a_nickname_can_be_changed(room: Room) -> None:
+    """The page knows it at once, the service when that person joins anew; the name stays."""
+    dora = room.desk.sit_down(room.url, "dora")
+    page = dora.page
+    page.get_by_role("button", name="You are dora").click()
+    menu_item(page, "You", "Change nickname…")
+    dialog = page.get_by_role("dialog", name="Change nickname")
+    nickname = dialog.get_by_role("textbox", name="Nickname")
+    assert nickname.input_value() == "Dora"
+    nickname.fill("Dörte")
+    dialog.get_by_role("button", name="Rename").click()
+    page.get_by_role("status", name="Done").get_by_text("You are called Dörte now.").wait_for()
+    page.get_by_role("button", name="You are dora (Dörte)").wait_for()
+    room.bob.sees("Alice", "Bob", "Carol", "Dora")
+    page.get_by_role("button", name="Leave").click()
+    page.get_by_role("button", name="Join").click()
+    room.bob.sees("Alice", "Bob", "Carol", "Dörte")
+    page.get_by_role("button", name="Leave").click()
+    room.bob.sees("Alice", "Bob", "Carol")
+
+
 def test_who_leaves_can_join_again(room: Room) -> None:
     """The others' list shrinks and grows; who is out can read and not write."""
     page = room.carol.page
