@@ -211,11 +211,11 @@ def test_what_is_remembered_for_the_trace_is_bounded() -> None:
     """Also for a service that is started by hand, whose trace nobody ever sends, and for a trace
     without frames."""
     looked = inspector()
-    for number in range(5_000):
+    for number in range(3_000):
         looked.note(press("alice"))
         looked.note(message("alice", str(number)))
         looked.note(down(f"r{number}"))
-    for number in range(5_000):
+    for number in range(3_000):
         looked.trace(frame_trace(number, f"late{number}", "alice"))
     causes = looked._causes
     assert len(looked.kept) == KEPT
