@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, WebSocketRoute
 
 __all__ = ("Desk", "Person", "find_chromium", "open_chromium")
 
@@ -137,6 +137,13 @@ class Desk:
         self._pictures = pictures
         self._test = re.sub(r"\W+", "-", test.removeprefix("test_"))
         self._people: list[Person] = []
+        self._script = ""
+        self._sockets: Mapping[str, Callable[[WebSocketRoute], None]] = {}
+
+    def prepare(self, script: str, sockets: Mapping[str, Callable[[WebSocketRoute], None]]) -> None:
+        """For all pages opened from now on: a script that runs before theirs, and what stands
+        between them and the WebSockets of these addresses."""
+        self._script, self._sockets = script, sockets
 
     def sit_down(self, url: str, name: str, *, fragment: str = "", builds: bool = False) -> Person:
         """Open the page as this user, and wait until they are in the band.
@@ -165,6 +172,10 @@ class Desk:
         page.on("pageerror", lambda error: self.wrong.append(f"{name}: {error}"))
         page.on("request", lambda request: self._check(name, url, request.url))
         page.on("websocket", lambda socket: self._check(name, url, socket.url))
+        if self._script:
+            page.add_init_script(self._script)
+        for pattern, stand_between in self._sockets.items():
+            page.route_web_socket(pattern, stand_between)
         page.goto(f"{url}{address}")
         return page
 
