@@ -114,6 +114,7 @@ def faults(session: nox.Session) -> None:
     install(session, "tests", package=".[redis,test]")
     with tempfile.TemporaryDirectory() as folder, quick_disk() as disk:
         figures = Path(folder) / "figures.jsonl"
+        figures.touch()
         session.run(
             "pytest",
             *GROUPED,
@@ -126,7 +127,8 @@ def faults(session: nox.Session) -> None:
                 "MOOBIUS_TRIO_FLOOD": "200000",
             },
         )
-        session.run("python", "tools/scoreboard.py", str(figures))
+        wanted = [0, 1] if session.posargs else [0]  # 1: figures are missing
+        session.run("python", "tools/scoreboard.py", str(figures), success_codes=wanted)
 
 
 @nox.session
