@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from moobius_trio.local.api import Api, Handler, answered, failure, param, signed_in
-from moobius_trio.local.guard import Guard
+from moobius_trio.local.guard import OUTSIDE, Guard
 from moobius_trio.local.http_faults import HttpFaults
 from moobius_trio.local.page_api import PageApi
 from moobius_trio.local.sessions import Sessions
@@ -44,7 +44,8 @@ def make_app(state: State, sessions: Sessions, page: PageApi, desk: TapeDesk) ->
 
     async def watch_socket(websocket: WebSocket) -> None:
         await websocket.accept()
-        await sessions.watch(StarletteSocket(websocket))
+        builds = OUTSIDE not in (websocket.scope.get("extensions") or {})
+        await sessions.watch(StarletteSocket(websocket), builds=builds)
 
     async def inspect_socket(websocket: WebSocket) -> None:
         await websocket.accept()

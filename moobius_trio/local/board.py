@@ -45,7 +45,7 @@ class Board:
         self._is_online = is_online
         self._on_restart = on_restart
         self._control: Control | None = None
-        self._watchers: dict[Session, None] = {}
+        self._watchers: dict[Session, bool] = {}
         # It starts at the time of day, so that it rises over a restart of the platform too.
         self._numbers = itertools.count(int(state.now))
         self._session_of: dict[ChannelId, int] = {}
@@ -105,10 +105,14 @@ class Board:
         service = self._state.world.services.get(service_id)
         return service.description if service is not None else None
 
-    def add(self, session: Session) -> None:
-        """Send the list to this page now, and after every change."""
-        self._watchers[session] = None
-        session.send_nowait(self._text())
+    def add(self, session: Session, *, builds: bool = True) -> None:
+        """Send the list to this page now, and after every change.
+
+        Args:
+            builds: False for a guest from outside, who is not told what the author's code says.
+        """
+        self._watchers[session] = builds
+        session.send_nowait(self._text(builds=builds))
 
     def remove(self, session: Session) -> None:
         """The page watches no more; also for a session that never did."""
@@ -129,10 +133,13 @@ class Board:
     def changed(self) -> None:
         """Send the list to all pages that watch."""
         if self._watchers:
-            text = self._text()
-            for session in tuple(self._watchers):
-                session.send_nowait(text)
+            texts = {builds: self._text(builds=builds) for builds in set(self._watchers.values())}
+            for session, builds in tuple(self._watchers.items()):
+                session.send_nowait(texts[builds])
 
-    def _text(self) -> str:
-        service = None if self._control is None else attrs.asdict(self._control.state())
-        return dump({"bands": self.rows(), "service": service})
+    def _text(self, *, builds: bool) -> str:
+        state = None if self._control is None else self._control.state()
+        if state is not None and not builds:
+            state = attrs.evolve(state, problem=None)
+        service = None if state is None else attrs.asdict(state)
+        return dump({"bands": self.rows(), "service": service, "builds": builds})

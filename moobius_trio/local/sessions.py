@@ -94,11 +94,11 @@ class Sessions:
         session = Session(socket)
         await self._run(session, lambda text: self._on_text(session, text))
 
-    async def watch(self, socket: Socket) -> None:
-        """Serve one connection of a page that watches the list of bands. What it sends is not
-        read."""
+    async def watch(self, socket: Socket, *, builds: bool = True) -> None:
+        """Serve one connection of a page that watches the list of bands; ``builds`` as for
+        ``Board.add``. What it sends is not read."""
         session = Session(socket)
-        self.board.add(session)
+        self.board.add(session, builds=builds)
         await self._run(session, lambda text: None)
 
     async def inspect(self, socket: Socket) -> None:

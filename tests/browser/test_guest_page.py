@@ -28,8 +28,9 @@ def test_a_guest_comes_in_by_the_link_alone(desk: Desk, tmp_path: Path) -> None:
         stranger.goto(f"{outside}/?as=alice#token=wrong")
         stranger.reload()
         stranger.get_by_text("The token of this link is good no more.").wait_for()
-        alice = desk.sit_down(outside, "alice", fragment=found[1])
+        alice = desk.sit_down(outside, "alice", fragment=found[1], builds=True)
         assert "token" not in alice.page.url
+        assert alice.page.get_by_text("Builder's panel").count() == 0
         alice.sees("Alice")
         alice.loaded(alice.stage.get_by_role("img"))
         alice.say("hello from afar", "All")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,17 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 
-from moobius_trio.local import Platform, open_platform
+from moobius_trio.local import JobRow, Platform, Problem, ServiceState, open_platform
 from moobius_trio.serving import serve_app
 from moobius_trio.testing.inline import run_inline
 
 HERE = "http://192.168.1.5:8765"
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
 PEER = ("192.168.1.9", 50_000)
 
 
@@ -231,12 +237,6 @@ async def test_a_foreign_page_is_refused_with_the_cookie_too(platform: Platform)
 async def test_sockets_ask_for_the_token_like_all_else(platform: Platform) -> None:
     """On a real connection to an address that is not the loopback one."""
     token = platform.let_others_in().reveal()
-    upgrade = {
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-    }
     async with trio.open_nursery() as nursery:
         url: str = await nursery.start(
             partial(serve_app, platform.app, host="127.0.0.2", exposed=True)
@@ -244,20 +244,63 @@ async def test_sockets_ask_for_the_token_like_all_else(platform: Platform) -> No
         outside = url.replace("127.0.0.1", "127.0.0.2")
         for path in ("/", "/local/watch"):
             async with httpx.AsyncClient(trust_env=False) as http:
-                assert (await http.get(outside + path, headers=upgrade)).status_code == 403
-            reply = await head_of(f"{outside}/token/{token}{path}", upgrade)
+                assert (await http.get(outside + path, headers=UPGRADE)).status_code == 403
+            reply = await head_of(f"{outside}/token/{token}{path}", UPGRADE)
             assert reply.startswith(b"HTTP/1.1 101")
         nursery.cancel_scope.cancel()
 
 
-async def head_of(url: str, headers: dict[str, str]) -> bytes:
-    """The first bytes of the answer to a GET."""
+class Crashed:
+    """What runs a service that has crashed, in place of ``dev``."""
+
+    def state(self) -> ServiceState:
+        problem = Problem(text="Traceback of canary.py", summary="canary", file="canary.py", line=1)
+        return ServiceState(name="own", state="crashed", problem=problem)
+
+    def on_change(self, tell: Callable[[], None]) -> None:
+        """Nothing changes."""
+
+    async def restart(self) -> None:
+        """Nothing is there to be started."""
+
+    async def jobs(self) -> tuple[JobRow, ...]:
+        return ()
+
+    async def run_job(self, name: str) -> None:
+        """There is no job."""
+
+    async def advance(self, seconds: float) -> float:
+        return 0.0
+
+
+async def test_what_the_authors_code_says_is_for_this_machine_alone(platform: Platform) -> None:
+    """A guest's page hears that the service has crashed, and not where and why."""
+    platform.control = Crashed()
+    token = platform.let_others_in().reveal()
+    async with trio.open_nursery() as nursery:
+        url: str = await nursery.start(
+            partial(serve_app, platform.app, host="127.0.0.2", exposed=True)
+        )
+        outside = url.replace("127.0.0.1", "127.0.0.2")
+        here = await head_of(f"{url}/local/watch", UPGRADE, b'"builds"')
+        there = await head_of(f"{outside}/token/{token}/local/watch", UPGRADE, b'"builds"')
+        nursery.cancel_scope.cancel()
+    assert (b"canary.py" in here, b"canary" in there) == (True, False)
+    assert b'"crashed"' in there
+    assert b'"builds":false' in there.replace(b" ", b"")
+
+
+async def head_of(url: str, headers: dict[str, str], end: bytes = b"\r\n\r\n") -> bytes:
+    """The first bytes of the answer to a GET, up to these at least."""
     asked = httpx.URL(url)
     lines = [f"GET {asked.path} HTTP/1.1", f"Host: {asked.netloc.decode()}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     async with await trio.open_tcp_stream(asked.host, asked.port or 80) as stream:
         await stream.send_all("".join(f"{line}\r\n" for line in lines).encode() + b"\r\n")
-        return bytes(await stream.receive_some())
+        got = b""
+        while end not in got and (more := await stream.receive_some()):
+            got += more
+        return got
 
 
 async def test_secrets_are_in_no_file_and_no_log(platform: Platform, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ function App({ state, link }) {
         <${Keys} state=${state} link=${link} />
         <${Composer} key=${`composer ${state.bandId}`} state=${state} link=${link} />
       </main>
-      <${Panel} state=${state} link=${link} />
+      ${state.builds && html`<${Panel} state=${state} link=${link} />`}
     </div>
     <${DropZone} state=${state} link=${link} />
     <p class=${state.told ? "told" : "told hidden"} role="status" aria-label="Done">${state.told}</p>

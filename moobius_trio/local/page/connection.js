@@ -99,8 +99,7 @@ export class Connection {
       else this.#dispatch({ kind: "frame", frame });
     });
     this.#watch.onmessage = current(({ data }) => {
-      const { bands, service } = JSON.parse(data);
-      this.#dispatch({ kind: "bands", bands, service });
+      this.#dispatch({ kind: "bands", ...JSON.parse(data) });
     });
     this.#socket.onclose = lost;
     this.#watch.onclose = lost;

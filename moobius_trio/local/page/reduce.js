@@ -19,6 +19,7 @@ export function initialState({ name, band }) {
     bands: [],
     bandId: "",
     service: null, // how the program's own service runs: wire.js readService
+    builds: false, // whether the builder's panel is for this page: not for guests from outside
     rooms: new Map(), // channel id → room
     people: new Map(), // user id → character; null: asked for
     form: null, // { channelId, feature } while a key's dialog is open
@@ -123,10 +124,10 @@ const handlers = {
     });
   },
 
-  bands(before, { bands: raw, service }) {
+  bands(before, { bands: raw, service, builds }) {
     const bands = readBands(raw);
     const rooms = roomsAfter(before, bands);
-    const state = { ...before, rooms, service: readService(service) };
+    const state = { ...before, rooms, service: readService(service), builds: builds === true };
     const known = bands.some((band) => band.channelId === state.bandId);
     if (known || bands.length === 0) return { ...state, bands };
     const wanted = state.wantedBand;
