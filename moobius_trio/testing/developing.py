@@ -100,10 +100,12 @@ class Dev:
     def children(self) -> list[int]:
         """The processes of its group besides itself, oldest first."""
         found = subprocess.run(  # a fixed command
-            ["/bin/ps", "-A", "-o", "pid=,pgid="], check=True, capture_output=True, text=True
+            ["/bin/ps", "-A", "-o", "pid=,pgid=,stat="], check=True, capture_output=True, text=True
         )
-        rows = (tuple(map(int, line.split())) for line in found.stdout.splitlines())
-        return sorted(pid for pid, group in rows if group == self.pid != pid)
+        rows = [line.split() for line in found.stdout.splitlines()]
+        # One that has ended and was not waited for is no process any more.
+        own = (int(pid) for pid, group, state in rows if int(group) == self.pid and state[0] != "Z")
+        return sorted(pid for pid in own if pid != self.pid)
 
     async def wait(self) -> int:
         """Wait for the end of it and of all that it started; gives its exit code."""

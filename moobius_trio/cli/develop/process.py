@@ -46,6 +46,8 @@ PATIENCE_SECONDS: Final = 5.0
 _ROOT: Final = str(Path(moobius_trio.__file__).resolve().parents[1])
 """Where the child finds this package if it is not installed."""
 
+NEXT_SIGNAL_SECONDS: Final = 0.1
+
 LAST_WORD_SECONDS: Final = 1.0
 """How long the last word of a process that has ended may be on its way."""
 
@@ -190,8 +192,10 @@ class Child:
     async def _end(self) -> None:
         """End the process if it still runs, and tell whoever asked something of it."""
         if self._process.returncode is None:
-            while self._told_to_end < 2:
+            while self._told_to_end < 2 and self._process.returncode is None:
                 self._signal()
+                with trio.move_on_after(NEXT_SIGNAL_SECONDS):  # two at once would arrive as one
+                    await self._process.wait()
             with trio.move_on_after(PATIENCE_SECONDS):
                 await self._process.wait()
             self.kill()
