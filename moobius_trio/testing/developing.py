@@ -140,6 +140,7 @@ async def open_dev(
     *arguments: str,
     files: Mapping[str, str],
     environ: Mapping[str, str] | None = None,
+    seconds: float = LIMIT_SECONDS,
 ) -> AsyncIterator[Dev]:
     """Write a project and start ``dev`` on it; gives it when it is ready, and kills it at the end.
 
@@ -148,17 +149,18 @@ async def open_dev(
         arguments: its path and options; ``service.py`` without any path.
         files: name and text of each file.
         environ: variables besides those of this process.
+        seconds: how long all of it may take.
 
     Raises:
         AssertionError: it ended before it was ready.
-        TooSlowError: after `LIMIT_SECONDS`.
+        TooSlowError: it took longer than that.
     """
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     path, *options = arguments or ("service.py",)
     with (
-        trio.fail_after(LIMIT_SECONDS),
+        trio.fail_after(seconds),
         unwrapped(),
         tempfile.TemporaryDirectory(prefix="run-") as runtime,  # the path of a socket is short
     ):
