@@ -35,6 +35,16 @@ IN_WHEEL = (
     "moobius_trio/_projects/demo/main.py",
     "moobius_trio/_projects/demo/service.py",
     "moobius_trio/_projects/demo/resources/light.png",
+    "moobius_trio/_projects/demo/test_service.py",
+    "moobius_trio/_projects/game/service.py",
+    "moobius_trio/_projects/game/test_service.py",
+    "moobius_trio/_projects/zero/service.py",
+    "moobius_trio/_projects/zero/test_service.py",
+    "moobius_trio/cli/template/README.md",
+    "moobius_trio/cli/template/gitignore",
+    "moobius_trio/cli/template/pyproject.toml",
+    "moobius_trio/cli/template/requirements.txt",
+    "moobius_trio/cli/template/service.json",
 )
 """What a wheel must have beside the modules."""
 
@@ -161,8 +171,9 @@ def types(session: nox.Session) -> None:
     """mypy --strict over the package, the public API as users write it, and every project."""
     install(session, "types", package=".[redis]")
     session.run("mypy", "--strict", "moobius_trio", "noxfile.py", "tools", "benchmarks")
-    for folder in ("tests/typing", *(main.parent for main in Path("projects").glob("*/main.py"))):
-        session.run("mypy", "--strict", str(folder))  # one by one: each project has a main.py
+    projects = (service.parent for service in Path("projects").glob("*/service.py"))
+    for folder in ("tests/typing", *projects):
+        session.run("mypy", "--strict", str(folder))  # one by one: each project has a service.py
 
 
 @nox.session

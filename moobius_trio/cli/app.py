@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import cyclopts
 import trio
@@ -259,6 +259,28 @@ async def run(
     from moobius_trio.cli.dev import run_service
 
     await run_service(path, state=state, ready_json=ready_json)
+
+
+@app.command
+def new(
+    name: Annotated[str, Parameter(help="The project's name, and that of its folder.")],
+    /,
+    *,
+    template: Annotated[
+        Literal["zero", "demo", "game"],
+        Parameter(
+            help="What to begin with: zero, the smallest service; demo, one with every part; "
+            "game, a game for several people."
+        ),
+    ] = "zero",
+    into: Annotated[
+        Path, Parameter(metavar="DIR", help="The folder in which the project's folder is made.")
+    ] = Path(),
+) -> None:
+    """Make a project folder: a service, its config, and tests that pass at once."""
+    from moobius_trio.cli.new import make_project
+
+    make_project(name, template, into)
 
 
 ServiceName = Annotated[str, Parameter(help="The service's name, as `moobius-trio ps` shows it.")]

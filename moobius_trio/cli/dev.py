@@ -12,11 +12,11 @@ from moobius_trio.cli.guests import check_host
 from moobius_trio.cli.knobs import read_knobs
 from moobius_trio.cli.loading import load_service
 from moobius_trio.cli.output import ready_line, say
+from moobius_trio.cli.projects import project_folder
 from moobius_trio.cli.state import open_state, user_state
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.handle import ServiceHandle
 from moobius_trio.core.run import spare_what_stays
-from moobius_trio.errors import UsageError
 from moobius_trio.local import Knobs
 from moobius_trio.logs import configure_logs
 from moobius_trio.testing.relay import RelayFaults
@@ -98,13 +98,9 @@ async def run_demo(
 
 
 def demo_folder() -> Path:
-    """Where the demo's source lies: in the installed package, or beside it in a checkout.
+    """Where the demo's source lies.
 
     Raises:
-        UsageError: it is in neither place.
+        UsageError: it is missing from this installation.
     """
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package / "_projects" / "demo", package.parent / "projects" / "demo"):
-        if (folder / "service.py").is_file():
-            return folder
-    raise UsageError("the demo is missing from this installation. Install the package again.")
+    return project_folder("demo")

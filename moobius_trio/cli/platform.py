@@ -17,6 +17,7 @@ from moobius_trio.cli.guests import LOOPBACK, check_host, let_guests_in
 from moobius_trio.cli.knobs import changed_knobs, read_knobs
 from moobius_trio.cli.output import ready_line, say
 from moobius_trio.cli.state import open_state, user_state
+from moobius_trio.cli.tape.checking import Tools
 from moobius_trio.core.signals import counted_signals
 from moobius_trio.core.threads import run_in_thread
 from moobius_trio.local import Knobs, Platform, open_platform
@@ -111,6 +112,7 @@ async def run_platform(
                 f"  State     {folder}",
             )
             say_faults(turned, relay_faults)
+            platform.tape_tools = Tools(url=url)
             let_guests_in(platform, url, host)
             say(
                 "",

@@ -22,6 +22,7 @@ from moobius_trio.cli.guests import let_guests_in
 from moobius_trio.cli.output import counted, ready_line, say
 from moobius_trio.cli.platform import open_served_platform, say_faults
 from moobius_trio.cli.state import Account, open_state
+from moobius_trio.cli.tape.checking import Tools
 from moobius_trio.core.environment import TraceRecord, UnitRecord
 from moobius_trio.core.run import spare_what_stays
 from moobius_trio.core.signals import counted_signals
@@ -60,6 +61,7 @@ async def develop(
     with trio.CancelScope() as scope:
         async with trio.open_nursery() as nursery:
             session = _Session(
+                target=target,
                 port=port,
                 host=host,
                 ready_json=ready_json,
@@ -91,6 +93,7 @@ async def develop(
 class _Session:
     """What happens around the service; the `Watcher` of its `Reloader`."""
 
+    target: str
     port: int
     host: str
     ready_json: bool
@@ -122,6 +125,7 @@ class _Session:
             trio.open_nursery() as self._nursery,
         ):
             self._platform.control = self.reloader
+            self._platform.tape_tools = Tools(url=self._url, service=self.target)
             code = await self.reloader.run()
             self._nursery.cancel_scope.cancel()
         return code
