@@ -13,23 +13,17 @@ import { testStep } from "../inspect_steps.js";
 import { sizeText } from "../files.js";
 import { html } from "./html.js";
 import { Icon } from "./icons.js";
+import { clockToMillisecond, dayAndClock } from "./times.js";
 
 function Fact({ name, children }) {
   return html`<div><dt>${name}</dt><dd>${children}</dd></div>`;
 }
 
-const PRECISE = {
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  fractionalSecondDigits: 3,
-  hourCycle: "h23",
-};
-
 function time(at) {
   const moment = new Date(at);
-  const short = moment.toLocaleTimeString([], PRECISE);
-  return html`<time datetime=${moment.toISOString()} title=${moment.toLocaleString()}>${short}</time>`;
+  return html`<time datetime=${moment.toISOString()} title=${dayAndClock(moment)}>
+    ${clockToMillisecond(moment)}
+  </time>`;
 }
 
 export function Frame({ record, effects, cause, before, userId, inspection }) {

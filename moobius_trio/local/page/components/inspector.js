@@ -20,11 +20,9 @@ import { Frame } from "./frame.js";
 import { html } from "./html.js";
 import { Icon } from "./icons.js";
 import { RawBox } from "./raw_box.js";
+import { clockToSecond } from "./times.js";
 
 const NEAR_END = 40; // pixels
-
-/** The time of day, to the second. */
-const clock = (at) => new Date(at).toLocaleTimeString([], { hourCycle: "h23" });
 
 function Row({ record, level, effects, isOpened, isCurrent, onOpen }) {
   const title = titleOf(record);
@@ -50,7 +48,7 @@ function Row({ record, level, effects, isOpened, isCurrent, onOpen }) {
     <span class="route">
       ${route}${record.preview && html`${" "}<span class="preview">${record.preview}</span>`}
     </span>
-    <span class="when">${level === 1 ? clock(record.at) : durationOf(record)}</span>
+    <span class="when">${level === 1 ? clockToSecond(record.at) : durationOf(record)}</span>
     ${level === 1 && facts.length > 0 && html`<span class="facts">${facts.join(" · ")}</span>`}
     ${trouble && html`<span class="wrong">${trouble}</span>`}
   </li>`;
@@ -107,19 +105,22 @@ function Frames({ panel, rows, inspection }) {
   const onScroll = ({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
     atEnd.current = scrollHeight - scrollTop - clientHeight < NEAR_END;
   };
-  const items = useMemo(
-    () =>
-      rows.map(
-        (row) => html`<${Row}
-          key=${row.record.n}
-          ...${row}
-          isOpened=${row.record.n === panel.opened}
-          isCurrent=${row.record.n === reachable}
-          onOpen=${() => inspection.dispatch({ kind: "opened", n: row.record.n })}
-        />`,
-      ),
-    [rows, panel.opened, reachable],
-  );
+  const drawn = useRef(new Map());
+  const items = useMemo(() => {
+    const was = drawn.current;
+    drawn.current = new Map();
+    return rows.map((row) => {
+      const { n } = row.record;
+      const about = { ...row, isOpened: n === panel.opened, isCurrent: n === reachable };
+      // A row drawn before and still the same is not drawn again: there may be hundreds.
+      const before = was.get(n);
+      const isSame = before && Object.keys(about).every((name) => before.about[name] === about[name]);
+      const onOpen = () => inspection.dispatch({ kind: "opened", n });
+      const item = isSame ? before.item : html`<${Row} key=${n} ...${about} onOpen=${onOpen} />`;
+      drawn.current.set(n, { about, item });
+      return item;
+    });
+  }, [rows, panel.opened, reachable]);
   return html`<div class="frames" ref=${box} onScroll=${onScroll}>
     ${rows.length === 0
       ? html`<${Empty} panel=${panel} />`

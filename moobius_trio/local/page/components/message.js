@@ -7,6 +7,7 @@ import { Content } from "./content.js";
 import { html } from "./html.js";
 import { Icon } from "./icons.js";
 import { below } from "./menu.js";
+import { clockToMinute, dayAndClock } from "./times.js";
 
 const NAMES_SHOWN = 30;
 
@@ -25,9 +26,8 @@ function recipientNames(state, ids) {
 function Time({ timestamp }) {
   if (!timestamp) return null;
   const time = new Date(timestamp);
-  const short = time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   return html`<span>
-    · <time datetime=${time.toISOString()} title=${time.toLocaleString()}>${short}</time>
+    · <time datetime=${time.toISOString()} title=${dayAndClock(time)}>${clockToMinute(time)}</time>
   </span>`;
 }
 

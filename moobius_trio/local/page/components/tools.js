@@ -6,6 +6,7 @@ import { aheadOf, stateOf, whyNot } from "../inspect_select.js";
 import { useState } from "../vendor/hooks.js";
 import { Dialog } from "./dialogs.js";
 import { html } from "./html.js";
+import { clockToSecond, dayAndClock, dayOfYear } from "./times.js";
 
 const SLOW = [0, 0.2, 1, 5];
 const STEPS = [
@@ -67,11 +68,10 @@ function nextTime({ nextAt, running }) {
   if (running) return "runs now";
   const time = new Date(nextAt);
   if (!nextAt || Number.isNaN(time.getTime())) return "not planned";
-  const short = time.toLocaleTimeString([], { hourCycle: "h23" });
-  const day = time.toLocaleDateString([], { day: "numeric", month: "short" });
+  const clock = clockToSecond(time);
   const isToday = time.toDateString() === new Date().toDateString();
-  return html`<time datetime=${nextAt} title=${time.toLocaleString()}>
-    ${isToday ? short : `${day}, ${short}`}
+  return html`<time datetime=${nextAt} title=${dayAndClock(time)}>
+    ${isToday ? clock : `${dayOfYear(time)}, ${clock}`}
   </time>`;
 }
 
