@@ -49,7 +49,7 @@ function Recipients({ state, link }) {
           pressed=${to.kind === "picked" && to.ids.includes(userId)}
           onPick=${pick("character_picked", userId)}
         >
-          <${Avatar} id=${userId} name=${nickname} picture=${avatar} />
+          <${Avatar} username=${username} name=${nickname} picture=${avatar} />
         <//>`,
       )}
     </div>

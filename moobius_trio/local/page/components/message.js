@@ -40,6 +40,7 @@ function Fate({ status, reason }) {
 /** `onMenu(message, at)` opens its menu; `isLast`: its button is the one that Tab leads to. */
 export function Message({ state, message, isLast, onMenu }) {
   const { direction, sender, recipients: ids, subtype, status, reason } = message;
+  const person = state.people.get(sender);
   const isUp = direction === "up";
   const isOwn = sender === state.me?.userId;
   const name = isUp ? "You" : nameOf(state, sender);
@@ -60,7 +61,11 @@ export function Message({ state, message, isLast, onMenu }) {
     onContextMenu=${onContextMenu}
   >
     ${!isUp &&
-    html`<${Avatar} id=${sender} name=${name} picture=${state.people.get(sender)?.avatar} />`}
+    html`<${Avatar}
+      username=${person?.username ?? sender}
+      name=${name}
+      picture=${person?.avatar}
+    />`}
     <div class="said">
       <p class="meta">
         <bdi class="sender">${name}</bdi>${" "}

@@ -20,7 +20,7 @@ function Character({ state, link, character }) {
       disabled=${closedReason(state) !== ""}
       onClick=${() => link.dispatch({ kind: "character_picked", userId })}
     >
-      <${Avatar} id=${userId} name=${nickname} picture=${avatar} />
+      <${Avatar} username=${username} name=${nickname} picture=${avatar} />
       <span class="names">
         <span class="nickname">
           <bdi>${nickname}</bdi>${userId === state.me?.userId && html`${" "}<span class="tag">you</span>`}

@@ -65,7 +65,7 @@ export function Persona({ state, link }) {
       disabled=${!state.me}
       onClick=${({ currentTarget }) => setMenu(below(currentTarget))}
     >
-      <${Avatar} id=${state.me?.userId ?? ""} name=${nickname} />
+      <${Avatar} username=${state.name} name=${nickname} />
       <span>You are <strong>${state.name}</strong>${isRenamed && html` <bdi>(${nickname})</bdi>`}</span>
       <${Icon} name="open" />
     </button>
