@@ -30,20 +30,11 @@ class Board:
     The session number of a band rises whenever its service logs in on a new connection, or comes
     to hold the band, so that a page knows when to ask the service anew. Its reset number rises when
     it is emptied, so that a page knows when to begin anew.
-
-    Args:
-        on_restart: called when the program that runs the service begins to start it.
     """
 
-    def __init__(
-        self,
-        state: State,
-        is_online: Callable[[ServiceId], bool],
-        on_restart: Callable[[], None],
-    ) -> None:
+    def __init__(self, state: State, is_online: Callable[[ServiceId], bool]) -> None:
         self._state = state
         self._is_online = is_online
-        self._on_restart = on_restart
         self._control: Control | None = None
         self._watchers: dict[Session, bool] = {}
         # It starts at the time of day, so that it rises over a restart of the platform too.
@@ -60,12 +51,7 @@ class Board:
     def control(self, control: Control | None) -> None:
         self._control = control
         if control is not None:
-            control.on_change(self._control_changed)
-        self.changed()
-
-    def _control_changed(self) -> None:
-        if self._control is not None and self._control.state().state in ("starting", "restarting"):
-            self._on_restart()
+            control.on_change(self.changed)
         self.changed()
 
     def rows(self) -> list[Row]:

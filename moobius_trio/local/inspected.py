@@ -45,6 +45,7 @@ class Inspected:
     type_: str
     """As on the wire, like the next one."""
     subtype: str
+    """Of a key press the key's id."""
     band: str
     """Empty for frames of the link."""
     from_: str

@@ -1,8 +1,8 @@
 """The frames that went through the platform lately, joined with what the service's trace tells.
 
-What a frame is, and for whom, the sessions say (``scribe``); here it is kept, joined and handed to
-those who look. A frame and its trace may come in either order. As long as nobody looks, a frame
-costs a few references: texts are made and masked when they are told.
+What a frame is, and for whom, ``scribe`` says; here it is kept, joined and handed to those who
+look. A frame and its trace may come in either order. As long as nobody looks, a frame costs a few
+references: it is described, and its text masked, when it is told.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 import attrs
 
-from moobius_trio.codec.generation0 import encode_for_service, name_of_frame
+from moobius_trio.codec.generation0 import name_of_frame
 from moobius_trio.codec.masking import without_secrets
 from moobius_trio.local.causes import Causes, Traced, UpEvent
 from moobius_trio.local.credentials import without_tokens
@@ -37,40 +37,37 @@ EARLY: Final = 1_000
 BEGINNING: Final = LONGEST + 100
 """Characters of a text that are looked at: a token that ends beyond `LONGEST` is masked too."""
 
-_RECIPIENT: Final = 100
-"""Characters that one recipient counts for."""
+_NOTHING_LATER: Final = Handled(
+    n=0, cause=None, handler="", milliseconds=None, records=None, error=""
+)
 
 
-@attrs.define(eq=False)
+@attrs.frozen(kw_only=True)
 class Seen:
-    """A frame as it was noted, and what the trace told of it since."""
+    """What there is to say of a frame itself."""
 
     direction: Direction
     type_: str
-    subtype: str
-    band: str
+    subtype: str = ""
+    band: str = ""
     from_: str
-    to: tuple[str, ...]
-    text: str = attrs.field(repr=False)
-    """As the platform read or wrote it, `BEGINNING` characters at least."""
-    size: int
+    to: tuple[str, ...] = ()
     refused: str = ""
-    event: UpEvent | None = attrs.field(default=None, repr=False)
-    """What the service is told of it; then this is shown, and not ``text``."""
-    request_id: str = ""
-    """By which the trace names it; empty for all but a service's frames."""
-    link: bool = False
-    n: int = 0
-    at: int = 0
-    cause: int | None = None
-    handler: str = ""
-    milliseconds: float | None = None
-    records: int | None = None
-    error: str = ""
+    text: str = attrs.field(repr=False)
+    """As it is on the wire, `BEGINNING` characters at least."""
+    size: int
+    """Bytes of the whole text."""
 
-    @property
-    def weight(self) -> int:
-        return len(self.text) + _RECIPIENT * len(self.to)
+
+@attrs.define(eq=False)
+class _Kept:
+    n: int
+    at: int
+    weight: int
+    request_id: str
+    describe: Callable[[], Seen]
+    later: Handled | None = None
+    """What the trace has told of it."""
 
 
 class Inspector:
@@ -86,10 +83,10 @@ class Inspector:
         self._now = now
         self._nickname = nickname
         self._last = 0
-        self._kept: dict[int, Seen] = {}
-        self._link: dict[int, Seen] = {}
+        self._kept: dict[int, _Kept] = {}
+        self._link: dict[int, _Kept] = {}
         self._weight = 0
-        self._by_request: dict[str, Seen] = {}
+        self._by_request: dict[str, _Kept] = {}
         self._early: dict[str, Handled] = {}
         self._causes = Causes()
         self._viewings: dict[Viewing | Listener, None] = {}
@@ -98,8 +95,13 @@ class Inspector:
     def kept(self) -> tuple[Inspected, ...]:
         """The last frames, oldest first: `KEPT`, and `LINK_KEPT` of the link; fewer if they are
         large."""
-        seen = sorted((*self._kept.values(), *self._link.values()), key=lambda each: each.n)
-        return tuple(self._told(each) for each in seen)
+        kept = sorted((*self._kept.values(), *self._link.values()), key=lambda each: each.n)
+        return tuple(self._told(each) for each in kept)
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody looks now."""
+        return bool(self._viewings)
 
     @contextmanager
     def subscribe(self, room: int = KEPT) -> Iterator[Viewing]:
@@ -128,19 +130,35 @@ class Inspector:
         finally:
             del self._viewings[listener]
 
-    def note(self, seen: Seen) -> None:
-        """A frame went through the platform, or came to it."""
+    def note(
+        self,
+        describe: Callable[[], Seen],
+        *,
+        weight: int,
+        request_id: str = "",
+        event: UpEvent | None = None,
+        link: bool = False,
+    ) -> None:
+        """A frame went through the platform, or came to it.
+
+        Args:
+            describe: called each time when the frame is told, and not before.
+            weight: how much memory that keeps, in characters.
+            request_id: by which the trace names it; only for the frames of services.
+            event: what the service is told of it, if it is.
+            link: it is a login, a heartbeat or a receipt.
+        """
         self._last += 1
-        seen.n, seen.at = self._last, self._now()
-        if seen.event is not None:
-            self._causes.came(seen.n, seen.at, seen.event)
-        if seen.request_id:
-            if self._early and (early := self._early.pop(seen.request_id, None)) is not None:
-                _update(seen, early)
-            self._by_request[seen.request_id] = seen
-        self._keep(seen)
+        kept = _Kept(self._last, self._now(), weight, request_id, describe)
+        if event is not None:
+            self._causes.came(kept.n, kept.at, event)
+        if request_id:
+            if self._early and (early := self._early.pop(request_id, None)) is not None:
+                kept.later = attrs.evolve(early, n=kept.n)
+            self._by_request[request_id] = kept
+        self._keep(kept, link=link)
         if self._viewings:
-            told = self._told(seen)
+            told = self._told(kept)
             for viewing in self._viewings:
                 viewing.put(told)
 
@@ -162,8 +180,8 @@ class Inspector:
                 self._tell(attrs.evolve(news, n=cause), self._kept.get(cause))
         elif record.unit is not None:  # what the SDK sends by itself was caused by nobody
             request_id, _ = name_of_frame(text)
-            if (seen := self._by_request.get(request_id)) is not None:
-                self._tell(attrs.evolve(news, n=seen.n), seen)
+            if (kept := self._by_request.get(request_id)) is not None:
+                self._tell(attrs.evolve(news, n=kept.n), kept)
             elif request_id:
                 self._early[request_id] = news
                 if len(self._early) > EARLY:
@@ -173,38 +191,35 @@ class Inspector:
         """The traced service begins anew, in a process whose trace counts from one."""
         self._causes.forget()
 
-    def _keep(self, seen: Seen) -> None:
-        if seen.link:
-            self._link[seen.n] = seen
+    def _keep(self, kept: _Kept, *, link: bool) -> None:
+        if link:
+            self._link[kept.n] = kept
             if len(self._link) > LINK_KEPT:
                 self._drop_oldest(self._link)
             return
-        self._kept[seen.n] = seen
-        self._weight += seen.weight
+        self._kept[kept.n] = kept
+        self._weight += kept.weight
         while len(self._kept) > KEPT or (self._weight > ROOM and len(self._kept) > 1):
             self._weight -= self._drop_oldest(self._kept).weight
 
-    def _drop_oldest(self, kept: dict[int, Seen]) -> Seen:
-        oldest = kept.pop(next(iter(kept)))
-        if self._by_request.get(oldest.request_id) is oldest:
+    def _drop_oldest(self, frames: dict[int, _Kept]) -> _Kept:
+        oldest = frames.pop(next(iter(frames)))
+        if oldest.request_id and self._by_request.get(oldest.request_id) is oldest:
             del self._by_request[oldest.request_id]
         return oldest
 
-    def _tell(self, news: Handled, seen: Seen | None) -> None:
-        if seen is not None:
-            _update(seen, news)
+    def _tell(self, news: Handled, kept: _Kept | None) -> None:
+        if kept is not None:
+            kept.later = news
         for viewing in self._viewings:
             viewing.put(news)
 
-    def _told(self, seen: Seen) -> Inspected:
-        text, size = seen.text, seen.size
-        if seen.event is not None:
-            text = encode_for_service(seen.event)
-            size = len(text.encode("utf-8", "surrogatepass"))
+    def _told(self, kept: _Kept) -> Inspected:
+        seen, later = kept.describe(), kept.later or _NOTHING_LATER
         names = {each: self._nickname(each) for each in (seen.from_, *seen.to)}
         return Inspected(
-            n=seen.n,
-            at=seen.at,
+            n=kept.n,
+            at=kept.at,
             direction=seen.direction,
             type_=seen.type_,
             subtype=seen.subtype,
@@ -212,20 +227,12 @@ class Inspector:
             from_=seen.from_,
             to=seen.to,
             names={each: name for each, name in names.items() if name is not None},
-            cause=seen.cause,
-            handler=seen.handler,
-            milliseconds=seen.milliseconds,
-            records=seen.records,
-            error=seen.error,
+            cause=later.cause,
+            handler=later.handler,
+            milliseconds=later.milliseconds,
+            records=later.records,
+            error=later.error,
             refused=seen.refused,
-            size=size,
-            frame=without_tokens(without_secrets(text[:BEGINNING]))[:LONGEST],
+            size=seen.size,
+            frame=without_tokens(without_secrets(seen.text[:BEGINNING]))[:LONGEST],
         )
-
-
-def _update(seen: Seen, news: Handled) -> None:
-    seen.cause = news.cause
-    seen.handler = news.handler
-    seen.milliseconds = news.milliseconds
-    seen.records = news.records
-    seen.error = news.error

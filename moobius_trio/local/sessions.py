@@ -70,7 +70,7 @@ class Sessions:
         self._users: Roster[UserId] = Roster()
         self._one_ended = trio.Event()
         self.inspector = Inspector(lambda: state.now_ms, state.world.nickname)
-        self.board = Board(state, self._services.__contains__, self.inspector.service_began)
+        self.board = Board(state, self._services.__contains__)
         self.faults = Faults(state)
         self._scribe = Scribe(self.inspector, self._services)
         self._receipts = Receipts(state, self.faults, self._scribe)

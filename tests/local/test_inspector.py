@@ -137,6 +137,7 @@ async def test_each_of_several_people_at_once_causes_their_own(local: Local) -> 
         waited = json.loads(each.frame)["body"]["arguments"][0]["value"]
         assert json.loads(down.frame)["body"]["content"]["text"] == f"waited {waited}"
         assert each.handler == "Service.on_feature_call"
+        assert each.subtype == "key"
 
 
 async def test_requests_answered_by_one_run_leave_nothing_for_the_next(local: Local) -> None:

@@ -37,49 +37,34 @@ def inspector(clock: Clock | None = None) -> Inspector:
     return Inspector(clock or Clock(), lambda user_id: None)
 
 
-def up(event: MessageUp | Action | FeatureCall) -> Seen:
-    seen = Seen(
-        direction="up",
-        type_="x",
-        subtype="",
-        band=BAND,
-        from_=event.sender,
-        to=("service",),
-        text="",
-        size=0,
-    )
-    seen.event = event
-    return seen
+def do(looked: Inspector, event: MessageUp | Action | FeatureCall) -> None:
+    """Somebody does something, and the service is told of it."""
+    seen = Seen(direction="up", type_="x", from_=event.sender, to=("service",), text="", size=0)
+    looked.note(lambda: seen, weight=0, event=event)
 
 
-def press(user: str) -> Seen:
-    return up(FeatureCall(feature_id="k", channel_id=BAND, sender=UserId(user)))
+def press(user: str) -> FeatureCall:
+    return FeatureCall(feature_id="k", channel_id=BAND, sender=UserId(user))
 
 
-def message(user: str, msg_id: str) -> Seen:
-    return up(
-        MessageUp(
-            channel_id=BAND,
-            sender=UserId(user),
-            content=Content(text="hi"),
-            timestamp=1,
-            msg_id=MessageId(msg_id),
-        )
+def message(user: str, msg_id: str) -> MessageUp:
+    return MessageUp(
+        channel_id=BAND,
+        sender=UserId(user),
+        content=Content(text="hi"),
+        timestamp=1,
+        msg_id=MessageId(msg_id),
     )
 
 
-def down(request_id: str) -> Seen:
-    return Seen(
-        direction="down",
-        type_="msg_down",
-        subtype="text",
-        band=BAND,
-        from_="service",
-        to=(),
-        text="",
-        size=0,
-        request_id=request_id,
-    )
+def fetch(user: str) -> Action:
+    return Action(subtype="fetch_features", channel_id=BAND, sender=UserId(user))
+
+
+def send(looked: Inspector, request_id: str) -> None:
+    """The service sends a frame."""
+    seen = Seen(direction="down", type_="x", from_="service", text=request_id, size=0)
+    looked.note(lambda: seen, weight=0, request_id=request_id)
 
 
 def frame_trace(
@@ -119,12 +104,11 @@ def test_a_frame_is_under_what_caused_it_in_whatever_order_the_news_come(
     """Up frames come in order, and so do a person's units; everything else may come in any order,
     the end of a unit before its frame too."""
     looked = inspector()
-    downs, traces = [], []
+    traces: list[list[TraceRecord | UnitRecord]] = []
     for number, user in enumerate(people):
         cause = f"m{number}" if messages else None
-        looked.note(message(user, f"m{number}") if messages else press(user))
+        do(looked, message(user, f"m{number}") if messages else press(user))
         on = "on_msg_up" if messages else "on_feature_call"
-        downs.append(down(f"r{number}"))
         traces.append(
             [
                 frame_trace(number, f"r{number}", user, cause, on),
@@ -133,19 +117,18 @@ def test_a_frame_is_under_what_caused_it_in_whatever_order_the_news_come(
         )
     # The units of one person end one after the other; those of others come in between.
     waiting = {user: [i for i, each in enumerate(people) if each == user] for user in set(people)}
-    for seen in data.draw(st.permutations(downs)):
+    sent = data.draw(st.permutations(range(len(people))))
+    for number in sent:
         if data.draw(st.booleans()):
             _trace_one(data, looked, waiting, traces)
-        looked.note(seen)
+        send(looked, f"r{number}")
     while any(waiting.values()):
         _trace_one(data, looked, waiting, traces)
     kept = looked.kept
     for number, user in enumerate(people):
         assert (kept[number].from_, kept[number].milliseconds, kept[number].records) == (user, 2, 1)
-    for seen in downs:
-        told = next(each for each in kept if each.n == seen.n)
-        assert told.cause == int(seen.request_id[1:]) + 1
-        assert told.milliseconds == 1
+    for number, told in zip(sent, kept[len(people) :], strict=True):
+        assert (told.frame, told.cause, told.milliseconds) == (f"r{number}", number + 1, 1)
 
 
 def _trace_one(
@@ -165,12 +148,12 @@ def _trace_one(
 def test_a_unit_of_a_service_that_was_started_anew_is_another_one() -> None:
     """Its numbers begin from one again; what the old one had not handled is nobody's cause."""
     looked = inspector()
-    looked.note(press("alice"))
-    looked.note(press("alice"))
+    do(looked, press("alice"))
+    do(looked, press("alice"))
     looked.trace(unit_trace(1, "alice"))
     looked.service_began()
-    looked.note(press("alice"))
-    looked.note(down("r"))
+    do(looked, press("alice"))
+    send(looked, "r")
     looked.trace(frame_trace(1, "r", "alice"))
     assert [each.cause for each in looked.kept] == [None, None, None, 3]
 
@@ -178,10 +161,9 @@ def test_a_unit_of_a_service_that_was_started_anew_is_another_one() -> None:
 def test_each_handler_is_given_its_own_events_alone() -> None:
     """A key press does not take the place of a request that was made before it, and a job none."""
     looked = inspector()
-    user = UserId("alice")
-    looked.note(up(Action(subtype="fetch_features", channel_id=BAND, sender=user)))
-    looked.note(press("alice"))
-    looked.note(press("bob"))
+    do(looked, fetch("alice"))
+    do(looked, press("alice"))
+    do(looked, press("bob"))
     looked.trace(unit_trace(1, "alice"))
     looked.trace(unit_trace(2, "bob"))
     looked.trace(unit_trace(3, "alice", on="on_fetch_features"))
@@ -198,9 +180,8 @@ def test_one_run_that_answers_several_requests_is_that_of_the_last_one_it_waited
     """Those that came after it began have a run of their own."""
     clock = Clock()
     looked = inspector(clock)
-    user = UserId("alice")
     for clock.milliseconds in (100, 101, 109):
-        looked.note(up(Action(subtype="fetch_features", channel_id=BAND, sender=user)))
+        do(looked, fetch("alice"))
     clock.milliseconds = 110
     looked.trace(unit_trace(1, "alice", on="on_fetch_features"))  # began at 108
     looked.trace(unit_trace(2, "alice", on="on_fetch_features"))
@@ -212,9 +193,9 @@ def test_what_is_remembered_for_the_trace_is_bounded() -> None:
     without frames."""
     looked = inspector()
     for number in range(3_000):
-        looked.note(press("alice"))
-        looked.note(message("alice", str(number)))
-        looked.note(down(f"r{number}"))
+        do(looked, press("alice"))
+        do(looked, message("alice", str(number)))
+        send(looked, f"r{number}")
     for number in range(3_000):
         looked.trace(frame_trace(number, f"late{number}", "alice"))
     causes = looked._causes
