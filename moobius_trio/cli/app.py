@@ -127,6 +127,15 @@ FaultsOption = Annotated[
     ),
 ]
 
+BandOption = Annotated[
+    list[str] | None,
+    Parameter(
+        negative="",
+        metavar="NAME",
+        help="Name of a band to make besides local-demo; repeatable.",
+    ),
+]
+
 DEFAULT_PORT = 8765
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_LIMIT = 65_536
@@ -198,17 +207,14 @@ async def demo(
     )
 
 
-@app.command
-async def local(
+local = App(name="local", help_format="plaintext", group_parameters="Options")
+app.command(local)
+
+
+@local.default
+async def run_local(
     *,
-    band: Annotated[
-        list[str] | None,
-        Parameter(
-            negative="",
-            metavar="NAME",
-            help="Name of a band to make besides local-demo; repeatable.",
-        ),
-    ] = None,
+    band: BandOption = None,
     port: PortOption = DEFAULT_PORT,
     host: HostOption = DEFAULT_HOST,
     i_know: KnowOption = False,
@@ -235,6 +241,24 @@ async def local(
         knobs=knob or [],
         faults=faults,
     )
+
+
+@local.command(name="exec")
+async def run_exec(
+    *command: Annotated[str, Parameter(allow_leading_hyphen=True, help="The command, behind --.")],
+    band: BandOption = None,
+    message_limit: LimitOption = DEFAULT_LIMIT,
+    knob: KnobOption = None,
+) -> None:
+    """Run a command with a fresh platform of its own, and end with its exit code.
+
+    For tests: moobius-trio local exec -- pytest. The command finds the platform in
+    the environment: MOOBIUS_HTTP_SERVER_URI, MOOBIUS_WS_SERVER_URI, and the ids of
+    the bands, joined by commas, in MOOBIUS_CHANNELS. Nothing is kept.
+    """
+    from moobius_trio.cli.executing import run_command
+
+    await run_command(command, bands=band or [], knobs=knob or [], message_limit=message_limit)
 
 
 @app.command
