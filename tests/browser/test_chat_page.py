@@ -504,6 +504,10 @@ def test_a_reload_brings_everything_back(room: Room) -> None:
 # ---- access -----------------------------------------------------------------------------------
 
 
+NAMES_SHOWN = """() => {
+  const names = document.activeElement.closest("article").querySelector(".names-of");
+  return names.innerText.trim() && getComputedStyle(names).opacity === "1";
+}"""
 REACHED = (
     *("New band", "You are bob", "Leave", "Open another user", "Write to Alice", "Collapse stage"),
     *("Messages", "Message menu", "Order …", "Wave", "All", SERVICE, "Send a file", "Message"),
@@ -526,6 +530,7 @@ def test_everything_is_reached_by_the_keyboard(room: Room) -> None:
         assert outline, name
         seen.append(" ".join(name.split()))
         if name == "Message menu":
+            page.wait_for_function(NAMES_SHOWN)
             page.keyboard.press("ArrowUp")
             page.keyboard.press("ArrowDown")
             page.keyboard.press("Enter")

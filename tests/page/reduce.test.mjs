@@ -516,6 +516,13 @@ test("each character is asked about once, and puppets are marked", () => {
   assert.deepEqual([...state.kinds], [[ALICE, "user"], [MICKEY, "puppet"]]);
 });
 
+test("characters nobody could tell of are asked about again with the next list", () => {
+  const list = userList(entry(MICKEY, "Mickey 0"));
+  const failed = { kind: "kinds_unknown", userIds: [MICKEY] };
+  const asked = doings(inside(), list, failed, list).filter(({ kind }) => kind === "kinds");
+  assert.equal(asked.length, 2);
+});
+
 test("a reply goes to whoever spoke, and to the Service where nobody did", () => {
   const picked = run(listed(), { kind: "reply_picked", userId: BOB });
   assert.deepEqual(recipients(picked).ids, [BOB]);

@@ -219,7 +219,7 @@ export class Link {
       const { puppets } = await this.#calls.call("POST", "/local/puppets", body);
       this.dispatch({ kind: "kinds", userIds, puppets });
     } catch {
-      // They stay unmarked.
+      this.dispatch({ kind: "kinds_unknown", userIds });
     }
   }
 

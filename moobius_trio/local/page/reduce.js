@@ -209,6 +209,15 @@ const handlers = {
     return { ...state, kinds };
   },
 
+  // Nobody could tell: they are asked about again when a list next names them.
+  kinds_unknown(state, { userIds }) {
+    const kinds = new Map(state.kinds);
+    for (const id of userIds) {
+      kinds.delete(id);
+    }
+    return { ...state, kinds };
+  },
+
   renamed(state, { nickname }) {
     const { userId } = state.me;
     const me = { ...state.me, nickname };

@@ -53,7 +53,12 @@ export function Persona({ state, link }) {
   const nickname = state.me?.nickname ?? state.name;
   const isRenamed = nickname.toLowerCase() !== state.name.toLowerCase();
   const items = [
-    { label: "Change nickname…", icon: "pen", onPick: () => setDialog("rename") },
+    {
+      label: "Change nickname…",
+      icon: "pen",
+      reason: state.builds ? "" : "That is done on the platform's own machine.",
+      onPick: () => setDialog("rename"),
+    },
     { label: "New user…", icon: "person", onPick: () => setDialog("new") },
   ];
   return html`<div class="who">
