@@ -12,13 +12,14 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import cyclopts
 import trio
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from moobius_trio.cli.project_commands import doctor, new
 from moobius_trio.cli.storage.app import storage
 from moobius_trio.cli.tape.app import tape
 from moobius_trio.core.run import ending
@@ -285,28 +286,6 @@ async def run(
     await run_service(path, state=state, ready_json=ready_json)
 
 
-@app.command
-def new(
-    name: Annotated[str, Parameter(help="The project's name, and that of its folder.")],
-    /,
-    *,
-    template: Annotated[
-        Literal["zero", "demo", "game"],
-        Parameter(
-            help="What to begin with: zero, the smallest service; demo, one with every part; "
-            "game, a game for several people."
-        ),
-    ] = "zero",
-    into: Annotated[
-        Path, Parameter(metavar="DIR", help="The folder in which the project's folder is made.")
-    ] = Path(),
-) -> None:
-    """Make a project folder: a service, its config, and tests that pass at once."""
-    from moobius_trio.cli.new import make_project
-
-    make_project(name, template, into)
-
-
 ServiceName = Annotated[str, Parameter(help="The service's name, as `moobius-trio ps` shows it.")]
 
 
@@ -377,6 +356,8 @@ async def stop(
     await stop_service(name, timeout=timeout)
 
 
+app.command(new)
+app.command(doctor)
 app.command(storage)
 app.command(tape)
 

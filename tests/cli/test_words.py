@@ -80,7 +80,7 @@ def test_the_installed_script_is_the_same_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["devv"], ['"devv"', "dev, demo, local, run, spell, ps, stop, storage"]),
+        (["devv"], ['"devv"', "dev, demo, local, run"]),
         (["dev"], ["PATH", "requires an argument"]),
         (["dev", "echo.py", "--prot", "1"], ["--prot", "--port"]),
         (["local", "--port", "many"], ["--port", "many"]),

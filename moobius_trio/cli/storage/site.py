@@ -23,7 +23,7 @@ from moobius_trio.database.services import services_in
 from moobius_trio.errors import ConfigError, UsageError
 from moobius_trio.types import JsonValue, ServiceId, as_mapping, empty_mapping
 
-__all__ = ("Site", "StoreName", "Where", "find_site", "other_sites")
+__all__ = ("Site", "StoreName", "Where", "find_site", "known_sites", "other_sites", "project_place")
 
 DEFAULT_ENGINE = "sqlite"
 """Of containers that nothing names, as in `Environment`."""
@@ -109,7 +109,7 @@ def find_site(where: Where) -> Site:
     """
     if where.folder is not None:
         return _in_folder(where.folder, where)
-    folder, config = _project(where.path)
+    folder, config = project_place(where.path)
     sites = _known(folder, config, where.state)
     if where.service is not None:
         chosen = [one for one in sites if where.service in (one.name, one.service_id)]
@@ -120,9 +120,20 @@ def find_site(where: Where) -> Site:
     return attrs.evolve(chosen[0], engine=where.engine)
 
 
+def known_sites(where: Where) -> list[Site]:
+    """Every service of the project, that of its service.json first; empty before the first run.
+
+    Raises:
+        UsageError: there is no such path, or what a run kept cannot be read.
+        ConfigError: a configuration file is wrong.
+    """
+    folder, config = project_place(where.path)
+    return _known(folder, config, where.state)
+
+
 def other_sites(where: Where, site: Site) -> list[Site]:
     """The other services of the same project, which its db.json is for as well."""
-    folder, config = _project(where.path)
+    folder, config = project_place(where.path)
     found = [*_known(folder, config, None), *_known(folder, None, where.state)]
     known = {one.service_id: one for one in found if one.service_id != site.service_id}
     return list(known.values())
@@ -138,8 +149,12 @@ def _in_folder(folder: Path, where: Where) -> Site:
     return Site(service_id=found[0], folder=folder, engine=where.engine)
 
 
-def _project(target: str) -> tuple[Path, Path | None]:
-    """A project's folder, and its service.json if it has one."""
+def project_place(target: str) -> tuple[Path, Path | None]:
+    """A project's folder, and its service.json if it has one.
+
+    Raises:
+        UsageError: there is no such path.
+    """
     path = Path(target)
     if not path.exists() and ":" in target:
         path = Path(target.rpartition(":")[0])  # FILE.py:Class

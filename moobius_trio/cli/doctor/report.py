@@ -1,0 +1,124 @@
+"""All that is looked at, one after the other, and how it is told."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+import attrs
+import structlog
+import trio
+
+from moobius_trio.cli.doctor.findings import Finding, note
+from moobius_trio.cli.doctor.machine import port_findings, runtime_findings, version_findings
+from moobius_trio.cli.doctor.project import (
+    Project,
+    config_findings,
+    folder_findings,
+    read_project,
+    store_findings,
+)
+from moobius_trio.cli.doctor.reaching import (
+    answers_as_platform,
+    http_finding,
+    sign_in_finding,
+    socket_finding,
+)
+from moobius_trio.cli.output import counted, tell
+from moobius_trio.logs import escape, redact
+
+__all__ = ("examine", "run_doctor")
+
+PORT = 8765
+"""Where `dev` and `local` listen if nothing else is said."""
+
+_MARKS = {"ok": "ok   ", "note": "note ", "wrong": "WRONG"}
+
+
+async def run_doctor(path: str, *, sign_in: bool, as_json: bool) -> None:
+    """Look at everything and tell.
+
+    Raises:
+        UsageError: there is no such path.
+        SystemExit: something stands in the way.
+    """
+    # What readers of the config would warn of is a finding here.
+    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(wrapper_class=quiet)
+    findings = [_safe(each) for each in await examine(path, os.environ, sign_in=sign_in)]
+    in_the_way = [each for each in findings if each.state == "wrong"]
+    if as_json:
+        told = {"ok": not in_the_way, "findings": [attrs.asdict(each) for each in findings]}
+        tell([json.dumps(told, ensure_ascii=False)])
+    else:
+        tell(_lines(findings, len(in_the_way)))
+    if in_the_way:
+        raise SystemExit(1)
+
+
+async def examine(
+    path: str, environ: Mapping[str, str], *, sign_in: bool = False, port: int = PORT
+) -> list[Finding]:
+    """Everything that can be known of a project and of this machine.
+
+    Args:
+        sign_in: send the password to the platform that service.json names.
+
+    Raises:
+        UsageError: there is no such path.
+    """
+    project, config = read_project(path, environ)
+    platform_there = await answers_as_platform(port)
+    return [
+        *version_findings(needs_redis="redis" in project.engines),
+        *folder_findings(project),
+        *config,
+        *config_findings(project, environ),
+        *await _reach(project, sign_in=sign_in),
+        *await store_findings(project),
+        *runtime_findings(environ),
+        *port_findings(port, platform_there=platform_there),
+    ]
+
+
+async def _reach(project: Project, *, sign_in: bool) -> Sequence[Finding]:
+    if project.settings is None:
+        return ()
+    settings = project.settings
+    found: dict[str, Finding] = {}
+
+    async def look(name: str) -> None:
+        found[name] = await (http_finding if name == "http" else socket_finding)(settings)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(look, "http")
+        nursery.start_soon(look, "socket")
+    both = [found["http"], found["socket"]]
+    if not sign_in:
+        return [*both, note("platform", "not signed in; --sign-in tries e-mail and password")]
+    if project.complete is None:
+        return [*both, note("platform", "not signed in, since the config is not complete")]
+    return [*both, await sign_in_finding(project.complete)]
+
+
+def _safe(finding: Finding) -> Finding:
+    """One line each, whatever a file or a platform said."""
+    said, remedy = escape(redact(finding.said)), escape(redact(finding.remedy))
+    return attrs.evolve(finding, said=said, remedy=remedy)
+
+
+def _lines(findings: Sequence[Finding], in_the_way: int) -> list[str]:
+    lines: list[str] = []
+    for area, group in groupby(findings, key=lambda each: each.area):
+        lines.append(area)
+        for each in group:
+            lines.append(f"  {_MARKS[each.state]}  {each.said}")
+            if each.remedy:
+                lines.append(f"         {each.remedy}")
+    if not in_the_way:
+        return [*lines, "", "Nothing stands in the way."]
+    thing = counted(in_the_way, "thing")
+    return [*lines, "", f"{thing} {'stands' if in_the_way == 1 else 'stand'} in the way."]

@@ -1,0 +1,61 @@
+"""``moobius-trio new`` and ``doctor`` with their options and help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+__all__ = ("doctor", "new")
+
+
+def new(
+    name: Annotated[str, Parameter(help="The project's name, and that of its folder.")],
+    /,
+    *,
+    template: Annotated[
+        Literal["zero", "demo", "game"],
+        Parameter(
+            help="What to begin with: zero, the smallest service; demo, one with every part; "
+            "game, a game for several people."
+        ),
+    ] = "zero",
+    into: Annotated[
+        Path, Parameter(metavar="DIR", help="The folder in which the project's folder is made.")
+    ] = Path(),
+) -> None:
+    """Make a project folder: a service, its config, and tests that pass at once."""
+    from moobius_trio.cli.new import make_project
+
+    make_project(name, template, into)
+
+
+async def doctor(
+    path: Annotated[
+        str,
+        Parameter(help="The project: its folder, the service's Python file, or its service.json."),
+    ] = ".",
+    /,
+    *,
+    sign_in: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Also send e-mail and password to the platform that service.json names.",
+        ),
+    ] = False,
+    json: Annotated[
+        bool,
+        Parameter(negative="", show_default=False, help="Print one object of JSON, for programs."),
+    ] = False,
+) -> None:
+    """Look at versions, config, platform, permissions and stores, and say what to do.
+
+    It changes nothing and runs none of your code. Exit code 0: nothing stands
+    in the way. 1: something does.
+    """
+    from moobius_trio.cli.doctor.report import run_doctor
+
+    await run_doctor(path, sign_in=sign_in, as_json=json)
