@@ -1,4 +1,4 @@
-"""Time and faults and the problems of a service, on the page of ``moobius-trio dev``."""
+"""Time and faults, the problems of a service, and tapes, on the page of ``moobius-trio dev``."""
 
 from __future__ import annotations
 
@@ -104,3 +104,30 @@ def test_a_problem_of_the_service_is_shown_until_it_is_mended(
     problem.wait_for(state="detached")
     alice.say("the new one", "All")
     alice.hears("new", "Alice to 1, text")
+
+
+def test_a_tape_is_recorded_and_checked(desk: Desk, builder: Person, source: Path) -> None:
+    """The same service plays the same; one that has changed is found out, with what differs."""
+    from playwright.sync_api import expect
+
+    alice, page = builder, builder.page
+    show(alice, "Tape")
+    press(alice, "Record")
+    page.get_by_role("button", name="Stop and save").wait_for()
+    alice.say("hello", "All")
+    alice.hears("hello", "Alice to 1, text")
+    with page.expect_download() as download:
+        press(alice, "Stop and save")
+    tape = source.parent / "tapes" / download.value.suggested_filename
+    download.value.save_as(tape)
+    outcome = page.get_by_role("status", name="Outcome of the tape")
+    page.get_by_label("Tape to check").set_input_files(tape)
+    expect(outcome).to_contain_text("The same.")
+    source.write_text(ROOM.replace("(msg_up))", "(msg_up, text='howdy'))"))
+    show(alice, "Time and faults")
+    expect(page.get_by_text("Restarted 1 time")).to_be_visible()
+    show(alice, "Tape")
+    page.get_by_label("Tape to check").set_input_files(tape)
+    expect(outcome).to_contain_text("Not the same")
+    expect(outcome).to_contain_text("howdy")
+    desk.take_pictures("difference")

@@ -216,7 +216,7 @@ test("frames are described in words", () => {
     "1 record saved",
     "3 records saved",
   ]);
-  assert.equal(troubleOf(shown({ refused: "too large" })), "Refused: too large");
+  assert.equal(troubleOf(shown({ refused: "too large" })), "Too large");
 });
 
 test("a call goes by its key", () => {

@@ -6,6 +6,8 @@ export const newest = (frames) => frames.at(-1)?.n ?? 0;
 
 // ---- frames ------------------------------------------------------------------------------------
 
+const capital = (words) => words && words[0].toUpperCase() + words.slice(1);
+
 const PARTIES = { service: "Service", platform: "Platform" };
 
 /** What one is called in the record of a frame. */
@@ -37,8 +39,8 @@ export function recordsOf({ records }) {
   return records ? `${records} ${records === 1 ? "record" : "records"} saved` : "";
 }
 
-/** What went wrong with a frame; "" when nothing did. */
-export const troubleOf = ({ error, refused }) => error || (refused && `Refused: ${refused}`);
+/** What went wrong with a frame, why nobody got it included; "" when nothing did. */
+export const troubleOf = ({ error, refused }) => error || capital(refused);
 
 function haystack(record) {
   const who = [record.from, ...record.to].flatMap((id) => [id, nameIn(record, id)]);
@@ -224,7 +226,7 @@ export function differenceOf({ step, did, who, band, expected, got, text }) {
   const leaf = text.split("\n").find((line) => line.trimStart().startsWith("at "))?.trim() ?? "";
   return {
     where: `${after} ${who} in ${band} sees something else.`,
-    leaf: leaf && leaf[0].toUpperCase() + leaf.slice(1),
+    leaf: capital(leaf),
     parts: [
       ["On the tape", shown(expected)],
       ["Now", shown(got)],

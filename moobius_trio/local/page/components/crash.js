@@ -8,7 +8,7 @@ const WORDS = {
   running: (name) => `The new code of ${name} was not taken; the code before it runs on.`,
   starting: (name) => `${name} could not start. It is tried again.`,
   restarting: (name) => `${name} could not start. It is tried again.`,
-  crashed: (name) => `${name} has crashed. It is started again when one of its files is saved.`,
+  crashed: (name) => `${name} has crashed. Save one of its files, or restart it in the builder's panel.`,
   stopped: (name) => `${name} has stopped.`,
 };
 
@@ -27,7 +27,7 @@ export function Crash({ state }) {
       </p>
       ${text &&
       html`<details>
-        <summary>Traceback, where it happened first</summary>
+        <summary>${/^ *File "/m.test(text) ? "Traceback, where it happened first" : "Details"}</summary>
         <pre tabindex="0">${text}</pre>
       </details>`}
     </div>

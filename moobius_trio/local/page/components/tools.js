@@ -174,8 +174,8 @@ function Band({ state, panel, inspection }) {
       onClose=${() => setAsks(false)}
     >
       <p class="field">
-        Its members, messages and lists are forgotten, for everybody. What the service has stored
-        itself stays.
+        Everybody leaves it and its messages are forgotten; pages that are open join anew. What the
+        service has stored itself is the service's.
       </p>
     <//>`}
   </section>`;
