@@ -1,5 +1,6 @@
 """Public test kit: people, a platform in memory, streams, and the storage conformance suite."""
 
+from moobius_trio.core.unheard import Unheard
 from moobius_trio.network.memory import MemoryFrameStream, memory_stream_pair
 from moobius_trio.testing.actors import SERVICE, Actor
 from moobius_trio.testing.harness import Local, LocalBand, RunOptions
@@ -14,6 +15,7 @@ __all__ = (
     "LocalBand",
     "MemoryFrameStream",
     "RunOptions",
+    "Unheard",
     "check_tape",
     "memory_stream_pair",
     "open_local",
