@@ -100,8 +100,8 @@ class Clock(MoobiusService):
 
 
 def untraced(environment: Environment) -> Environment:
-    """The kit keeps each frame that was written; not over weeks."""
-    return attrs.evolve(environment, trace=None)
+    """The kit keeps each frame that was written, and here each is for no member; not over weeks."""
+    return attrs.evolve(environment, trace=None, on_unheard=lambda unheard: None)
 
 
 class Weekly(ScriptedPlatform):
