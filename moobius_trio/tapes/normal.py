@@ -116,7 +116,13 @@ def _normal(value: JsonValue, names: Names, files: Mapping[str, str]) -> JsonVal
     if isinstance(value, str):
         return _normal_text(value, names, files)
     if isinstance(value, Mapping):
-        return {key: _normal(each, names, files) for key, each in value.items()}
+        plain = {key: _normal(each, names, files) for key, each in value.items()}
+        username, name = value.get("username"), names.of(str(value.get("user_id")))
+        if isinstance(username, str) and username.casefold() == name.casefold():
+            plain["username"] = (
+                name  # a guest who came as alice is called Alice, and comes so again
+            )
+        return plain
     if isinstance(value, list | tuple):
         return [_normal(each, names, files) for each in value]
     return value

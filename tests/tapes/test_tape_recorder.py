@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from moobius_trio.errors import UsageError
 from moobius_trio.tapes import Recorder, Tape, Up
-from moobius_trio.tapes.normal import Names, command_of, deed, file_name
+from moobius_trio.tapes.normal import Names, command_of, deed, file_name, sight
 from moobius_trio.types import ChannelId, UserId, UserMessage
 
 BAND = "local-demo"
@@ -85,7 +85,7 @@ def test_ids_become_names_and_times_go() -> None:
             },
         )
     )
-    rows = [{"user_id": OWL, "username": "owl", "user_context": {"nickname": "Owl"}}]
+    rows = [{"user_id": OWL, "username": "bird", "user_context": {"nickname": "Owl"}}]
     found.feed(
         down(
             1501,
@@ -120,7 +120,7 @@ def test_ids_become_names_and_times_go() -> None:
             "body": {
                 "subtype": "update_userlist",
                 "userlist": [
-                    {"user_id": "@Owl", "username": "owl", "user_context": {"nickname": "Owl"}}
+                    {"user_id": "@Owl", "username": "bird", "user_context": {"nickname": "Owl"}}
                 ],
             },
         },
@@ -232,6 +232,23 @@ def test_a_deed_that_nobody_could_do_is_refused() -> None:
     wrong = Up(who="Alice", band=BAND, frame={"type": "feature_call", "body": {"feature_id": 5}})
     with pytest.raises(UsageError, match=r"what Alice does cannot be sent: .*feature_id"):
         command_of(wrong, lambda name: name, {})
+
+
+def test_a_guest_is_the_same_however_they_were_spelt() -> None:
+    """Who comes in as alice is called Alice; that is their name on the tape, and so they come."""
+    names = Names()
+    names.learn(ALICE, "Alice")
+    names.learn(OWL, "Owl")
+    rows = [{"user_id": ALICE, "username": "alice"}, {"user_id": OWL, "username": "bird"}]
+    frame = {"type": "update", "body": {"subtype": "update_userlist", "userlist": rows}}
+    seen = sight(frame, names, {})  # type: ignore[arg-type]
+    assert seen["body"] == {
+        "subtype": "update_userlist",
+        "userlist": [
+            {"user_id": "@Alice", "username": "Alice"},
+            {"user_id": "@Owl", "username": "bird"},
+        ],
+    }
 
 
 def test_two_of_one_name_are_two() -> None:
