@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import trio
 from watchfiles import awatch
@@ -25,6 +25,10 @@ LEFT_OUT: Final = frozenset({"node_modules", "__pycache__", "site-packages"})
 MOST_FOLDERS: Final = 500
 STEP_MS: Final = 20
 DEBOUNCE_MS: Final = 300
+TICK_MS: Final = 100
+"""After which a wait for the system is begun anew; a cancellation takes as long at most."""
+
+_Stamp: TypeAlias = tuple[int, int, int] | None
 
 
 def folders_to_watch(
@@ -70,43 +74,59 @@ async def watch(
 ) -> None:
     """Tell what was saved, until cancelled; folders that are new are watched as well.
 
+    ``started()`` when nothing that is saved from now on can be missed.
+
     Args:
         roots: the author's folders.
         state: the folder of this run's state, which does not count.
         on_change: told the files, each time at least one; must not wait.
     """
     logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it tells of each event
+    known = _look(folders_to_watch(roots, state))
     while True:
-        stop = trio.Event()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_set_when_cancelled, stop)
-            changes = awatch(
-                *folders_to_watch(roots, state),
-                watch_filter=None,  # ours is below: it must see new folders
-                recursive=False,
-                step=STEP_MS,
-                debounce=DEBOUNCE_MS,
-                stop_event=stop,
-                ignore_permission_denied=True,
-            )
-            async with aclosing(changes):
-                task_status.started()
-                task_status = trio.TASK_STATUS_IGNORED
-                async for found in changes:
-                    paths = sorted(Path(text) for _, text in found)
-                    fresh = [path for path in paths if path.is_dir() and _is_seen(path.name)]
-                    inside = [file for folder in fresh for file in folder.rglob("*")]
-                    files = [path for path in (*paths, *inside) if counts(path)]
-                    if files:
-                        on_change(tuple(dict.fromkeys(files)))
-                    if fresh:
-                        break
-            nursery.cancel_scope.cancel()
+        folders = folders_to_watch(roots, state)
+        changes = awatch(
+            *folders,
+            watch_filter=None,  # ours is below: it must see new folders
+            recursive=False,
+            step=STEP_MS,
+            debounce=DEBOUNCE_MS,
+            rust_timeout=TICK_MS,
+            yield_on_timeout=True,
+            ignore_permission_denied=True,
+        )
+        registered = False
+        async with aclosing(changes):
+            async for found in changes:
+                paths = {Path(text) for _, text in found}
+                files = {path for path in paths if counts(path)}
+                now = {path: _stamp(path) for path in files}
+                if not registered:  # from here on the system tells; what it did not, is seen
+                    registered = True
+                    now |= {path: _stamp(path) for path in known} | _look(folders)
+                    files |= {path for path, stamp in now.items() if known.get(path) != stamp}
+                    task_status.started()
+                    task_status = trio.TASK_STATUS_IGNORED
+                known |= now
+                if files:
+                    on_change(tuple(sorted(files)))
+                if any(path.is_dir() and _is_seen(path.name) for path in paths - {*folders}):
+                    break
 
 
-async def _set_when_cancelled(stop: trio.Event) -> None:
-    """The thread that waits for the system would otherwise hold a cancellation up for seconds."""
+def _look(folders: Iterable[Path]) -> dict[Path, _Stamp]:
+    """All files there that count, as they are now."""
+    found: dict[Path, _Stamp] = {}
+    for folder in folders:
+        with suppress(OSError):  # gone, or not to be read
+            found |= {path: _stamp(path) for path in folder.iterdir() if counts(path)}
+    return found
+
+
+def _stamp(path: Path) -> _Stamp:
+    """What changes when a file is saved; None while it is not there."""
     try:
-        await trio.sleep_forever()
-    finally:
-        stop.set()
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size
