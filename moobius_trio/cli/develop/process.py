@@ -138,6 +138,11 @@ class Child:
         if not self._told_to_end:
             self._signal()
 
+    def hurry(self) -> None:
+        """Have it end at once, as at a second Ctrl+C, after `terminate`."""
+        if self._told_to_end == 1:
+            self._signal()
+
     def kill(self) -> None:
         """End it now: for one that serves nothing."""
         with suppress(ProcessLookupError):

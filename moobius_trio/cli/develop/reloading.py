@@ -8,72 +8,27 @@ Nothing is printed, watched or served here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, Final, Protocol
+from contextlib import contextmanager
+from typing import Any
 
 import attrs
 import trio
 
 from moobius_trio.cli.develop.process import Child, ChildFailed, serve_child
-from moobius_trio.cli.develop.words import (
-    Advance,
-    Advanced,
-    Done,
-    ListJobs,
-    Load,
-    Loaded,
-    Lost,
-    Ready,
-    Rows,
-    RunJob,
-    Serve,
+from moobius_trio.cli.develop.questions import (
+    advance,
+    check_seconds,
+    hurry_if_still,
+    job_rows,
+    run_job,
 )
+from moobius_trio.cli.develop.watcher import Restarted, Watcher
+from moobius_trio.cli.develop.words import Load, Loaded, Lost, Ready
 from moobius_trio.core.environment import TraceRecord, UnitRecord
-from moobius_trio.errors import UsageError
 from moobius_trio.local import JobRow, Problem, ServiceState
 from moobius_trio.local.control import RunState
 
-__all__ = ("Reloader", "Restarted", "Watcher")
-
-ANSWER_SECONDS: Final = 5.0
-"""How long a service may take to tell of its jobs; one that stands still never does."""
-
-LONGEST_ADVANCE: Final = 366 * 86_400.0
-
-
-NOT_RUNNING: Final = "the service does not run"
-
-
-@attrs.frozen
-class Restarted:
-    """A service that was started anew."""
-
-    why: str
-    seconds: float
-
-
-class Watcher(Protocol):
-    """What the command does for the `Reloader`."""
-
-    async def prepare(self, loaded: Loaded) -> Serve:
-        """Make the platform ready for a service that was loaded, and give the order for it."""
-        ...
-
-    def on_ready(self, ready: Ready, restarted: Restarted | None) -> None:
-        """The service runs; None for the first time."""
-        ...
-
-    def on_no_start(self, failure: ChildFailed) -> None:
-        """The service has failed before it was ready for the first time; that ends the run."""
-        ...
-
-    def on_problem(self, problem: Problem, *, runs_on: bool) -> None:
-        """New code was not taken and the old runs on, or nothing runs."""
-        ...
-
-    def on_trace(self, record: TraceRecord | UnitRecord | Lost) -> None:
-        """The service has sent a frame or ended a unit of work, or the trace has a hole."""
-        ...
+__all__ = ("Reloader",)
 
 
 @attrs.define(eq=False)
@@ -134,10 +89,7 @@ class Reloader:
     async def jobs(self) -> tuple[JobRow, ...]:
         """The service's jobs; none while it does not run or does not answer."""
         child = self._running
-        rows: tuple[JobRow, ...] = ()
-        if child is not None:
-            with trio.move_on_after(ANSWER_SECONDS), suppress(ChildFailed):
-                rows = (await child.ask(ListJobs(), Rows)).rows
+        rows = () if child is None else await job_rows(child)
         self._job_names = frozenset(row.name for row in rows)
         return rows
 
@@ -147,13 +99,7 @@ class Reloader:
         Raises:
             UsageError: there is no such job, or no service that runs.
         """
-        child = self._running
-        if child is None:
-            raise UsageError(NOT_RUNNING)
-        try:
-            await child.ask(RunJob(name=name), Done)
-        except ChildFailed:
-            raise UsageError(NOT_RUNNING) from None
+        await run_job(self._running, name)
         self._tell()
 
     async def advance(self, seconds: float) -> float:
@@ -162,16 +108,12 @@ class Reloader:
         Raises:
             UsageError: not a number of seconds, or too many; or the service does not answer.
         """
-        if not 0 <= seconds <= LONGEST_ADVANCE:
-            raise UsageError("the clock of jobs can only go forward, by at most a year at once")
+        check_seconds(seconds)
         child = self._running
         if child is None:
             self._ahead += seconds
         else:
-            with trio.move_on_after(ANSWER_SECONDS) as scope, suppress(ChildFailed):
-                self._ahead = (await child.ask(Advance(seconds=seconds), Advanced)).ahead
-            if scope.cancelled_caught:
-                raise UsageError("the service does not answer; restart it")
+            self._ahead = await advance(child, seconds)
         self._tell()
         return self._ahead
 
@@ -332,8 +274,12 @@ class Reloader:
     async def _stop_current(self) -> None:
         self._ready = False
         if self._current is not None:
-            self._current.terminate()
-            await self._current.wait_ended()
+            child = self._current
+            child.terminate()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(hurry_if_still, child)
+                await child.wait_ended()
+                nursery.cancel_scope.cancel()
             self._current = None
 
     async def _end(self) -> int:

@@ -15,7 +15,8 @@ import structlog
 import trio
 
 from moobius_trio.cli.develop.process import ChildFailed
-from moobius_trio.cli.develop.reloading import Reloader, Restarted
+from moobius_trio.cli.develop.reloading import Reloader
+from moobius_trio.cli.develop.watcher import Restarted
 from moobius_trio.cli.develop.watching import watch
 from moobius_trio.cli.develop.words import Loaded, Lost, Ready, Serve
 from moobius_trio.cli.guests import let_guests_in
