@@ -26,7 +26,7 @@ __all__ = ("Dev", "open_dev")
 
 OPTIONS = ("--port", "0", "--no-browser", "--ready-json")
 
-LIMIT_SECONDS = 90.0
+LIMIT_SECONDS = 300.0
 """How long a test may wait for anything, so that none hangs; nothing is measured against it."""
 
 
