@@ -61,7 +61,7 @@ def python(folder: Path, *arguments: str) -> None:
     }
     command = [sys.executable, "-W", "error", *arguments]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
