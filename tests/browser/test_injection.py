@@ -276,7 +276,7 @@ def looks_harmless(person: Person) -> None:
 
 
 def test_sixty_payloads_do_nothing_anywhere(desk: Desk) -> None:
-    """Messages, names, pictures, files, keys and their forms, stage, styles, bands, a crash."""
+    """Messages, names, pictures, files, keys and forms, stage, styles, bands, a crash, frames."""
     assert len(set(PAYLOADS)) >= 60
     with hostile_room() as url:
         desk.prepare(WATCH, {"**/local/watch": crashes_too})
@@ -285,6 +285,8 @@ def test_sixty_payloads_do_nothing_anywhere(desk: Desk) -> None:
         assert set(PAYLOADS) <= set(alice.messages.locator("p").all_text_contents())
         problem = alice.page.get_by_role("alert", name="Service problem")
         assert all(payload in str(problem.text_content()) for payload in PAYLOADS)
+        panel = alice.page.get_by_role("complementary", name="Builder's panel")
+        assert HURT in str(panel.text_content())
         looks_harmless(alice)
         alice.page.get_by_role("button", name="Asking").dispatch_event("click")
         alice.page.get_by_role("dialog", name="Asking").wait_for()
