@@ -128,13 +128,13 @@ def data(figures: Figures) -> str:
 
 
 def soak(figures: Figures) -> str:
-    """The longest simulated time, and how long it took."""
+    """The longest simulated time, and how long one processor took for it."""
     days, found = max(
         (int(name.split()[0]), value)
         for name, value in figures.items()
         if name.endswith(" days of failing HTTP")
     )
-    return f"{days} days in {found['seconds of real time']} s"
+    return f"{days} days in {found['seconds of computing']} s"
 
 
 ROWS = (

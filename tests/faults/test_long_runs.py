@@ -141,7 +141,7 @@ class Weekly(ScriptedPlatform):
 
 async def test_days_with_a_cut_every_two_hours_and_as_many_rotations(local: Local) -> None:
     """Nothing lost or doubled, each gap reported; the last day holds what the second held (F1)."""
-    platform, service, begun = Weekly(), Clock(), time.perf_counter()
+    platform, service, begun = Weekly(), Clock(), time.process_time()
     held: list[Held] = []
     async with trio.open_nursery() as nursery:
         connect = memory_connector(nursery, platform.serve)
@@ -173,7 +173,7 @@ async def test_days_with_a_cut_every_two_hours_and_as_many_rotations(local: Loca
             "gaps reported": link.gaps,
             "events missed in them": missed,
             "day 2 and the last": [attrs.asdict(one) for one in held],
-            "seconds of real time": round(time.perf_counter() - begun),
+            "seconds of computing": round(time.process_time() - begun),
         },
     )
     assert platform.cuts == 12 * DAYS
@@ -233,7 +233,7 @@ async def test_weeks_of_failing_http_and_expiring_tokens(local: Local) -> None:
     """Tokens live for a day: no call and no login with a spent one; nothing is left (F23-F25)."""
     transport: list[Failing] = []
     held: list[Held] = []
-    begun = time.perf_counter()
+    begun = time.process_time()
 
     def change(environment: Environment) -> Environment:
         assert environment.transport is not None
@@ -260,7 +260,7 @@ async def test_weeks_of_failing_http_and_expiring_tokens(local: Local) -> None:
             "sign-ins": http.sign_ins,
             "logins": link.logins,
             "day 2 and the last": [attrs.asdict(one) for one in held],
-            "seconds of real time": round(time.perf_counter() - begun),
+            "seconds of computing": round(time.process_time() - begun),
         },
     )
     assert http.failed > 2 * WEEKS_OF_DAYS
