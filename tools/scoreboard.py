@@ -330,7 +330,10 @@ def main(path: Path) -> int:
             by_setting(figures),
         )
     if any(name.startswith("shutdown: ") for name in figures):
-        show("How a process ends: seconds from the first signal, exit code", by_state(figures))
+        show(
+            "How a process ends, ten at a time: seconds from the first signal, exit code",
+            by_state(figures),
+        )
     show("All other figures", the_rest(figures))
     show("Scoreboard", table)
     return missing
