@@ -23,6 +23,9 @@ TOGETHER_MS: Final = 250
 """What follows within this time is one step with what was done before, as when a page opens: its
 effects cross each other, and only what they end in is the same each time."""
 
+ROOM: Final = 16 * 1024 * 1024
+"""Characters of all frames; what comes when they are taken is not on the tape."""
+
 FILE_BYTES: Final = 512 * 1024
 ALL_FILES_BYTES: Final = 8 * 1024 * 1024
 """How much of what people uploaded stands in a tape; a file that does not is only named."""
@@ -74,7 +77,9 @@ class Recorder:
     ) -> None:
         self.names = Names()
         self.left_out = 0
-        """Frames so large that the inspector had only a part of them."""
+        """Frames so large that the inspector had only a part of them, and those that came when
+        `ROOM` characters were taken."""
+        self._room = ROOM
         self.missed = 0
         """Records that were lost on the way here; what they were about is not on the tape."""
         self.learn({each: nicknames.get(each, "") for ids in members.values() for each in ids})
@@ -83,6 +88,7 @@ class Recorder:
         self._began = began
         self._deeds: list[_Deed] = []
         self._sights: dict[int, _Sight] = {}
+        self._keys: dict[str, None] = {}
         self._apart = False
 
     def learn(self, nicknames: Mapping[str, str]) -> None:
@@ -111,12 +117,17 @@ class Recorder:
         nicknames = record.get("names")
         if isinstance(nicknames, Mapping):
             self.learn({identity: str(nickname) for identity, nickname in nicknames.items()})
+        text = str(record.get("frame"))
         try:
-            frame = cast("Frame", parse_object(str(record.get("frame")), "frame"))
+            frame = cast("Frame", parse_object(text, "frame"))
         except MalformedPayload:
+            frame = None
+        if frame is None or len(text) > self._room:
             self.left_out += 1
             return
+        self._room -= len(text)
         self.names.learn_from(frame)
+        self._keys.update(dict.fromkeys(_keys(frame)))
         if direction == "up":
             self._take_deed(record, frame)
         else:
@@ -169,9 +180,7 @@ class Recorder:
     @property
     def uploads(self) -> tuple[str, ...]:
         """The keys of all uploads that stand in the frames, each once."""
-        frames = [each.frame for each in self._deeds]
-        frames += [each.frame for each in self._sights.values()]
-        return tuple(dict.fromkeys(key for frame in frames for key in _keys(frame)))
+        return tuple(self._keys)
 
     def tape(
         self, uploads: Mapping[str, bytes], *, ended: int, service: str = "", recorded: str = ""

@@ -155,6 +155,20 @@ def test_without_a_platform_nothing_is_recorded_or_played(
     assert [path.name for path in tmp_path.iterdir()] == ["deeds.jsonl"]
 
 
+def test_a_platform_that_goes_away_leaves_a_tape(tmp_path: Path) -> None:
+    """What had come until then is written; the exit code says that it was not all."""
+    options = ("--port", "0", "--ready-json", "--state", tmp_path / "state")
+    with open_command("local", *options, cwd=tmp_path) as local:
+        url = str(local.ready()["url"])
+        with open_command("tape", "record", "short.jsonl", "--url", url, cwd=tmp_path) as record:
+            trio.run(until, lambda: "Recording" in record.errors)
+            assert local.stop().code == 0
+            ended = record.wait()
+    assert ended.code == 69
+    assert "The platform went away" in ended.errors
+    assert read_tape((tmp_path / "short.jsonl").read_text(encoding="utf-8"), "it").events == ()
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [("there.jsonl", "is there already"), ("no/where.jsonl", "cannot be written there")],

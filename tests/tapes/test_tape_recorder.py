@@ -186,6 +186,16 @@ def test_what_belongs_on_no_tape_is_passed_over() -> None:
     assert (made(found).events, found.left_out) == ((), 1)
 
 
+def test_a_recording_without_end_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes when the room is taken is counted, and what came before stays."""
+    one = up(1, 1000, "action", {"subtype": "fetch_features"})
+    monkeypatch.setattr("moobius_trio.tapes.recorder.ROOM", 2 * len(one["frame"]))
+    found = recorder()
+    for _ in range(5):
+        found.feed(one)
+    assert (found.ups, found.left_out) == (2, 3)
+
+
 def test_a_file_is_known_by_its_content() -> None:
     """Wherever it lies; what people uploaded is kept with the tape, what the service did is not."""
     found = recorder()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import trio
 
 from moobius_trio.cli.output import counted, say
 from moobius_trio.cli.tape.files import check_place, save_tape
-from moobius_trio.cli.tape.remote import UNAVAILABLE, Remote, open_remote
+from moobius_trio.cli.tape.remote import UNAVAILABLE, open_remote
 from moobius_trio.codec.text import parse_object
 from moobius_trio.core.signals import counted_signals
 from moobius_trio.errors import ConnectionLost
@@ -48,16 +48,30 @@ async def record_tape(file: Path, *, url: str, seconds: float | None, force: boo
         async with open_remote(url) as remote:
             before = await remote.status()
             recorder = _recorder(before)
+            uploads: dict[str, bytes] = {}
+
+            async def fetch() -> None:
+                for key in set(recorder.uploads) - uploads.keys():
+                    if (content := await remote.file(key)) is not None:
+                        uploads[key] = content
+
             try:
                 async with websocket_connector(
                     remote.socket("/local/inspect"), max_message_bytes=HELLO_BYTES
                 )() as stream:
                     say(f"  Recording what people do at {remote.url}. One Ctrl+C ends it.")
-                    gone = not await _listen(stream, recorder, done, seconds)
+                    gone = not await _listen(stream, recorder, done, seconds, fetch)
             except (CouldNotConnect, ConnectionLost) as exc:
                 say(f"{remote.url}: the platform cannot be listened to ({exc}).")
                 raise SystemExit(UNAVAILABLE) from None
-            await _write(file, remote, recorder, before, gone=gone)
+            after = before
+            if not gone:
+                try:
+                    await fetch()
+                    after = await remote.status()
+                except SystemExit:  # it has gone just now, and has been said to
+                    gone = True
+            _write(file, recorder, uploads, after, gone=gone)
     if signals.interrupted:
         raise SystemExit(signals.exit_code())
     if gone:
@@ -86,12 +100,16 @@ def _now(status: Mapping[str, JsonValue]) -> int:
 
 
 async def _listen(
-    stream: FrameStream, recorder: Recorder, done: trio.Event, seconds: float | None
+    stream: FrameStream,
+    recorder: Recorder,
+    done: trio.Event,
+    seconds: float | None,
+    fetch: Callable[[], Awaitable[None]],
 ) -> bool:
-    """Feed the recorder; False if the platform went away."""
+    """Feed the recorder, and fetch files as they appear; False if the platform went away."""
     ended = False
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_tell_progress, recorder)
+        nursery.start_soon(_keep_up, recorder, fetch)
 
         async def read() -> None:
             nonlocal ended
@@ -112,35 +130,29 @@ async def _listen(
     return not ended
 
 
-async def _tell_progress(recorder: Recorder) -> None:
-    if not sys.stderr.isatty():
-        return
+async def _keep_up(recorder: Recorder, fetch: Callable[[], Awaitable[None]]) -> None:
+    """Once a second the files that are new, since the platform may go away, and a word."""
     while True:
         await trio.sleep(PROGRESS_SECONDS)
-        sys.stderr.write(f"\r  {_counts(recorder)}  ")
-        sys.stderr.flush()
+        await fetch()
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r  {_counts(recorder)}  ")
+            sys.stderr.flush()
 
 
 def _counts(recorder: Recorder) -> str:
     return f"{counted(recorder.ups, 'deed')}, {counted(recorder.downs, 'frame')} seen"
 
 
-async def _write(
+def _write(
     file: Path,
-    remote: Remote,
     recorder: Recorder,
-    before: Mapping[str, JsonValue],
+    uploads: Mapping[str, bytes],
+    after: Mapping[str, JsonValue],
     *,
     gone: bool,
 ) -> None:
-    uploads: dict[str, bytes] = {}
-    after = before
-    if not gone:
-        after = await remote.status()
-        recorder.learn(_texts(after.get("names")))
-        for key in recorder.uploads:
-            if (content := await remote.file(key)) is not None:
-                uploads[key] = content
+    recorder.learn(_texts(after.get("names")))
     service = after.get("service")
     tape = recorder.tape(
         uploads,
@@ -153,6 +165,6 @@ async def _write(
     if gone:
         say("  The platform went away; what had come until then is on the tape.")
     if recorder.left_out:
-        say(f"  Not on it: {counted(recorder.left_out, 'frame')} too large to be recorded.")
+        say(f"  Not on it: {counted(recorder.left_out, 'frame')}, too large or too many.")
     if recorder.missed:
         say(f"  Not on it: {counted(recorder.missed, 'record')} that came faster than was read.")
