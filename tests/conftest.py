@@ -7,6 +7,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import structlog
@@ -44,12 +45,9 @@ def _collect_what_redis_left(request: pytest.FixtureRequest) -> Iterator[None]:
         gc.collect()
 
 
-@pytest.fixture(autouse=True)
-def _runtime_folder() -> Iterator[None]:
-    """Each test has one of its own, as names of services are held in it; short enough for sockets.
-
-    Tests that run at the same time in other processes may use the same names so.
-    """
+@contextmanager
+def _own_runtime_folder() -> Iterator[None]:
+    """Names of services are held in it; its path is short enough for sockets."""
     before = os.environ.get("XDG_RUNTIME_DIR")
     with tempfile.TemporaryDirectory(prefix="mt-") as folder:
         os.environ["XDG_RUNTIME_DIR"] = folder
@@ -57,6 +55,20 @@ def _runtime_folder() -> Iterator[None]:
         os.environ.pop("XDG_RUNTIME_DIR")
         if before is not None:
             os.environ["XDG_RUNTIME_DIR"] = before
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _runtime_folder_of_the_process() -> Iterator[None]:
+    """Services that several tests share are in that of the test run's process."""
+    with _own_runtime_folder():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _runtime_folder() -> Iterator[None]:
+    """Each test has one of its own: tests that run elsewhere at the time may use its names."""
+    with _own_runtime_folder():
+        yield
 
 
 @pytest.fixture(autouse=True)
