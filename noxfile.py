@@ -152,7 +152,8 @@ def soak(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """The tests of the page, which need Chromium, against the installed wheel."""
     install(session, "browser", package=".[test]")
-    session.run("pytest", "-m", "browser", "tests/browser", *session.posargs, env=SAFE_PATH)
+    chosen = ("-m", "browser", "tests/browser", *session.posargs)
+    session.run("pytest", *IN_PARALLEL, *chosen, env=SAFE_PATH)
 
 
 @nox.session
