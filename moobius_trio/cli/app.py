@@ -147,6 +147,7 @@ async def dev(
     path: ServicePath,
     /,
     *,
+    band: BandOption = None,
     port: PortOption = DEFAULT_PORT,
     host: HostOption = DEFAULT_HOST,
     i_know: KnowOption = False,
@@ -168,6 +169,7 @@ async def dev(
 
     await run_dev(
         path,
+        bands=band or [],
         port=port,
         host=host,
         i_know=i_know,
@@ -183,6 +185,7 @@ async def dev(
 @app.command
 async def demo(
     *,
+    band: BandOption = None,
     port: PortOption = DEFAULT_PORT,
     host: HostOption = DEFAULT_HOST,
     i_know: KnowOption = False,
@@ -198,6 +201,7 @@ async def demo(
     from moobius_trio.cli.dev import run_demo
 
     await run_demo(
+        bands=band or [],
         port=port,
         host=host,
         i_know=i_know,

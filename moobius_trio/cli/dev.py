@@ -41,6 +41,7 @@ async def run_service(path: str, *, state: Path | None, ready_json: bool) -> Non
 async def run_dev(
     path: str,
     *,
+    bands: Sequence[str],
     port: int,
     host: str,
     i_know: bool,
@@ -59,6 +60,7 @@ async def run_dev(
     await develop(
         path,
         state=state,
+        bands=bands,
         port=port,
         host=host,
         ready_json=ready_json,
@@ -71,6 +73,7 @@ async def run_dev(
 
 async def run_demo(
     *,
+    bands: Sequence[str],
     port: int,
     host: str,
     i_know: bool,
@@ -87,6 +90,7 @@ async def run_demo(
     await develop(
         str(source),
         state=state if state is not None else user_state("demo"),
+        bands=bands,
         port=port,
         host=host,
         ready_json=ready_json,

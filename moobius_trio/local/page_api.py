@@ -5,7 +5,7 @@ The forms of the replies are read by ``page/calls.js`` and ``page/wire.js``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, cast
@@ -97,6 +97,7 @@ class PageApi:
         self._state = state
         self._sessions = sessions
         self._files = files
+        self.on_new_band: Callable[[Band], None] | None = None
 
     async def index(self, request: Request) -> Response:
         return await self._file("index.html")
@@ -133,8 +134,12 @@ class PageApi:
         return self._sessions.board.rows()
 
     async def add_band(self, request: Request) -> object:
-        band = make_band(self._state, self._sessions, await _name(request))
+        name = await _name(request)
+        count = len(self._state.world.bands)
+        band = make_band(self._state, self._sessions, name)
         await self._state.saved()
+        if self.on_new_band is not None and len(self._state.world.bands) > count:
+            self.on_new_band(band)
         return {"channel_id": band.channel_id}
 
     async def membership(self, request: Request) -> object:

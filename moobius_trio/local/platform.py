@@ -45,9 +45,12 @@ _DEFAULT_KNOBS: Final = Knobs()
 class Platform:
     """An open local platform (docs/architecture.md section 8). ``open_platform`` makes it."""
 
-    def __init__(self, state: State, sessions: Sessions, desk: TapeDesk, app: ASGIApp) -> None:
+    def __init__(
+        self, state: State, sessions: Sessions, page: PageApi, desk: TapeDesk, app: ASGIApp
+    ) -> None:
         self._state = state
         self._sessions = sessions
+        self._page = page
         self._desk = desk
         self.app = app
         """The ASGI application: HTTP calls, WebSockets and the page. ``serving.serve_app`` serves
@@ -126,6 +129,10 @@ class Platform:
             return make_band(self._state, self._sessions, name).channel_id
         except Refused as exc:
             raise UsageError(f"band {name!r}: {exc.message}") from None
+
+    def on_new_band(self, tell: Callable[[Band], None]) -> None:
+        """Have ``tell`` called with each band that somebody makes on the page from now on."""
+        self._page.on_new_band = tell
 
     def bands(self) -> tuple[Band, ...]:
         """All bands, oldest first, each with the service that holds it."""
@@ -251,7 +258,7 @@ async def open_platform(
         sessions = Sessions(parts)
         page = PageApi(parts, sessions, await run_sync(page_files))
         desk = TapeDesk(parts, sessions.inspector)
-        platform = Platform(parts, sessions, desk, make_app(parts, sessions, page, desk))
+        platform = Platform(parts, sessions, page, desk, make_app(parts, sessions, page, desk))
         for name in (DEFAULT_BAND, *bands):
             platform.add_band(name)
         try:

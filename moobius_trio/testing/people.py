@@ -38,6 +38,7 @@ class User:
 
     user_id: UserId
     stream: FrameStream
+    channel_id: ChannelId = BAND
 
     async def send(self, command: UserCommand) -> None:
         """Send one frame up."""
@@ -49,7 +50,9 @@ class User:
 
     async def say(self, text: str, *to: UserId) -> None:
         """Say something in the band."""
-        await self.send(UserMessage(channel_id=BAND, content=Content(text=text), recipients=to))
+        await self.send(
+            UserMessage(channel_id=self.channel_id, content=Content(text=text), recipients=to)
+        )
 
     async def until(self, fits: Callable[[UserEvent], bool]) -> UserEvent:
         """Read until something comes that fits."""
@@ -72,17 +75,18 @@ class User:
 
 
 @asynccontextmanager
-async def open_user(url: str, name: str) -> AsyncIterator[User]:
-    """Sign in as a guest at a local platform, connect, and join the band.
+async def open_user(url: str, name: str, channel_id: ChannelId = BAND) -> AsyncIterator[User]:
+    """Sign in as a guest at a local platform, connect, and join a band.
 
     Args:
         url: the platform's address, as in the ready line.
+        channel_id: the band's id.
     """
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         reply = await client.post("/local/guest", json={"name": name})
     data = reply.json()["data"]
     async with websocket_connector(url.replace("http", "ws") + "/")() as stream:
-        user = User(UserId(data["user_id"]), stream)
+        user = User(UserId(data["user_id"]), stream, channel_id)
         await user.send(UserLogin(access_token=data["AuthenticationResult"]["AccessToken"]))
-        await user.send(UserAction(subtype="join_channel", channel_id=BAND))
+        await user.send(UserAction(subtype="join_channel", channel_id=channel_id))
         yield user

@@ -97,7 +97,7 @@ class Work:
                 email=order.email,
                 password=Secret(order.password),
                 service_id=None if order.service_id is None else ServiceId(order.service_id),
-                channels=(ChannelId(order.band),),
+                channels=tuple(map(ChannelId, order.bands)),
                 others="include",
                 **self._options,
             ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 import webbrowser
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from moobius_trio.cli.tape.checking import Tools
 from moobius_trio.core.environment import TraceRecord, UnitRecord
 from moobius_trio.core.run import spare_what_stays
 from moobius_trio.core.signals import counted_signals
-from moobius_trio.local import DEFAULT_BAND, Knobs, Platform, Problem
+from moobius_trio.local import Band, Knobs, Platform, Problem
 from moobius_trio.testing.relay import RelayFaults
 from moobius_trio.types import ServiceId
 
@@ -40,6 +41,7 @@ async def develop(
     target: str,
     *,
     state: Path | None,
+    bands: Sequence[str] = (),
     port: int,
     host: str,
     ready_json: bool,
@@ -53,6 +55,8 @@ async def develop(
     Args:
         target: what the user typed: a file, a folder, or a class in one.
         state: where both keep what outlives them; None: beside the service.
+        bands: names of bands to make besides ``local-demo``. The service holds all bands of its
+            platform, those of earlier runs included.
 
     Raises:
         SystemExit: the service did not end well, could not be started at first, or a second
@@ -63,6 +67,7 @@ async def develop(
         async with trio.open_nursery() as nursery:
             session = _Session(
                 target=target,
+                bands=tuple(bands),
                 port=port,
                 host=host,
                 ready_json=ready_json,
@@ -95,6 +100,7 @@ class _Session:
     """What happens around the service; the `Watcher` of its `Reloader`."""
 
     target: str
+    bands: tuple[str, ...]
     port: int
     host: str
     ready_json: bool
@@ -120,12 +126,14 @@ class _Session:
                 state=state / "platform",
                 port=self.port,
                 host=self.host,
+                bands=self.bands,
                 knobs=self.knobs,
                 faults=self.faults,
             ) as (self._platform, self._url),
             trio.open_nursery() as self._nursery,
         ):
             self._platform.control = self.reloader
+            self._platform.on_new_band(self._on_new_band)
             self._platform.tape_tools = Tools(url=self._url, service=self.target)
             code = await self.reloader.run()
             self._nursery.cancel_scope.cancel()
@@ -141,10 +149,7 @@ class _Session:
             self._accounts[loaded.name] = account
         for band in self._platform.bands():
             # A class that has a new name is a new service; the old one's would keep the band.
-            if band.channel_id == DEFAULT_BAND and band.service_id not in (
-                None,
-                account.service_id,
-            ):
+            if band.service_id not in (None, account.service_id):
                 await self._platform.free_band(band.channel_id)
         if account.service_id is not None:
             # The process before this one is gone; its connection may not be known to be.
@@ -157,7 +162,7 @@ class _Session:
             email=account.email,
             password=account.password.reveal(),
             service_id=account.service_id,
-            band=DEFAULT_BAND,
+            bands=tuple(band.channel_id for band in self._platform.bands()),
             stores=str(self._state / "stores"),
             reached_as=self._reached_as,
             ahead=0.0,
@@ -181,6 +186,10 @@ class _Session:
                 await watch(sorted(roots), self._state, self._on_save, task_status=task_status)
 
         await self._nursery.start(watching, self._watching)
+
+    def _on_new_band(self, band: Band) -> None:
+        """A service takes its bands when it starts."""
+        self.reloader.wish(f"new band {band.name}")
 
     def _on_save(self, files: tuple[Path, ...]) -> None:
         names = [self._short(file) for file in files]
@@ -210,7 +219,7 @@ class _Session:
         say(
             "",
             f"  Page      {page}   (a second person: {self._url}/?as=bob)",
-            f"  Service   {ready.name} in band {DEFAULT_BAND}",
+            f"  Service   {ready.name} in {self._places(ready)}",
             f"  State     {self._state}",
             f"  Spells    moobius-trio spell {self._reached_as} '\"…\"'",
         )
@@ -222,6 +231,10 @@ class _Session:
             ready_line(self._url, [ready])
         if self.browser:
             self._nursery.start_soon(_open_page, page)
+
+    def _places(self, ready: Ready) -> str:
+        held = [band.name for band in self._platform.bands() if band.channel_id in ready.channels]
+        return f"band{'s' if len(held) > 1 else ''} {', '.join(held)}"
 
     def on_no_start(self, failure: ChildFailed) -> None:
         """The service has failed before it was ready for the first time; that ends the run."""

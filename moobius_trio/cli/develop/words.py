@@ -65,7 +65,7 @@ class Serve:
     email: str
     password: str = attrs.field(repr=False)
     service_id: str | None
-    band: str
+    bands: tuple[str, ...]
     stores: str
     """The folder of its stores."""
     reached_as: str
