@@ -103,6 +103,7 @@ def quick_disk() -> Iterator[dict[str, str]]:
         yield {}
         return
     with tempfile.TemporaryDirectory(prefix="mt-", dir=IN_MEMORY) as folder:
+        Path(folder).chmod(0o711)  # a test connects as another user to a socket below it
         yield {"TMPDIR": folder}
 
 
