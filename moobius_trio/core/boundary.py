@@ -16,7 +16,7 @@ import trio
 from moobius_trio.core.places import place_of_task
 from moobius_trio.core.units import Unit, unit_of_work
 from moobius_trio.errors import HandlerTimedOut
-from moobius_trio.network.groups import leaves
+from moobius_trio.network.groups import leaves, text_of
 
 __all__ = ("Boundary",)
 
@@ -143,7 +143,7 @@ class Boundary:
     def _note(self, event: object, unit: Unit, exc: Exception) -> None:
         self.failures += 1
         for leaf in leaves(exc):
-            if isinstance(leaf, RuntimeError) and "no running event loop" in str(leaf):
+            if isinstance(leaf, RuntimeError) and "no running event loop" in text_of(leaf):
                 leaf.add_note(NO_LOOP_REMEDY)
         log.error(
             "handler failed",

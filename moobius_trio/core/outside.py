@@ -26,6 +26,7 @@ from moobius_trio.core.spell_wire import (
 )
 from moobius_trio.core.spells import CastSpell
 from moobius_trio.logs import redact
+from moobius_trio.network.groups import text_of
 from moobius_trio.types import ServiceStatus
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Outside:
         if spell.cut_off:
             return Stopped(begun=spell.begun)
         if spell.error is not None:
-            return Raised(type(spell.error).__name__, redact(str(spell.error)))
+            return Raised(type(spell.error).__name__, redact(text_of(spell.error)))
         answer = Returned(spell.result)
         try:
             frame(answer)

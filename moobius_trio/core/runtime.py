@@ -21,7 +21,7 @@ from moobius_trio.core.signatures import name_of
 from moobius_trio.core.units import Unit, current, unit_of_work
 from moobius_trio.errors import ServiceStopped
 from moobius_trio.logs import escape, redact
-from moobius_trio.network.groups import leaves
+from moobius_trio.network.groups import leaves, text_of
 from moobius_trio.types import (
     ChannelId,
     MessageDown,
@@ -282,4 +282,4 @@ class Tracing:
 def _in_one_line(error: BaseException) -> str:
     """What was raised, of a group the first: without secrets, line breaks and great length."""
     first = next(iter(leaves(error)), error)
-    return escape(redact(f"{type(first).__name__}: {first}"))[:ERROR_LENGTH]
+    return escape(redact(f"{type(first).__name__}: {text_of(first)}"))[:ERROR_LENGTH]

@@ -19,7 +19,7 @@ from moobius_trio.core.handle import ServiceHandle
 from moobius_trio.core.names import refused_argument
 from moobius_trio.core.signals import SignalState, counted_signals
 from moobius_trio.errors import MovedError
-from moobius_trio.network.groups import unwrapped
+from moobius_trio.network.groups import text_of, unwrapped
 
 if TYPE_CHECKING:
     from moobius_trio.core.remote import AsyncRemoteWand, RemoteWand
@@ -158,7 +158,7 @@ class MoobiusWand:
             log.error(
                 "a service has failed",
                 service=handle.name,
-                error=f"{type(exc).__name__}: {exc}",
+                error=f"{type(exc).__name__}: {text_of(exc)}",
                 still_running=others,
             )
             if not others:

@@ -1,4 +1,4 @@
-"""One error out of a group: tasks that fail together do so for one cause.
+"""Errors that were raised: one out of a group, for tasks fail together for one cause; their text.
 
 Nothing here knows sockets or frames.
 """
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import trio
 
-__all__ = ("leaves", "unwrapped")
+__all__ = ("leaves", "text_of", "unwrapped")
 
 
 def leaves(exc: BaseException) -> list[BaseException]:
@@ -18,6 +18,14 @@ def leaves(exc: BaseException) -> list[BaseException]:
     if isinstance(exc, BaseExceptionGroup):
         return [leaf for inner in exc.exceptions for leaf in leaves(inner)]
     return [exc]
+
+
+def text_of(exc: BaseException) -> str:
+    """What an exception says of itself, also where its class, the author's own, fails at that."""
+    try:
+        return str(exc)
+    except Exception:  # boundary: the author's __str__ must not hide what was raised
+        return "(its text cannot be made)"
 
 
 @contextmanager

@@ -347,3 +347,28 @@ async def test_a_system_exit_in_a_handler_ends_the_service(
     with pytest.raises(SystemExit) as info:
         await program()
     assert info.value.code == 3
+
+
+async def test_an_exception_that_cannot_say_what_it_is_is_reported_too(local: Local) -> None:
+    """Its class fails at its own text; the band's next event is handled, and so is a spell (F29)."""
+
+    class Mute(RuntimeError):
+        def __str__(self) -> str:
+            raise LookupError("no text")
+
+    class Service(Failing):
+        async def on_msg_up(self, msg_up: MessageUp) -> None:
+            self.seen.append(msg_up.text)
+            raise Mute
+
+        async def on_spell(self, spell: object) -> None:
+            raise Mute
+
+    local.keep_failures = True
+    service = Service()
+    await local.start(service)
+    deliver(service, message("one"), message("two"))
+    local.handle().spell("abra")
+    await local.settle()
+    assert service.seen == ["one", "two"]
+    assert [type(exc) for _, exc in service.errors] == [Mute, Mute, Mute]
