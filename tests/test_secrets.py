@@ -108,6 +108,26 @@ trio.run(main)
 """
 
 
+CRASH = """
+import sys
+
+import moobius_trio
+from moobius_trio.logs import configure_logs, register_secrets
+from moobius_trio.types import Secret
+
+password = sys.argv[1]
+
+
+async def main() -> None:
+    configure_logs()
+    register_secrets(Secret(password))
+    raise RuntimeError(f"clumsy: {password}") from ValueError({"password": password})
+
+
+moobius_trio.run(main)
+"""
+
+
 def forms(secret: str) -> set[bytes]:
     """The ways a secret may be written."""
     raw = secret.encode()
@@ -122,6 +142,22 @@ def forms(secret: str) -> set[bytes]:
         json.dumps(secret)[1:-1].encode(),
         repr(secret)[1:-1].encode(),
     }
+
+
+def test_a_program_that_crashes_shows_no_secret(tmp_path: Path) -> None:
+    """Python's own traceback, which no log has passed, is masked too (F64, S1)."""
+    script = tmp_path / "crash.py"
+    script.write_text(CRASH, encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, str(script), CANARY],
+        capture_output=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert ended.returncode == 1
+    assert b"RuntimeError: clumsy: ***" in ended.stderr
+    assert [form for form in forms(CANARY) if form in ended.stdout + ended.stderr] == []
 
 
 def test_a_run_with_failures_leaves_no_secret_behind(tmp_path: Path) -> None:

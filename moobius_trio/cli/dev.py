@@ -19,6 +19,7 @@ from moobius_trio.core.handle import ServiceHandle
 from moobius_trio.core.run import spare_what_stays
 from moobius_trio.local import Knobs
 from moobius_trio.logs import configure_logs
+from moobius_trio.network.groups import unwrapped
 from moobius_trio.testing.relay import RelayFaults
 
 __all__ = ("run_demo", "run_dev", "run_service")
@@ -30,12 +31,13 @@ async def run_service(path: str, *, state: Path | None, ready_json: bool) -> Non
     service = load_service(path)
     if state is not None:
         service._environment = Environment(state=open_state(state))
-    async with trio.open_nursery() as nursery:
-        handle: ServiceHandle = await nursery.start(service.serve)
-        say(f"  {handle.name} is in {', '.join(handle.channels)}. One Ctrl+C ends it.")
-        spare_what_stays()
-        if ready_json:
-            ready_line(None, [handle])
+    with unwrapped():  # a bug's traceback is that of the bug alone
+        async with trio.open_nursery() as nursery:
+            handle: ServiceHandle = await nursery.start(service.serve)
+            say(f"  {handle.name} is in {', '.join(handle.channels)}. One Ctrl+C ends it.")
+            spare_what_stays()
+            if ready_json:
+                ready_line(None, [handle])
 
 
 async def run_dev(

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import gc
 import sys
+import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import TypeVar, TypeVarTuple
 
 import trio
@@ -29,7 +31,8 @@ def run(async_fn: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> T:
 
     Logs go to the console if structlog is unconfigured. An error of this package ends the process
     with one line and the exit code of docs/architecture.md section 10 instead of a traceback; a
-    second Ctrl+C ends it with 130. Any other error is raised as it is.
+    second Ctrl+C ends it with 130. Any other error is raised as it is; where nobody catches it,
+    Python's traceback has masks in place of secrets.
     """
     if is_unconfigured():
         configure_logs()
@@ -69,7 +72,25 @@ def ending() -> Iterator[None]:
         if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
             raise SystemExit(EXIT_CODE) from None
         if not all(isinstance(cause, MoobiusError) for cause in causes):
+            _mask_traceback()
             raise
         for cause in causes:
             sys.stderr.write(escape(redact(f"{type(cause).__name__}: {cause}")) + "\n")
         raise SystemExit(max(getattr(cause, "exit_code", 1) for cause in causes)) from None
+
+
+def _mask_traceback() -> None:
+    """Have the traceback that ends the process printed without registered secrets.
+
+    Python prints it when all else has ended, so what prints it stays changed; a program that
+    prints tracebacks by itself keeps its own way.
+    """
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _print_masked
+
+
+def _print_masked(
+    kind: type[BaseException], error: BaseException, where: TracebackType | None
+) -> None:
+    text = redact("".join(traceback.format_exception(kind, error, where)))
+    sys.stderr.write("\n".join(map(escape, text.split("\n"))))

@@ -18,7 +18,7 @@ import trio
 from moobius_trio.core.handle import ServiceHandle
 from moobius_trio.core.names import refused_argument
 from moobius_trio.core.signals import SignalState, counted_signals
-from moobius_trio.errors import MovedError
+from moobius_trio.errors import MovedError, ServiceStopped
 from moobius_trio.network.groups import text_of, unwrapped
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ class MoobiusWand:
         Raises:
             MovedError: a class was given, or an argument that is not ours.
             RuntimeError: not in the block of the wand.
+            ServiceStopped: `moobius-trio stop` ended it before it was ready, while others run.
             Exception: whatever `MoobiusService.serve` raises before it is ready.
         """
         if isinstance(service, type):
@@ -150,6 +151,14 @@ class MoobiusWand:
                     handle = await nursery.start(service.serve)
                     self._handles.append(handle)
                     task_status.started(handle)
+        except SystemExit as end:
+            # Its own stop, told to it alone, is not that of the process while others run.
+            alone = self._signals is None or not self._signals.draining
+            others = [one.name for one in self._handles if one.running]
+            if not (handle is None and end.code == 0 and alone and others):
+                raise
+            name = type(service).__name__
+            raise ServiceStopped(name, f"service {name} was stopped before it was ready.") from None
         except Exception as exc:  # boundary: one service of several
             if handle is None:
                 raise

@@ -350,7 +350,7 @@ async def test_a_system_exit_in_a_handler_ends_the_service(
 
 
 async def test_an_exception_that_cannot_say_what_it_is_is_reported_too(local: Local) -> None:
-    """Its class fails at its own text; the band's next event is handled, and so is a spell (F29)."""
+    """Its class fails at its own text; the next event is handled, and a spell too (F29)."""
 
     class Mute(RuntimeError):
         def __str__(self) -> str:

@@ -10,10 +10,18 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 
-from moobius_trio import ChannelId, MoobiusService, MoobiusWand, MovedError, ServiceStopped, UserId
+from moobius_trio import (
+    ChannelId,
+    MoobiusService,
+    MoobiusWand,
+    MovedError,
+    ServiceStopped,
+    UserId,
+    open_wand,
+)
 from moobius_trio.errors import ConfigError, SignInRefused
 from moobius_trio.testing import Local
-from moobius_trio.testing.core_rig import FakeSignals, place, runtime_of
+from moobius_trio.testing.core_rig import FakeSignals, place, reachable, runtime_of
 from moobius_trio.types import Secret
 
 ALICE = UserId("alice")
@@ -245,6 +253,34 @@ async def test_a_rejected_login_of_one_leaves_the_other_alone(local: Local) -> N
         assert handle.running
         handle.request_stop()
     assert one.life == ["start", "stop"]
+
+
+async def test_a_stop_of_one_that_still_starts_leaves_the_other_alone(local: Local) -> None:
+    """`moobius-trio stop` is meant for one service; the body of the wand hears of it (F54)."""
+
+    class Waiting(Other):
+        async def on_start(self) -> None:
+            await trio.sleep(3600)
+
+    with reachable() as environ:
+        one, other = Service(), Waiting()
+        place(local, one, bands=["red"])
+        place(local, other, bands=["blue"], email="other@example.org")
+
+        async def stop() -> None:
+            await trio.sleep(1)
+            async with open_wand("waiting", environ=environ) as remote:
+                await remote.stop()
+
+        async with MoobiusWand() as wand:
+            handle = await wand.run(one)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(stop)
+                with pytest.raises(ServiceStopped, match="before it was ready"):
+                    await wand.run(other)
+            assert await wand.aspell(handle, "abra", wait=True) == "cast abra"
+            handle.request_stop()
+    assert one.life == ["start", "abra", "stop"]
 
 
 async def test_old_forms_are_refused_with_the_new_one(local: Local) -> None:
