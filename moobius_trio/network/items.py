@@ -97,6 +97,8 @@ class Item:
     """True when a newer state of the same thing has been written."""
     refused: bool = False
     """True when the platform has said no to it once."""
+    perhaps_taken: bool = False
+    """True when a connection ended before its answer: what it says of later writes is not all."""
     ended: bool = False
 
     def as_written(self) -> WrittenFrame:

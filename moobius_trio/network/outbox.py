@@ -224,8 +224,8 @@ class Outbox:
     def on_copy(self, copy: Copy) -> Literal["settled", "refused", "unknown"]:
         """A receipt of the platform came.
 
-        ``settled``: nothing is left to do. ``refused``: the frame is set aside for a second try,
-        which ``resume`` starts; a refusal of that is its end. ``unknown``: no frame waits for it.
+        ``settled``: nothing is left to do. ``refused``: set aside for a second try, which
+        ``resume`` starts; a refusal of that is the end. ``unknown``: no frame waits for it.
         """
         item = self._awaiting.find(copy.request_id)
         if item is None:
@@ -242,7 +242,8 @@ class Outbox:
             return "refused"
         else:
             reason = f"refused twice: {copy.reason}"
-            self._end(item, Outcome("refused", reason))
+            # an earlier write without an answer may be what people have seen
+            self._end(item, Outcome("unconfirmed" if item.perhaps_taken else "refused", reason))
             log.warning("the platform refuses a frame", band=item.channel_id, reason=reason)
         return "settled"
 
@@ -289,6 +290,7 @@ class Outbox:
                 unanswered.remove(largest := max(unanswered, key=lambda item: item.frame.size))
                 self._end(largest, Outcome("refused", f"{largest.frame.size:,} bytes: {reason}"))
             for item in unanswered:
+                item.perhaps_taken = True
                 item.receipt.note_queued()
             self._written_again += len(unanswered)
             again += unanswered

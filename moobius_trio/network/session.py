@@ -44,6 +44,8 @@ LOGIN_SECONDS: Final = 20.0
 """For a login on a platform that has answered one before."""
 FRESH_SECONDS: Final = 20.0
 """A login so recent is valid: a refused frame was refused for itself. Bounds logins, too."""
+SECOND_TRY_SECONDS: Final = 0.5
+"""Before what was refused is written again: the same refusal, come twice, must not count as two."""
 QUIET_SECONDS: Final = 2.0
 """Without a frame in either direction for so long, a moment is good for a planned end."""
 ROTATION_PATIENCE: Final = 240.0
@@ -180,8 +182,16 @@ class Session:
         while True:
             await self._login_wanted.wait()
             self._login_wanted = trio.Event()
-            await self._log_in()
+            if self._is_fresh:
+                await trio.sleep(SECOND_TRY_SECONDS)
+            else:
+                self._outbox.pause()
+                await self._log_in()
             self._write_on()
+
+    @property
+    def _is_fresh(self) -> bool:
+        return trio.current_time() < self._logged_in_at + FRESH_SECONDS
 
     def _write_on(self) -> None:
         if not self._leaving:
@@ -288,8 +298,6 @@ class Session:
         """Something was refused: log in again, unless that was done just now."""
         if self._logging_in or self._leaving:
             return
-        if trio.current_time() < self._logged_in_at + FRESH_SECONDS:
-            self._write_on()
-        else:
+        if not self._is_fresh:
             self._outbox.pause()
-            self._login_wanted.set()
+        self._login_wanted.set()

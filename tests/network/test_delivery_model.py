@@ -298,8 +298,10 @@ def check_each(faults: Faults, platform: FailingPlatform, sent: list[Sent]) -> N
         if state == "refused":
             refusals = platform.refusals[one.receipt.request_id]
             assert refusals >= (1 if faults.copy_doubled else 2)
+            assert faults.copy_doubled or one.text not in took_effect
         if state == "unconfirmed":
-            assert faults.copies != "own" or faults.copy_lost
+            twice = platform.refusals[one.receipt.request_id] >= 2  # and a write without an answer
+            assert faults.copies != "own" or faults.copy_lost or twice
 
 
 def check_order(faults: Faults, platform: FailingPlatform, sent: list[Sent]) -> None:

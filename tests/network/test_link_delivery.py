@@ -10,6 +10,7 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from moobius_trio.codec import generation0
 from moobius_trio.network.memory import MemoryFrameStream
 from moobius_trio.network.receipts import Outcome, Receipt
 from moobius_trio.network.streams import FrameStream
@@ -319,6 +320,48 @@ async def test_a_frame_refused_twice_ends_as_refused(autojump_clock: MockClock) 
     texts = [one.command.text for one in platform.received if isinstance(one.command, MessageDown)]
     assert texts.count("poison") == 2
     assert len(platform.logins) == 2
+
+
+async def test_a_refusal_that_is_delivered_twice_counts_once(autojump_clock: MockClock) -> None:
+    """Also right behind a login, where the second try waits for no other one (F16, F17)."""
+    refused: list[RequestId] = []
+
+    def refuses(frame: ReceivedFrame) -> bool:
+        first = isinstance(frame.command, MessageDown) and frame.request_id not in refused
+        if first:
+            refused.append(frame.request_id)
+        return first
+
+    class Doubling(ScriptedPlatform):
+        async def _acknowledge(
+            self, stream: FrameStream, frame: generation0.ClientFrame, accepted: bool
+        ) -> None:
+            for _ in range(2):
+                await super()._acknowledge(stream, frame, accepted)
+                await trio.sleep(0.05)
+
+    platform = Doubling(refuses=refuses)
+    async with open_link(platform.serve) as rig:
+        receipt = await rig.outbox.put(message("once"))
+        assert (await receipt.outcome()).state == "confirmed"
+    assert [one.text for one in platform.taken] == ["once"]
+    assert len(platform.logins) == 1
+
+
+async def test_refused_twice_behind_a_write_without_an_answer_is_unconfirmed(
+    autojump_clock: MockClock,
+) -> None:
+    """The platform may have taken that one, and refuse what comes again with its id (F2, F16)."""
+    platform = ScriptedPlatform(
+        refuses=lambda frame: isinstance(frame.command, MessageDown) and frame.connection > 1,
+        cut_after=lambda connection: 1 if connection == 1 else None,
+    )
+    async with open_link(platform.serve) as rig:
+        receipt = await rig.outbox.put(message("taken"))
+        outcome = await receipt.outcome()
+    assert [one.text for one in platform.taken] == ["taken"]
+    assert outcome.state == "unconfirmed"
+    assert "refused twice" in outcome.reason
 
 
 async def test_frames_refused_for_themselves_cause_no_more_logins(
