@@ -68,10 +68,13 @@ FAULT_TESTS = (
 )
 """What measures the figures of the scoreboard."""
 
-IN_PARALLEL = ("-n", "auto", "--dist", "worksteal")
-"""As many processes as there are cores; who has no tests left takes some of another's."""
+PROCESSES = str((os.cpu_count() or 1) + 1)
+"""One more than there are cores: many a test waits for a program that it has started."""
 
-GROUPED = ("-n", "auto", "--dist", "loadgroup")
+IN_PARALLEL = ("-n", PROCESSES, "--dist", "worksteal")
+"""Who has no tests left takes some of another's."""
+
+GROUPED = ("-n", PROCESSES, "--dist", "loadgroup")
 """The same, and tests marked as one group stay together."""
 
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}

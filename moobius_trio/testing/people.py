@@ -12,6 +12,7 @@ import attrs
 import httpx
 
 from moobius_trio.codec.generation0 import decode_for_user, encode_from_user
+from moobius_trio.codec.http0 import decode_tokens
 from moobius_trio.errors import ConnectionLost
 from moobius_trio.network.websocket import FrameStream, websocket_connector
 from moobius_trio.types import (
@@ -87,6 +88,6 @@ async def open_user(url: str, name: str, channel_id: ChannelId = BAND) -> AsyncI
     data = reply.json()["data"]
     async with websocket_connector(url.replace("http", "ws") + "/")() as stream:
         user = User(UserId(data["user_id"]), stream, channel_id)
-        await user.send(UserLogin(access_token=data["AuthenticationResult"]["AccessToken"]))
+        await user.send(UserLogin(access_token=decode_tokens(data).access.reveal()))
         await user.send(UserAction(subtype="join_channel", channel_id=channel_id))
         yield user

@@ -159,6 +159,8 @@ def open_redis_server(
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         words = ["--appendonly", "yes", *options] if appendonly else list(options)
+        if "--cluster-enabled" in options:  # its other port is 10,000 above, which there may not be
+            words += ["--cluster-port", str(_free_port())]
         server = RedisServer(folder, _free_port(), password, words)
         stack.callback(server.kill)
         server.start()

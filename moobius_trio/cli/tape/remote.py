@@ -13,7 +13,7 @@ import attrs
 import httpx
 
 from moobius_trio.cli.output import say
-from moobius_trio.codec.http0 import decode_reply
+from moobius_trio.codec.http0 import decode_reply, decode_tokens
 from moobius_trio.codec.text import MAX_REPLY_BYTES
 from moobius_trio.errors import ApiError, UsageError
 from moobius_trio.types import JsonValue, Secret, UserId
@@ -67,9 +67,7 @@ class Remote:
             UsageError: nobody can have this name.
         """
         data = await self._call("POST", "/local/guest", {"name": name})
-        result = data.get("AuthenticationResult")
-        token = result.get("AccessToken") if isinstance(result, Mapping) else None
-        return Guest(user_id=UserId(str(data.get("user_id"))), token=Secret(str(token)))
+        return Guest(user_id=UserId(str(data.get("user_id"))), token=decode_tokens(data).access)
 
     async def file(self, key: str) -> bytes | None:
         """An uploaded file; None if there is none of this key, or it is very large."""
