@@ -110,6 +110,7 @@ trio.run(main)
 
 CRASH = """
 import sys
+import threading
 
 import moobius_trio
 from moobius_trio.logs import configure_logs, register_secrets
@@ -118,9 +119,16 @@ from moobius_trio.types import Secret
 password = sys.argv[1]
 
 
+def fail(password: str) -> None:
+    raise LookupError(password)
+
+
 async def main() -> None:
     configure_logs()
     register_secrets(Secret(password))
+    thread = threading.Thread(target=fail, args=(password,), name="of the author")
+    thread.start()
+    thread.join()
     raise RuntimeError(f"clumsy: {password}") from ValueError({"password": password})
 
 
@@ -145,7 +153,8 @@ def forms(secret: str) -> set[bytes]:
 
 
 def test_a_program_that_crashes_shows_no_secret(tmp_path: Path) -> None:
-    """Python's own traceback, which no log has passed, is masked too (F64, S1)."""
+    """Python's own tracebacks, which no log has passed, are masked too, those of threads as well
+    (F64, S1)."""
     script = tmp_path / "crash.py"
     script.write_text(CRASH, encoding="utf-8")
     ended = subprocess.run(
@@ -156,6 +165,8 @@ def test_a_program_that_crashes_shows_no_secret(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     assert ended.returncode == 1
+    assert b"Exception in thread of the author:" in ended.stderr
+    assert b"LookupError: ***" in ended.stderr
     assert b"RuntimeError: clumsy: ***" in ended.stderr
     assert [form for form in forms(CANARY) if form in ended.stdout + ended.stderr] == []
 

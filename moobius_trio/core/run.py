@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ def run(async_fn: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> T:
     Logs go to the console if structlog is unconfigured. An error of this package ends the process
     with one line and the exit code of docs/architecture.md section 10 instead of a traceback; a
     second Ctrl+C ends it with 130. Any other error is raised as it is; where nobody catches it,
-    Python's traceback has masks in place of secrets.
+    Python's traceback has masks in place of secrets, as has that of a thread.
     """
     if is_unconfigured():
         configure_logs()
@@ -62,6 +63,7 @@ def ending() -> Iterator[None]:
     Raises:
         SystemExit: in place of this package's errors and of a second Ctrl+C.
     """
+    masked = _mask_threads()
     try:
         yield
     except (Exception, BaseExceptionGroup, KeyboardInterrupt, SystemExit) as exc:
@@ -77,6 +79,26 @@ def ending() -> Iterator[None]:
         for cause in causes:
             sys.stderr.write(escape(redact(f"{type(cause).__name__}: {cause}")) + "\n")
         raise SystemExit(max(getattr(cause, "exit_code", 1) for cause in causes)) from None
+    finally:
+        if masked:
+            threading.excepthook = threading.__excepthook__
+
+
+def _mask_threads() -> bool:
+    """Have what ends a thread of the author's printed without registered secrets; False for a
+    program that prints it in its own way, which it keeps."""
+    if threading.excepthook is not threading.__excepthook__:
+        return False
+    threading.excepthook = _print_masked_thread
+    return True
+
+
+def _print_masked_thread(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_value is None or isinstance(ended.exc_value, SystemExit):
+        return
+    name = "" if ended.thread is None else f" {ended.thread.name}"
+    sys.stderr.write(escape(f"Exception in thread{name}:") + "\n")
+    _print_masked(ended.exc_type, ended.exc_value, ended.exc_traceback)
 
 
 def _mask_traceback() -> None:
