@@ -125,6 +125,8 @@ class Held(MoobiusService[Room]):
         print("on_stop", flush=True)  # noqa: T201
         if LONG:
             await trio.sleep(8)
+        elif STATE == "another stop":
+            await trio.sleep(2)  # the signal comes meanwhile
 
     @every(seconds=0.1)
     async def tick(self) -> None:
