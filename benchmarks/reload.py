@@ -28,7 +28,7 @@ from moobius_trio.testing.people import User, open_user
 MEDIAN_SECONDS = 1.5
 """What the median must stay under."""
 
-SERVICE = '''
+SERVICE = """
 from moobius_trio import MessageUp, MoobiusService, container
 
 
@@ -38,7 +38,7 @@ class Echo(MoobiusService):
     async def on_msg_up(self, msg_up: MessageUp) -> None:
         self.counts[msg_up.sender] = self.counts.get(msg_up.sender, 0) + 1
         await self.reply(msg_up, "WORD")
-'''
+"""
 
 
 @attrs.frozen(kw_only=True)
