@@ -112,6 +112,8 @@ class Dev:
         code = await self._process.wait()
         while not self._closed:  # each process of it has standard error open until it ends
             await self._grown.wait()
+        while self.children():  # noqa: ASYNC110  # it closes its files a moment before it is gone
+            await trio.sleep(0.01)
         return code
 
     async def stop(self) -> int:

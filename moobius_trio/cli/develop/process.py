@@ -40,6 +40,9 @@ from moobius_trio.local import Problem
 
 __all__ = ("Child", "ChildFailed", "Ended", "serve_child")
 
+DEAF_TO_CTRL_C: Final = ("/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh")
+"""Python itself, while it starts, would answer a Ctrl+C of the terminal with a traceback."""
+
 PATIENCE_SECONDS: Final = 5.0
 """How long a process that has said its last word, or was told twice to end, may take for it."""
 
@@ -233,7 +236,16 @@ async def serve_child(
     ours = [control_in, reports_out]
     try:
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-P", "-c", ENTRY, str(control_out), str(reports_in), _ROOT],
+            [
+                *DEAF_TO_CTRL_C,
+                sys.executable,
+                "-P",
+                "-c",
+                ENTRY,
+                str(control_out),
+                str(reports_in),
+                _ROOT,
+            ],
             pass_fds=(control_out, reports_in),
         )
     except BaseException:
