@@ -379,7 +379,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         try:
             command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
         except cyclopts.CycloptsError as exc:
-            raise UsageError(f"{exc} `moobius-trio --help` tells what there is.") from None
+            named = " ".join(("moobius-trio", *(exc.command_chain or ())))
+            raise UsageError(f"{exc} `{named} --help` tells what there is.") from None
         if inspect.iscoroutinefunction(command):
             try:
                 trio.run(partial(command, *bound.args, **bound.kwargs))

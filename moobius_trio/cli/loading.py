@@ -46,7 +46,8 @@ def load_service(target: str) -> Service:
         module = _import_module(place)
     else:
         raise UsageError(f"{target}: there is no such file or folder. {FORMS}")
-    return _make(_choose(module, wanted, target), target)
+    where = f"{path}:{wanted}" if wanted else str(path)  # the file, also where a folder was named
+    return _make(_choose(module, wanted, where), where)
 
 
 def _names_a_class(target: str) -> bool:
@@ -97,6 +98,10 @@ def _run_import(load: Callable[[], object], where: str) -> None:
     except MoobiusError:
         raise
     except SyntaxError as exc:
+        if exc.filename is None or exc.lineno is None:  # no line is at fault: a null byte, say
+            raise UsageError(
+                f"{exc.filename or where}: this is not valid Python ({exc.msg}). Correct that file."
+            ) from None
         raise UsageError(
             f"{exc.filename}, line {exc.lineno}: this is not valid Python ({exc.msg}). "
             "Correct that line."
@@ -131,26 +136,26 @@ def _import_problem(exc: ImportError, where: str) -> str:
     return f"{where}: {exc.msg}. Correct that import."
 
 
-def _choose(module: ModuleType, wanted: str, target: str) -> type[Service]:
+def _choose(module: ModuleType, wanted: str, where: str) -> type[Service]:
     if wanted:
         cls = getattr(module, wanted, None)
         if not (isinstance(cls, type) and issubclass(cls, MoobiusService)):
             there = ", ".join(found.__name__ for found in _services(module)) or "no service"
             raise UsageError(
-                f"{target}: there is no subclass of MoobiusService called {wanted}. "
+                f"{where}: there is no subclass of MoobiusService called {wanted}. "
                 f"That module has {there}."
             )
         return cls
     leaves = _services(module)
     if not leaves:
         raise UsageError(
-            f"{target}: no subclass of MoobiusService is defined there. Name the file that has it."
+            f"{where}: no subclass of MoobiusService is defined there. Name the file that has it."
         )
     if len(leaves) > 1:
         names = ", ".join(cls.__name__ for cls in leaves)
         raise UsageError(
-            f"{target}: there are several services ({names}). "
-            f"Choose one, such as {target}:{leaves[0].__name__}."
+            f"{where}: there are several services ({names}). "
+            f"Choose one, such as {where}:{leaves[0].__name__}."
         )
     return leaves[0]
 
@@ -168,19 +173,19 @@ def _services(module: ModuleType) -> list[type[Service]]:
     return [cls for cls in own if not any(cls in other.__mro__[1:] for other in own)]
 
 
-def _make(cls: type[Service], target: str) -> Service:
+def _make(cls: type[Service], where: str) -> Service:
     try:
         service = cls()
     except MoobiusError:
         raise
     except TypeError as exc:
         raise UsageError(
-            f"{target}: {cls.__name__}() could not be made without arguments ({exc}). "
+            f"{where}: {cls.__name__}() could not be made without arguments ({exc}). "
             "Give its parameters defaults."
         ) from exc
     if not hasattr(service, "_environment"):
         raise UsageError(
-            f"{target}: {cls.__name__}.__init__ does not call super().__init__(). "
+            f"{where}: {cls.__name__}.__init__ does not call super().__init__(). "
             "Call it there first."
         )
     return service

@@ -44,7 +44,7 @@ def find_service_config(folder: Path) -> Path:
     raise ConfigError(
         str(folder),
         f"has neither {places[0].relative_to(folder)} nor {places[1].relative_to(folder)}",
-        "Write one from the template projects/service.json, or name the file",
+        "`moobius-trio new NAME` makes a project with one; or name the file",
     )
 
 

@@ -24,6 +24,9 @@ FILES = {
     "trio_run.py": SERVICE + "\n\nimport trio\ntrio.run(Own().serve)\n",
     "notes.txt": "",
     "folder/readme.md": "",
+    "nothing/service.py": "x = 1\n",
+    "several/main.py": SERVICE + "\n\nclass Other(MoobiusService):\n    pass\n",
+    "null.py": "\0",
 }
 """One folder with every kind of file."""
 
@@ -35,10 +38,13 @@ WRONG = {
     "not Python": ("notes.txt", ["notes.txt", "no Python file", "project folder"]),
     "an empty folder": ("folder", ["folder", "service.py", "main.py"]),
     "no service": ("none.py", ["none.py", "no subclass of MoobiusService"]),
+    "a folder without a service": ("nothing", ["nothing/service.py: no subclass"]),
+    "a folder with two services": ("several", ["several/main.py:Own"]),
     "two services": ("two.py", ["two.py", "Own, Other", "two.py:Own"]),
     "no such class": ("two.py:Third", ["two.py:Third", "Own, Other"]),
     "no service class": ("good:MoobiusServise", ["good:MoobiusServise", "Own"]),
     "wrong syntax": ("broken.py", ["broken.py, line 2", "not valid Python", "Correct"]),
+    "no line at fault": ("null.py", ["null.py: this is not valid Python", "Correct that file"]),
     "a missing package": ("missing.py", ["missing.py, line 2", "'a_package_that_nobody_has'"]),
     "a name that is not there": ("misnamed.py", ["misnamed.py, line 2", "MobiusService"]),
     "a module with a missing package": ("missing:Own", ["missing.py, line 2", "Install"]),
@@ -71,6 +77,26 @@ def test_a_wrong_path_is_one_line(target: str, words: list[str], folder: Path) -
     assert all(word in line for word in words), line
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert there == set(FILES)
+
+
+@pytest.mark.parametrize(
+    ("words", "help_"),
+    [
+        (["dev"], "`moobius-trio dev --help`"),
+        (["tape", "check"], "`moobius-trio tape check --help`"),
+        (["storage", "list"], "`moobius-trio storage --help`"),
+        (["nothing"], "`moobius-trio --help`"),
+    ],
+    ids=["dev", "tape check", "storage list", "nothing"],
+)
+def test_a_wrong_command_line_names_the_help_that_fits(
+    words: list[str], help_: str, tmp_path: Path
+) -> None:
+    """That of the command which was typed; the whole one where there is no such command."""
+    ended = run_command(*words, cwd=tmp_path)
+    assert (ended.code, ended.output) == (2, "")
+    (line,) = ended.errors.splitlines()
+    assert help_ in line
 
 
 def test_a_misspelt_callback_is_one_line(tmp_path: Path) -> None:

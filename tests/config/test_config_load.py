@@ -404,6 +404,7 @@ def test_the_config_is_found_in_either_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         find_service_config(tmp_path)
     assert "neither config/service.json nor service.json" in caught.value.problem
+    assert "moobius-trio new" in caught.value.remedy
     assert caught.value.where == str(tmp_path)
     flat = write(tmp_path, GOOD)
     assert find_service_config(tmp_path) == flat
