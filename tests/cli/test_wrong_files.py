@@ -116,7 +116,7 @@ def test_a_missing_service_json_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "service.py").write_text(SERVICE)
     line = fails(tmp_path)
     assert "config/service.json" in line
-    assert "template" in line
+    assert "moobius-trio new" in line
 
 
 def test_a_service_json_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
