@@ -9,11 +9,11 @@ import attrs
 
 from moobius_trio.codec.converter import structure
 from moobius_trio.codec.shapes import JsonObject
-from moobius_trio.codec.tags import origin_type
+from moobius_trio.codec.tags import MENU_ITEM_CLICK, origin_type
 from moobius_trio.errors import MalformedPayload
 from moobius_trio.types import RequestId, ServiceCommand, UnknownPayload, UserCommand
 
-__all__ = ("ClientFrame", "ClientHead", "body_of", "type_of", "unknown")
+__all__ = ("ClientFrame", "ClientHead", "body_of", "is_menu_item_click", "type_of", "unknown")
 
 
 @attrs.frozen
@@ -63,6 +63,11 @@ def body_of(frame: dict[str, object], what: str) -> object:
         return frame["body"]
     except KeyError:
         raise MalformedPayload(what, ["required field missing @ body"]) from None
+
+
+def is_menu_item_click(body: object) -> bool:
+    """Whether the body of an action is a choice from a menu."""
+    return isinstance(body, dict) and body.get("subtype") == MENU_ITEM_CLICK
 
 
 def unknown(frame: dict[str, object], kind: str) -> UnknownPayload:

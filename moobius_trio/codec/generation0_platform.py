@@ -11,12 +11,20 @@ from types import MappingProxyType
 from typing import Final, assert_never
 
 from moobius_trio.codec.converter import structure
-from moobius_trio.codec.frames import ClientFrame, ClientHead, body_of, type_of, unknown
+from moobius_trio.codec.frames import (
+    ClientFrame,
+    ClientHead,
+    body_of,
+    is_menu_item_click,
+    type_of,
+    unknown,
+)
 from moobius_trio.codec.plain import (
     Plain,
     action_body,
     copy_body,
     feature_call_body,
+    menu_item_click_body,
     message_down_body,
     message_up_body,
     platform_error_frame,
@@ -31,6 +39,7 @@ from moobius_trio.types import (
     Copy,
     FeatureCall,
     GenericUpdate,
+    MenuItemClick,
     MessageDown,
     MessageUp,
     Ping,
@@ -42,6 +51,7 @@ from moobius_trio.types import (
     UnknownPayload,
     UpdateChannelInfo,
     UpdateFeatures,
+    UpdateMenu,
     UpdatePlayground,
     UpdateStyle,
     UpdateUserList,
@@ -99,7 +109,10 @@ def name_of_frame(text: str | bytes) -> tuple[RequestId, str]:
 
 def _command(frame: dict[str, object], kind: str) -> ServiceCommand | UserCommand | UnknownPayload:
     if (command := _COMMANDS.get(kind)) is not None:
-        return structure(body_of(frame, kind), command, what=kind, at="body")
+        body = body_of(frame, kind)
+        if command is UserAction and is_menu_item_click(body):
+            return structure(body, MenuItemClick, what=kind, at="body")
+        return structure(body, command, what=kind, at="body")
     if kind == UPDATE:
         return decode_update(frame)
     if (login := _LOGINS.get(kind)) is not None:
@@ -123,6 +136,8 @@ def encode_for_service(event: ServiceEvent) -> str:
             body = action_body(event.subtype, event.channel_id, event.sender)
         case FeatureCall():
             body = feature_call_body(event)
+        case MenuItemClick():
+            body = menu_item_click_body(event)
         case Copy():
             body = copy_body(event)
         case PlatformError():
@@ -147,7 +162,9 @@ def encode_for_user(event: UserEvent) -> str:
             if event.timestamp is None:
                 raise ValueError("a message for a user needs a timestamp")
             frame["body"] = message_down_body(event, event.timestamp)
-        case UpdateUserList() | UpdateFeatures() | UpdatePlayground() | UpdateStyle():
+        case (
+            UpdateUserList() | UpdateFeatures() | UpdatePlayground() | UpdateStyle() | UpdateMenu()
+        ):
             frame["body"] = update_body(event, with_recipients=False)
         case UpdateChannelInfo():
             frame["subtype"] = CHANNEL_INFO

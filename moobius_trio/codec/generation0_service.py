@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, assert_never
 
 from moobius_trio.codec.converter import structure
-from moobius_trio.codec.frames import body_of, type_of, unknown
+from moobius_trio.codec.frames import body_of, is_menu_item_click, type_of, unknown
 from moobius_trio.codec.plain import Plain, message_down_body, update_body
 from moobius_trio.codec.tags import AUTH_ORIGIN, CHANNEL_INFO, origin_type
 from moobius_trio.codec.text import dump, parse_object
@@ -19,6 +19,7 @@ from moobius_trio.types import (
     Copy,
     FeatureCall,
     GenericUpdate,
+    MenuItemClick,
     MessageDown,
     MessageUp,
     Ping,
@@ -31,6 +32,7 @@ from moobius_trio.types import (
     ServiceLogin,
     UpdateChannelInfo,
     UpdateFeatures,
+    UpdateMenu,
     UpdatePlayground,
     UpdateStyle,
     UpdateUserList,
@@ -65,7 +67,10 @@ def decode_for_service(text: str | bytes) -> ServiceEvent:
     event = _EVENTS.get(kind)
     if event is None:
         return unknown(frame, kind)
-    return structure(body_of(frame, kind), event, what=kind, at="body")
+    body = body_of(frame, kind)
+    if event is Action and is_menu_item_click(body):
+        return structure(body, MenuItemClick, what=kind, at="body")
+    return structure(body, event, what=kind, at="body")
 
 
 def encode_from_service(
@@ -92,7 +97,9 @@ def encode_from_service(
             return dump(frame)
         case MessageDown():
             frame["body"] = message_down_body(command, timestamp)
-        case UpdateUserList() | UpdateFeatures() | UpdatePlayground() | UpdateStyle():
+        case (
+            UpdateUserList() | UpdateFeatures() | UpdatePlayground() | UpdateStyle() | UpdateMenu()
+        ):
             frame["body"] = update_body(command, with_recipients=True)
         case UpdateChannelInfo():
             frame["subtype"] = CHANNEL_INFO

@@ -15,6 +15,7 @@ from moobius_trio.codec.plain import (
     Plain,
     action_body,
     feature_call_body,
+    menu_item_click_body,
     user_message_body,
 )
 from moobius_trio.codec.tags import AUTH_ORIGIN, UPDATE, origin_type
@@ -23,6 +24,7 @@ from moobius_trio.codec.updates import decode_update
 from moobius_trio.types import (
     Copy,
     FeatureCall,
+    MenuItemClick,
     MessageDown,
     Ping,
     RequestId,
@@ -84,6 +86,8 @@ def encode_from_user(
             frame["body"] = action_body(command.subtype, command.channel_id, None)
         case FeatureCall():
             frame["body"] = feature_call_body(command)
+        case MenuItemClick():
+            frame["body"] = menu_item_click_body(command)
         case _:
             assert_never(command)
     frame["client_id"] = client_id

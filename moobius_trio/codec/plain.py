@@ -10,26 +10,34 @@ from typing import TypeAlias, assert_never
 
 from moobius_trio.codec.tags import (
     GROUP_ID,
+    MENU_ITEM_CLICK,
     UPDATE_FEATURES,
+    UPDATE_MENU,
     UPDATE_PLAYGROUND,
     UPDATE_STYLE,
     UPDATE_USER_LIST,
     subtype_to_wire,
 )
 from moobius_trio.types import (
+    CONFIRM,
     ChannelId,
     Character,
     Content,
     Copy,
+    Dialog,
     Feature,
     FeatureArgument,
     FeatureCall,
+    FeatureCallArgument,
+    MenuItem,
+    MenuItemClick,
     MessageDown,
     MessageUp,
     PlatformError,
     Playground,
     StyleItem,
     UpdateFeatures,
+    UpdateMenu,
     UpdatePlayground,
     UpdateStyle,
     UpdateUserList,
@@ -45,6 +53,7 @@ __all__ = (
     "copy_body",
     "feature_call_body",
     "feature_object",
+    "menu_item_click_body",
     "message_down_body",
     "message_up_body",
     "platform_error_frame",
@@ -56,7 +65,9 @@ __all__ = (
 Plain: TypeAlias = dict[str, object]
 """An object about to be written as JSON."""
 
-ListUpdate: TypeAlias = UpdateUserList | UpdateFeatures | UpdatePlayground | UpdateStyle
+ListUpdate: TypeAlias = (
+    UpdateUserList | UpdateFeatures | UpdatePlayground | UpdateStyle | UpdateMenu
+)
 """The updates whose body is of one pattern, with recipients."""
 
 
@@ -123,13 +134,39 @@ def action_body(subtype: str, channel_id: ChannelId, sender: UserId | None) -> P
     return body
 
 
+def _filled_in(argument: FeatureCallArgument) -> Plain:
+    plain: Plain = {"name": argument.name, "value": argument.value}
+    if argument.filename is not None:
+        plain["filename"] = argument.filename
+    return plain
+
+
 def feature_call_body(call: FeatureCall) -> Plain:
-    """A key press, alike in both directions."""
-    return {
+    """A key press, alike in both directions; the form's button only where there was a choice."""
+    body: Plain = {
         "feature_id": call.feature_id,
         "channel_id": call.channel_id,
         "sender": call.sender,
-        "arguments": [{"name": each.name, "value": each.value} for each in call.arguments],
+        "arguments": [_filled_in(each) for each in call.arguments],
+        "context": {},
+    }
+    if call.bottom_button_id != CONFIRM:
+        body["bottom_button_id"] = call.bottom_button_id
+    return body
+
+
+def menu_item_click_body(click: MenuItemClick) -> Plain:
+    """A choice from a menu, alike in both directions: an action of ours in generation 0."""
+    return {
+        "subtype": MENU_ITEM_CLICK,
+        "menu_item_id": click.menu_item_id,
+        "channel_id": click.channel_id,
+        "sender": click.sender,
+        "message_id": click.message_id,
+        "message_subtype": click.message_subtype,
+        "message_content": _content(click.message_content),
+        "arguments": [_filled_in(each) for each in click.arguments],
+        "bottom_button_id": click.bottom_button_id,
         "context": {},
     }
 
@@ -184,8 +221,25 @@ def _argument(argument: FeatureArgument) -> Plain:
     return plain
 
 
+def _dialog(dialog: Dialog) -> Plain:
+    buttons = [
+        {"id": each.id, "text": each.text, "submit": each.submit} for each in dialog.bottom_buttons
+    ]
+    return {"title": dialog.title, "bottom_buttons": buttons}
+
+
+def _menu_item(item: MenuItem) -> Plain:
+    return {
+        "menu_item_id": item.menu_item_id,
+        "menu_item_text": item.menu_item_text,
+        "message_subtypes": item.message_subtypes,
+        "arguments": [_argument(each) for each in item.arguments],
+        "dialog": None if item.dialog is None else _dialog(item.dialog),
+    }
+
+
 def feature_object(feature: Feature) -> Plain:
-    """A key; without arguments the list is left out."""
+    """A key; without arguments the list is left out, and a dialog of the usual kind as well."""
     plain: Plain = {
         "feature_id": feature.feature_id,
         "feature_name": feature.feature_name,
@@ -194,6 +248,8 @@ def feature_object(feature: Feature) -> Plain:
     }
     if feature.arguments:
         plain["arguments"] = [_argument(each) for each in feature.arguments]
+    if feature.dialog is not None:
+        plain["dialog"] = _dialog(feature.dialog)
     return plain
 
 
@@ -203,11 +259,16 @@ def _playground(playground: Playground) -> Plain:
 
 
 def _style_item(item: StyleItem) -> Plain:
-    return {
+    plain: Plain = {
         "widget": item.widget,
         "display": item.display,
         "expand": "true" if item.expand else "false",
     }
+    if item.feature_id is not None:
+        plain["feature_hook"] = {"feature_id": item.feature_id}
+    if item.text is not None:
+        plain["text"] = item.text
+    return plain
 
 
 def update_body(update: ListUpdate, *, with_recipients: bool) -> Plain:
@@ -223,9 +284,14 @@ def update_body(update: ListUpdate, *, with_recipients: bool) -> Plain:
         case UpdatePlayground():
             stage = _playground(update.content)
             body = {"subtype": UPDATE_PLAYGROUND, "content": stage, "group_id": GROUP_ID}
+            if update.more:  # a key of ours: generation 0 has one item
+                body["more"] = [_playground(each) for each in update.more]
         case UpdateStyle():
             items = [_style_item(each) for each in update.style]
             body = {"subtype": UPDATE_STYLE, "content": items, "group_id": GROUP_ID}
+        case UpdateMenu():
+            menu = [_menu_item(each) for each in update.menu]
+            body = {"subtype": UPDATE_MENU, "content": menu, "group_id": GROUP_ID}
         case _:
             assert_never(update)
     body["channel_id"] = update.channel_id

@@ -12,6 +12,7 @@ from typing import Final, NewType
 import attrs
 
 from moobius_trio.types import (
+    CONFIRM,
     ChannelId,
     Character,
     Content,
@@ -20,6 +21,8 @@ from moobius_trio.types import (
     FeatureCall,
     FeatureCallArgument,
     JsonValue,
+    MenuItem,
+    MenuItemClick,
     MessageDown,
     MessageId,
     MessageUp,
@@ -29,6 +32,7 @@ from moobius_trio.types import (
     StyleItem,
     UpdateChannelInfo,
     UpdateFeatures,
+    UpdateMenu,
     UpdatePlayground,
     UpdateStyle,
     UpdateUserList,
@@ -43,11 +47,14 @@ __all__ = (
     "FeatureCallShape",
     "FeaturesShape",
     "JsonObject",
+    "MenuItemClickShape",
+    "MenuShape",
     "MessageDownShape",
     "MessageUpShape",
     "PlatformErrorShape",
     "PlaygroundShape",
     "ProfileShape",
+    "StyleItemShape",
     "StyleShape",
     "UserListShape",
     "UserMessageShape",
@@ -140,6 +147,7 @@ class FeatureCallShape:
     channel_id: ChannelId
     sender: UserId
     arguments: tuple[FeatureCallArgument, ...]
+    bottom_button_id: str = CONFIRM
 
     def value(self) -> FeatureCall:
         return FeatureCall(
@@ -147,6 +155,33 @@ class FeatureCallShape:
             channel_id=self.channel_id,
             sender=self.sender,
             arguments=self.arguments,
+            bottom_button_id=self.bottom_button_id,
+        )
+
+
+@attrs.define
+class MenuItemClickShape:
+    """A choice from a message's menu: an action of ours in generation 0."""
+
+    menu_item_id: str
+    channel_id: ChannelId
+    sender: UserId
+    message_id: MessageId
+    message_subtype: str
+    message_content: Content
+    arguments: tuple[FeatureCallArgument, ...] = ()
+    bottom_button_id: str = CONFIRM
+
+    def value(self) -> MenuItemClick:
+        return MenuItemClick(
+            menu_item_id=self.menu_item_id,
+            channel_id=self.channel_id,
+            sender=self.sender,
+            message_id=self.message_id,
+            message_subtype=self.message_subtype,
+            message_content=self.message_content,
+            arguments=self.arguments,
+            bottom_button_id=self.bottom_button_id,
         )
 
 
@@ -247,10 +282,52 @@ class PlaygroundShape:
     channel_id: ChannelId
     recipients: tuple[UserId, ...]
     content: Playground
+    more: tuple[Playground, ...] = ()
 
     def value(self) -> UpdatePlayground:
         return UpdatePlayground(
-            channel_id=self.channel_id, content=self.content, recipients=self.recipients
+            channel_id=self.channel_id,
+            content=self.content,
+            recipients=self.recipients,
+            more=self.more,
+        )
+
+
+@attrs.define
+class MenuShape:
+    """The body of an update of the menu, which is ours in generation 0."""
+
+    channel_id: ChannelId
+    recipients: tuple[UserId, ...]
+    content: tuple[MenuItem, ...]
+
+    def value(self) -> UpdateMenu:
+        return UpdateMenu(channel_id=self.channel_id, menu=self.content, recipients=self.recipients)
+
+
+@attrs.define
+class _FeatureHook:
+    feature_id: str | None = None
+
+
+@attrs.define
+class StyleItemShape:
+    """How a part of the screen is shown; a key is named by an object with more in it."""
+
+    widget: str
+    display: str = "visible"
+    expand: bool = True
+    text: str | None = None
+    feature_hook: _FeatureHook | None = None
+
+    def value(self) -> StyleItem:
+        hook = self.feature_hook
+        return StyleItem(
+            widget=self.widget,
+            display=self.display,
+            expand=self.expand,
+            feature_id=None if hook is None else hook.feature_id,
+            text=self.text,
         )
 
 

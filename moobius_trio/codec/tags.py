@@ -15,6 +15,7 @@ from moobius_trio.types import (
     Copy,
     FeatureCall,
     GenericUpdate,
+    MenuItemClick,
     MessageDown,
     MessageUp,
     Ping,
@@ -24,6 +25,7 @@ from moobius_trio.types import (
     UnknownPayload,
     UpdateChannelInfo,
     UpdateFeatures,
+    UpdateMenu,
     UpdatePlayground,
     UpdateStyle,
     UpdateUserList,
@@ -37,9 +39,11 @@ __all__ = (
     "AUTH_ORIGIN",
     "CHANNEL_INFO",
     "GROUP_ID",
+    "MENU_ITEM_CLICK",
     "ROGER",
     "UPDATE",
     "UPDATE_FEATURES",
+    "UPDATE_MENU",
     "UPDATE_PLAYGROUND",
     "UPDATE_STYLE",
     "UPDATE_USER_LIST",
@@ -63,6 +67,10 @@ UPDATE_USER_LIST: Final = "update_userlist"
 UPDATE_FEATURES: Final = "update_features"
 UPDATE_PLAYGROUND: Final = "update_playground"
 UPDATE_STYLE: Final = "update_style"
+UPDATE_MENU: Final = "update_menu"
+"""No word of generation 0, which has no menus: ours for services and pages that speak it."""
+MENU_ITEM_CLICK: Final = "menu_item_click"
+"""An action of generation 1; in generation 0 ours, as ``update_menu`` is."""
 CHANNEL_INFO: Final = "channel_info"
 """A subtype beside ``body`` and not in it, without the prefix of the others (section 3.2)."""
 
@@ -72,12 +80,14 @@ _TYPES: Final[Mapping[type, str]] = MappingProxyType(
         Copy: "copy_client",
         FeatureCall: "feature_call",
         GenericUpdate: UPDATE,
+        MenuItemClick: "action",
         MessageDown: "msg_down",
         MessageUp: "msg_up",
         Ping: "ping",
         ServiceLogin: "service_login",
         UpdateChannelInfo: UPDATE,
         UpdateFeatures: UPDATE,
+        UpdateMenu: UPDATE,
         UpdatePlayground: UPDATE,
         UpdateStyle: UPDATE,
         UpdateUserList: UPDATE,
@@ -104,6 +114,7 @@ _UPDATES: Final[Mapping[type, str]] = MappingProxyType(
     {
         UpdateChannelInfo: CHANNEL_INFO,
         UpdateFeatures: UPDATE_FEATURES,
+        UpdateMenu: UPDATE_MENU,
         UpdatePlayground: UPDATE_PLAYGROUND,
         UpdateStyle: UPDATE_STYLE,
         UpdateUserList: UPDATE_USER_LIST,
@@ -119,6 +130,8 @@ def subtype_of(value: ServiceCommand | UserCommand | UnknownPayload) -> str:
             return value.subtype
         case UserAction():
             return subtype_to_wire(value.subtype)
+        case MenuItemClick():
+            return MENU_ITEM_CLICK
         case _:
             return _UPDATES.get(type(value), "")
 

@@ -18,6 +18,7 @@ from moobius_trio.codec.tags import (
     CHANNEL_INFO,
     UPDATE,
     UPDATE_FEATURES,
+    UPDATE_MENU,
     UPDATE_PLAYGROUND,
     UPDATE_STYLE,
     UPDATE_USER_LIST,
@@ -27,6 +28,7 @@ from moobius_trio.types import (
     Update,
     UpdateChannelInfo,
     UpdateFeatures,
+    UpdateMenu,
     UpdatePlayground,
     UpdateStyle,
     UpdateUserList,
@@ -38,6 +40,7 @@ _UPDATES: Final[Mapping[object, type[ListUpdate]]] = MappingProxyType(
     {
         UPDATE_USER_LIST: UpdateUserList,
         UPDATE_FEATURES: UpdateFeatures,
+        UPDATE_MENU: UpdateMenu,
         UPDATE_PLAYGROUND: UpdatePlayground,
         UPDATE_STYLE: UpdateStyle,
     }

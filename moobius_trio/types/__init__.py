@@ -9,23 +9,30 @@ from moobius_trio.types.commands import (
     ServiceLogin,
     Update,
     UpdateChannelInfo,
+    UpdateCharacterGroup,
     UpdateFeatures,
+    UpdateMenu,
     UpdatePlayground,
     UpdateStyle,
     UpdateUserList,
     UserAction,
     UserCommand,
     UserEvent,
+    UserFrame,
     UserLogin,
     UserMessage,
 )
 from moobius_trio.types.events import (
+    CONFIRM,
     Action,
     Copy,
     FeatureCall,
     FeatureCallArgument,
+    GroupMessage,
+    MenuItemClick,
     PlatformError,
     ServiceEvent,
+    ServiceFrame,
     UnknownPayload,
 )
 from moobius_trio.types.ids import (
@@ -38,27 +45,43 @@ from moobius_trio.types.ids import (
     UserId,
 )
 from moobius_trio.types.messages import Content, MessageDown, MessageUp
-from moobius_trio.types.people import Character, NewCharacter
+from moobius_trio.types.people import ChannelInfo, Character, Group, NewCharacter, UserInfo
 from moobius_trio.types.reports import Gap, Overflow
 from moobius_trio.types.running import RunSync, ServiceStatus
 from moobius_trio.types.values import JsonValue, as_mapping, as_tuple, empty_mapping
-from moobius_trio.types.widgets import Feature, FeatureArgument, Playground, StyleItem
+from moobius_trio.types.widgets import (
+    BottomButton,
+    Dialog,
+    Feature,
+    FeatureArgument,
+    MenuItem,
+    Playground,
+    StyleItem,
+)
 
 __all__ = (
+    "CONFIRM",
     "NO_SENDER",
     "Action",
+    "BottomButton",
     "ChannelId",
+    "ChannelInfo",
     "Character",
     "Content",
     "Copy",
+    "Dialog",
     "Feature",
     "FeatureArgument",
     "FeatureCall",
     "FeatureCallArgument",
     "Gap",
     "GenericUpdate",
+    "Group",
     "GroupId",
+    "GroupMessage",
     "JsonValue",
+    "MenuItem",
+    "MenuItemClick",
     "MessageDown",
     "MessageId",
     "MessageUp",
@@ -73,6 +96,7 @@ __all__ = (
     "Secret",
     "ServiceCommand",
     "ServiceEvent",
+    "ServiceFrame",
     "ServiceId",
     "ServiceInfo",
     "ServiceLogin",
@@ -82,7 +106,9 @@ __all__ = (
     "UnknownPayload",
     "Update",
     "UpdateChannelInfo",
+    "UpdateCharacterGroup",
     "UpdateFeatures",
+    "UpdateMenu",
     "UpdatePlayground",
     "UpdateStyle",
     "UpdateUserList",
@@ -90,7 +116,9 @@ __all__ = (
     "UserAction",
     "UserCommand",
     "UserEvent",
+    "UserFrame",
     "UserId",
+    "UserInfo",
     "UserLogin",
     "UserMessage",
     "as_mapping",

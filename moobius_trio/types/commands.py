@@ -7,17 +7,20 @@ from typing import TypeAlias
 
 import attrs
 
-from moobius_trio.types.events import Copy, FeatureCall, UnknownPayload
-from moobius_trio.types.ids import ChannelId, ServiceId, UserId, as_user_ids
+from moobius_trio.types.events import Copy, FeatureCall, MenuItemClick, UnknownPayload
+from moobius_trio.types.ids import ChannelId, GroupId, ServiceId, UserId, as_user_ids
 from moobius_trio.types.messages import Content, MessageDown
 from moobius_trio.types.people import Character, as_characters
 from moobius_trio.types.values import JsonValue, as_mapping
 from moobius_trio.types.widgets import (
     Feature,
+    MenuItem,
     Playground,
     StyleItem,
     as_features,
+    as_menu,
     as_playground,
+    as_playgrounds,
     as_style_items,
 )
 
@@ -29,13 +32,16 @@ __all__ = (
     "ServiceLogin",
     "Update",
     "UpdateChannelInfo",
+    "UpdateCharacterGroup",
     "UpdateFeatures",
+    "UpdateMenu",
     "UpdatePlayground",
     "UpdateStyle",
     "UpdateUserList",
     "UserAction",
     "UserCommand",
     "UserEvent",
+    "UserFrame",
     "UserLogin",
     "UserMessage",
 )
@@ -66,6 +72,13 @@ class UpdatePlayground:
     channel_id: ChannelId
     content: Playground = attrs.field(converter=as_playground)
     recipients: tuple[UserId, ...] = attrs.field(default=(), converter=as_user_ids)
+    more: tuple[Playground, ...] = attrs.field(default=(), converter=as_playgrounds)
+    """What follows ``content`` where a canvas has several items, to be scrolled through."""
+
+    @property
+    def items(self) -> tuple[Playground, ...]:
+        """All of them in order; none when the stage is empty."""
+        return (self.content, *self.more) if self.more or self.content != Playground() else ()
 
 
 @attrs.frozen(kw_only=True)
@@ -75,6 +88,23 @@ class UpdateStyle:
     channel_id: ChannelId
     style: tuple[StyleItem, ...] = attrs.field(converter=as_style_items)
     recipients: tuple[UserId, ...] = attrs.field(default=(), converter=as_user_ids)
+
+
+@attrs.frozen(kw_only=True)
+class UpdateMenu:
+    """The menu that messages open becomes this for the recipients; no items: there is none."""
+
+    channel_id: ChannelId
+    menu: tuple[MenuItem, ...] = attrs.field(converter=as_menu)
+    recipients: tuple[UserId, ...] = attrs.field(default=(), converter=as_user_ids)
+
+
+@attrs.frozen(kw_only=True)
+class UpdateCharacterGroup:
+    """A character list as generation 1 tells a user of it: by a group, to be looked up."""
+
+    channel_id: ChannelId
+    group_id: GroupId
 
 
 @attrs.frozen(kw_only=True)
@@ -143,14 +173,18 @@ Update: TypeAlias = (
     | UpdateFeatures
     | UpdatePlayground
     | UpdateStyle
+    | UpdateMenu
     | UpdateChannelInfo
     | GenericUpdate
 )
 ServiceCommand: TypeAlias = MessageDown | Update | ServiceLogin | Ping | RawPayload
 """Everything a service sends."""
 
-UserCommand: TypeAlias = UserLogin | UserAction | UserMessage | FeatureCall | Ping
+UserCommand: TypeAlias = UserLogin | UserAction | UserMessage | FeatureCall | MenuItemClick | Ping
 """Everything a user's client sends (docs/protocol/generation-0.md section 3.4)."""
 
 UserEvent: TypeAlias = MessageDown | Update | Copy | UnknownPayload
 """Everything a user's client is sent."""
+
+UserFrame: TypeAlias = UserEvent | UpdateCharacterGroup
+"""The same as the wire has it: who a character list names may have to be looked up first."""

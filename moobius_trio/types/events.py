@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
-from moobius_trio.types.ids import ChannelId, RequestId, UserId
-from moobius_trio.types.messages import MessageUp
+from moobius_trio.types.ids import ChannelId, GroupId, MessageId, RequestId, UserId
+from moobius_trio.types.messages import Content, MessageUp
 from moobius_trio.types.values import JsonValue, as_mapping, as_tuple, empty_mapping
 
 __all__ = (
+    "CONFIRM",
     "Action",
     "Copy",
     "FeatureCall",
     "FeatureCallArgument",
+    "GroupMessage",
+    "MenuItemClick",
     "PlatformError",
     "ServiceEvent",
+    "ServiceFrame",
     "UnknownPayload",
 )
 
@@ -28,7 +32,8 @@ class Action:
 
     subtype: str
     """``fetch_user_list``, ``fetch_features``, ``fetch_playground``, ``fetch_channel_info``,
-    ``join_channel``, ``leave_channel``, or the platform's own word for anything else."""
+    ``join_channel``, ``leave_channel``, ``refresh`` (generation 1: everything at once), or the
+    platform's own word for anything else."""
     channel_id: ChannelId
     sender: UserId
 
@@ -39,10 +44,16 @@ class FeatureCallArgument:
 
     name: str
     value: str | int
+    filename: str | None = None
+    """The file's name where the value is the address of a file."""
 
 
 def _as_arguments(values: Iterable[FeatureCallArgument]) -> tuple[FeatureCallArgument, ...]:
     return as_tuple(values)
+
+
+CONFIRM: Final = "confirm"
+"""The button of a form that has none of its own (docs/protocol/generation-1.md section 4)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -53,11 +64,57 @@ class FeatureCall:
     channel_id: ChannelId
     sender: UserId
     arguments: tuple[FeatureCallArgument, ...] = attrs.field(default=(), converter=_as_arguments)
+    bottom_button_id: str = CONFIRM
+    """Which button of the form was pressed; ``confirm`` where there was no choice."""
 
     @property
     def values(self) -> dict[str, str | int]:
         """The filled-in fields: name to value. Of two with one name the last counts."""
         return {argument.name: argument.value for argument in self.arguments}
+
+
+@attrs.frozen(kw_only=True)
+class MenuItemClick:
+    """Somebody chose an entry of a message's menu (docs/protocol/generation-1.md section 3.4)."""
+
+    menu_item_id: str
+    channel_id: ChannelId
+    sender: UserId
+    message_id: MessageId = MessageId("")
+    """The message, as the platform names it; empty where the client does not say."""
+    message_subtype: str = "text"
+    message_content: Content = Content()
+    """What the message says, as the client repeats it: do not trust it with secrets."""
+    arguments: tuple[FeatureCallArgument, ...] = attrs.field(default=(), converter=_as_arguments)
+    bottom_button_id: str = CONFIRM
+
+    @property
+    def values(self) -> dict[str, str | int]:
+        """The filled-in fields: name to value. Of two with one name the last counts."""
+        return {argument.name: argument.value for argument in self.arguments}
+
+
+@attrs.frozen(kw_only=True)
+class GroupMessage:
+    """A message whose recipients are known by a group's id alone, and have to be looked up.
+
+    It is no ``MessageUp`` yet: an empty list in one would say that the Service is meant
+    (docs/protocol/generation-1.md section 3.5).
+    """
+
+    message: MessageUp
+    """All but the recipients."""
+    group_id: GroupId
+
+    @property
+    def channel_id(self) -> ChannelId:
+        """The band it was said in."""
+        return self.message.channel_id
+
+    @property
+    def sender(self) -> UserId:
+        """Who said it."""
+        return self.message.sender
 
 
 @attrs.frozen(kw_only=True)
@@ -96,5 +153,10 @@ class UnknownPayload:
     """The whole frame as it came, with its type."""
 
 
-ServiceEvent: TypeAlias = MessageUp | Action | FeatureCall | Copy | PlatformError | UnknownPayload
+ServiceEvent: TypeAlias = (
+    MessageUp | Action | FeatureCall | MenuItemClick | Copy | PlatformError | UnknownPayload
+)
 """Everything a service's socket can bring."""
+
+ServiceFrame: TypeAlias = ServiceEvent | GroupMessage
+"""The same as the wire has it: the recipients of a message may have to be looked up first."""

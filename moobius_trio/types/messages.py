@@ -15,9 +15,10 @@ __all__ = ("Content", "MessageDown", "MessageUp")
 
 @attrs.frozen(kw_only=True)
 class Content:
-    """What a message says: a text, or the address of a picture, sound or file.
+    """What a message says: a text, the address of a picture, sound or file, or a card.
 
-    ``extra`` holds whatever else the wire object had, read-only; it is sent on unchanged.
+    ``extra`` holds whatever else the wire object had, read-only; it is sent on unchanged. The
+    further words of docs/protocol/generation-1.md section 4 are read from it by name.
     """
 
     text: str | None = None
@@ -25,6 +26,51 @@ class Content:
     extra: Mapping[str, JsonValue] = attrs.field(
         factory=empty_mapping, converter=as_mapping, hash=False
     )
+
+    @classmethod
+    def file(cls, path: str, *, filename: str = "", size: int | None = None) -> Content:
+        """What a picture, sound or file is: its address, the name to show, its size in bytes."""
+        extra: dict[str, JsonValue] = {}
+        if filename:
+            extra["filename"] = filename
+        if size is not None:
+            extra["size"] = size
+        return cls(path=path, extra=extra)
+
+    @classmethod
+    def card(cls, *, title: str, text: str, link: str, button: str = "Open") -> Content:
+        """A card: a title, a text, and a button that leads to an address."""
+        return cls(text=text, extra={"title": title, "link": link, "button": button})
+
+    def _extra_text(self, key: str) -> str | None:
+        value = self.extra.get(key)
+        return value if isinstance(value, str) else None
+
+    @property
+    def filename(self) -> str | None:
+        """The name that a file has for people; None when it is not said. Never a path to use."""
+        return self._extra_text("filename")
+
+    @property
+    def size(self) -> int | None:
+        """The bytes that a file is said to have."""
+        value = self.extra.get("size")
+        return value if type(value) is int else None
+
+    @property
+    def title(self) -> str | None:
+        """The title of a card."""
+        return self._extra_text("title")
+
+    @property
+    def link(self) -> str | None:
+        """The address that a card's button leads to."""
+        return self._extra_text("link")
+
+    @property
+    def button(self) -> str | None:
+        """What stands on a card's button."""
+        return self._extra_text("button")
 
     if not TYPE_CHECKING:  # for mypy it stays an error
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Never
 
 import attrs
 
-from moobius_trio.types.ids import UserId
+from moobius_trio.types.ids import ChannelId, GroupId, UserId
 from moobius_trio.types.values import as_tuple_of, no_attribute
 
-__all__ = ("Character", "NewCharacter", "as_characters")
+__all__ = ("ChannelInfo", "Character", "Group", "NewCharacter", "UserInfo", "as_characters")
 
 
 @attrs.frozen(kw_only=True)
@@ -47,6 +47,36 @@ class NewCharacter:
     avatar: str | Path = ""
     """An address, or the path of a local picture, which is then uploaded."""
     description: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class UserInfo:
+    """The account's own user (docs/protocol/generation-1.md section 2.2 row 13)."""
+
+    user_id: UserId
+    name: str = ""
+    avatar: str = ""
+    description: str = ""
+    email: str = ""
+    email_verified: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class ChannelInfo:
+    """What is known of a band itself."""
+
+    channel_id: ChannelId
+    channel_name: str = ""
+    channel_description: str = ""
+    channel_type: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Group:
+    """Recipients that the platform knows by an id; their order is kept."""
+
+    group_id: GroupId
+    members: tuple[UserId, ...] = ()
 
 
 def as_characters(values: Iterable[Character]) -> tuple[Character, ...]:
