@@ -94,6 +94,8 @@ def message_down_body(message: MessageDown, timestamp: int) -> Plain:
         body["msg_id"] = None
     else:
         body["context"] = {}
+    if message.msg_id:  # a key of ours: generation 0 has no name for a message down
+        body["message_id"] = message.msg_id
     return body
 
 

@@ -108,6 +108,7 @@ class MessageDownShape:
     sender: UserId
     timestamp: int
     msg_id: object = _ABSENT
+    message_id: MessageId = MessageId("")
 
     def value(self) -> MessageDown:
         return MessageDown(
@@ -118,6 +119,7 @@ class MessageDownShape:
             subtype=self.subtype,
             timestamp=self.timestamp,
             relayed=self.msg_id is not _ABSENT,
+            msg_id=self.message_id,
         )
 
 

@@ -129,6 +129,9 @@ class MessageDown:
     """Milliseconds since 1970. None until it is sent: the time of sending is filled in."""
     relayed: bool = False
     """True for an upward message turned round: it is written in the wire's second shape."""
+    msg_id: MessageId = MessageId("")
+    """What the platform calls it towards users (docs/protocol/generation-1.md section 3.4); a
+    service leaves it empty."""
 
     @property
     def text(self) -> str | None:
