@@ -68,9 +68,10 @@ def ending() -> Iterator[None]:
         yield
     except (Exception, BaseExceptionGroup, KeyboardInterrupt, SystemExit) as exc:
         causes = leaves(exc)
-        for cause in causes:
-            if isinstance(cause, SystemExit):
-                raise SystemExit(cause.code) from None
+        exits = [cause.code for cause in causes if isinstance(cause, SystemExit)]
+        if exits:
+            # One that ended at the first signal says 0, and one after it at the second 130.
+            raise SystemExit(EXIT_CODE if EXIT_CODE in exits else exits[0]) from None
         if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
             raise SystemExit(EXIT_CODE) from None
         if not all(isinstance(cause, MoobiusError) for cause in causes):

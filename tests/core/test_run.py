@@ -141,3 +141,8 @@ def test_threads_are_refused_under_a_clock_that_jumps() -> None:
         trio.run(in_thread, clock=clock)
     assert trio.run(in_thread) == 3
     assert trio.run(in_thread, clock=trio.testing.MockClock(rate=1.0)) == 3
+
+
+def test_of_two_that_end_at_two_signals_the_second_counts() -> None:
+    """One that was not ready says 0 at the first signal, one that closes 130 at the second."""
+    assert end_of(BaseExceptionGroup("nursery", [SystemExit(0), SystemExit(130)])) == 130
