@@ -266,8 +266,9 @@ def _style_item(item: StyleItem) -> Plain:
         "display": item.display,
         "expand": "true" if item.expand else "false",
     }
-    if item.feature_id is not None:
-        plain["feature_hook"] = {"feature_id": item.feature_id}
+    if item.feature_id is not None:  # the later form's three keys, of which we know one
+        hook = {"feature_id": item.feature_id, "button_text": "", "arguments": []}
+        plain["feature_hook"] = hook
     if item.text is not None:
         plain["text"] = item.text
     return plain

@@ -12,15 +12,19 @@ from moobius_trio.codec.frames import ClientFrame
 from moobius_trio.types import (
     NO_SENDER,
     Action,
+    BottomButton,
     ChannelId,
     Character,
     Content,
     Copy,
+    Dialog,
     Feature,
     FeatureArgument,
     FeatureCall,
     FeatureCallArgument,
     GenericUpdate,
+    MenuItem,
+    MenuItemClick,
     MessageDown,
     MessageId,
     MessageUp,
@@ -37,6 +41,7 @@ from moobius_trio.types import (
     UnknownPayload,
     UpdateChannelInfo,
     UpdateFeatures,
+    UpdateMenu,
     UpdatePlayground,
     UpdateStyle,
     UpdateUserList,
@@ -75,11 +80,35 @@ KEYS = (
     ),
     Feature(feature_id="key2", feature_name="stage", button_text="Swap"),
 )
+FORM = Feature(
+    feature_id="key3",
+    button_text="Ask",
+    arguments=[FeatureArgument(name="word", type="password")],
+    dialog=Dialog(title="T", bottom_buttons=[BottomButton(id="no", text="No", submit=False)]),
+)
+MENU = (
+    MenuItem(menu_item_id="m1", menu_item_text="M", message_subtypes=["text"]),
+    MenuItem(
+        menu_item_id="m2",
+        menu_item_text="N",
+        arguments=[FeatureArgument(name="why", placeholder="say")],
+        dialog=Dialog(title="T"),
+    ),
+)
 HELLO = MessageDown(
     channel_id=CHANNEL, content="hello", recipients=[USER], sender=OTHER, timestamp=TIME
 )
 COPY = Copy(request_id=REQUEST, origin_type="msg_down", status=True)
 SURE = FeatureCallArgument(name="sure", value=1)
+FILE = FeatureCallArgument(name="file", value=PICTURE, filename="key.png")
+CLICK = MenuItemClick(
+    menu_item_id="m2",
+    channel_id=CHANNEL,
+    sender=USER,
+    message_id=MessageId("msg-1"),
+    message_content=Content(text="hi"),
+    arguments=[FeatureCallArgument(name="why", value="so")],
+)
 
 FROM_SERVICE: dict[str, ServiceCommand] = {
     "service_login": ServiceLogin(service_id=SERVICE, access_token="token-1"),
@@ -116,6 +145,21 @@ FROM_SERVICE: dict[str, ServiceCommand] = {
     "service_update_generic": GenericUpdate(
         data={"subtype": "own", "whatever": ["the", {"program": None}], "passes": 1.5}
     ),
+    "service_update_features_dialog": UpdateFeatures(
+        channel_id=CHANNEL, features=[FORM], recipients=[USER]
+    ),
+    "service_update_playground_more": UpdatePlayground(
+        channel_id=CHANNEL,
+        content=Playground(path=PICTURE, text="caption"),
+        more=[Playground(text="only text")],
+        recipients=[USER],
+    ),
+    "service_update_style_feature": UpdateStyle(
+        channel_id=CHANNEL,
+        style=[StyleItem(widget="feature", feature_id="key1", text="T")],
+        recipients=[USER],
+    ),
+    "service_update_menu": UpdateMenu(channel_id=CHANNEL, menu=MENU, recipients=[USER]),
 }
 """Service to platform, section 3.2."""
 
@@ -138,7 +182,13 @@ FROM_SERVICE_READ_ONLY: dict[str, ServiceCommand] = {
         channel_id=CHANNEL,
         style=[
             StyleItem(widget="channel", display="invisible"),
-            StyleItem(widget="feature", display="highlight", expand=False),
+            StyleItem(
+                widget="feature",
+                display="highlight",
+                expand=False,
+                feature_id="key1",
+                text="<b>!</b>",
+            ),
         ],
         recipients=[USER],
     ),
@@ -164,6 +214,14 @@ FROM_USER: dict[str, UserCommand] = {
         sender=USER,
         arguments=[FeatureCallArgument(name="kind", value="A")],
     ),
+    "user_feature_call_button": FeatureCall(
+        feature_id="key3",
+        channel_id=CHANNEL,
+        sender=USER,
+        arguments=[FILE],
+        bottom_button_id="no",
+    ),
+    "user_menu_item_click": CLICK,
 }
 """User to platform, section 3.4."""
 
@@ -205,6 +263,14 @@ TO_SERVICE: dict[str, ServiceEvent] = {
     "action_leave_channel": action("leave_channel"),
     "feature_call": call(FeatureCallArgument(name="kind", value="A")),
     "feature_call_plain": call(feature_id="key2"),
+    "feature_call_button": FeatureCall(
+        feature_id="key3",
+        channel_id=CHANNEL,
+        sender=USER,
+        arguments=[FILE],
+        bottom_button_id="no",
+    ),
+    "menu_item_click": CLICK,
     "copy_client": COPY,
     "copy_client_refused": Copy(
         request_id=REQUEST,
@@ -239,6 +305,7 @@ TO_USER: dict[str, UserEvent] = {
     "update_style": UpdateStyle(channel_id=CHANNEL, style=[StyleItem(widget="playground")]),
     "update_channel_info": UpdateChannelInfo(channel_id=CHANNEL, data={"any": "thing"}),
     "update_generic": GenericUpdate(data={"subtype": "own", "passes": [True]}),
+    "update_menu": UpdateMenu(channel_id=CHANNEL, menu=MENU),
     "copy_client": Copy(request_id=REQUEST, origin_type="action", status=True),
     "unknown": UnknownPayload(type="roger", frame={"type": "roger", "body": None}),
 }

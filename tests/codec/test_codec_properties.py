@@ -17,14 +17,18 @@ from moobius_trio.codec import generation0, http0
 from moobius_trio.errors import ApiError, MalformedPayload
 from moobius_trio.types import (
     Action,
+    BottomButton,
     Character,
     Content,
     Copy,
+    Dialog,
     Feature,
     FeatureArgument,
     FeatureCall,
     FeatureCallArgument,
     GenericUpdate,
+    MenuItem,
+    MenuItemClick,
     MessageDown,
     MessageUp,
     Ping,
@@ -39,6 +43,7 @@ from moobius_trio.types import (
     UnknownPayload,
     UpdateChannelInfo,
     UpdateFeatures,
+    UpdateMenu,
     UpdatePlayground,
     UpdateStyle,
     UpdateUserList,
@@ -92,9 +97,9 @@ contents = st.builds(
     path=maybe,
     extra=st.dictionaries(texts.filter(lambda key: key not in ("text", "path")), json_values),
 )
-subtypes = texts.filter(lambda word: word != "fetch_userlist") | st.sampled_from(
-    ["fetch_user_list", "fetch_features", "join_channel"]
-)
+subtypes = texts.filter(
+    lambda word: word not in ("fetch_userlist", "menu_item_click")
+) | st.sampled_from(["fetch_user_list", "fetch_features", "join_channel", "refresh"])
 characters = st.builds(
     Character, user_id=ids, username=texts, nickname=texts, avatar=texts, description=texts
 )
@@ -106,24 +111,61 @@ arguments = st.builds(
     values=st.lists(texts, max_size=3),
     placeholder=texts,
 )
+dialogs = st.none() | st.builds(
+    Dialog,
+    title=texts,
+    bottom_buttons=st.lists(
+        st.builds(BottomButton, id=texts, text=texts, submit=st.booleans()), max_size=2
+    ),
+)
 features = st.builds(
     Feature,
     feature_id=texts,
     button_text=texts,
     feature_name=texts,
     arguments=st.lists(arguments, max_size=3),
+    dialog=dialogs,
     new_window=st.booleans(),
 )
-style_items = st.builds(StyleItem, widget=texts, display=texts, expand=st.booleans())
+menu_items = st.builds(
+    MenuItem,
+    menu_item_id=texts,
+    menu_item_text=texts,
+    message_subtypes=st.lists(texts, max_size=2),
+    arguments=st.lists(arguments, max_size=2),
+    dialog=dialogs,
+)
+style_items = st.builds(
+    StyleItem,
+    widget=texts,
+    display=texts,
+    expand=st.booleans(),
+    feature_id=maybe,
+    text=maybe,
+)
 stages = st.builds(Playground, path=maybe, text=maybe)
+filled_in = st.lists(
+    st.builds(FeatureCallArgument, name=texts, value=st.one_of(texts, integers), filename=maybe),
+    max_size=3,
+)
 feature_calls = st.builds(
     FeatureCall,
     feature_id=texts,
     channel_id=ids,
     sender=ids,
-    arguments=st.lists(
-        st.builds(FeatureCallArgument, name=texts, value=st.one_of(texts, integers)), max_size=3
-    ),
+    arguments=filled_in,
+    bottom_button_id=texts,
+)
+menu_clicks = st.builds(
+    MenuItemClick,
+    menu_item_id=texts,
+    channel_id=ids,
+    sender=ids,
+    message_id=ids,
+    message_subtype=texts,
+    message_content=contents,
+    arguments=filled_in,
+    bottom_button_id=texts,
 )
 copies = st.builds(Copy, request_id=ids, origin_type=texts, status=st.booleans(), context=objects)
 messages_down = st.builds(
@@ -159,7 +201,19 @@ def updates(recipients: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
             features=st.lists(features, max_size=3),
             recipients=recipients,
         ),
-        st.builds(UpdatePlayground, channel_id=ids, content=stages, recipients=recipients),
+        st.builds(
+            UpdatePlayground,
+            channel_id=ids,
+            content=stages,
+            recipients=recipients,
+            more=st.lists(stages, max_size=2),
+        ),
+        st.builds(
+            UpdateMenu,
+            channel_id=ids,
+            menu=st.lists(menu_items, max_size=2),
+            recipients=recipients,
+        ),
         st.builds(
             UpdateStyle,
             channel_id=ids,
@@ -190,6 +244,7 @@ service_events = st.one_of(
     ),
     st.builds(Action, subtype=subtypes, channel_id=ids, sender=ids),
     feature_calls,
+    menu_clicks,
     copies,
     st.builds(PlatformError, message=texts, connection_id=maybe, request_id=maybe),
     unknown_payloads,
@@ -201,6 +256,7 @@ user_commands = st.one_of(
         UserMessage, channel_id=ids, content=contents, recipients=lists_of_ids, subtype=texts
     ),
     feature_calls,
+    menu_clicks,
     st.just(Ping()),
 )
 user_events = st.one_of(messages_down, updates(st.just(())), copies, unknown_payloads)
@@ -393,6 +449,6 @@ def test_deep_frames_do_not_break() -> None:
 
 def test_the_command_type_is_what_the_tests_build() -> None:
     """Each class that a service may send is built above, so that no new one goes untested."""
-    built = {MessageDown, UpdateUserList, UpdateFeatures, UpdatePlayground, UpdateStyle}
-    built |= {UpdateChannelInfo, GenericUpdate, ServiceLogin, Ping, RawPayload}
+    built = {MessageDown, UpdateUserList, UpdateFeatures, UpdateMenu, UpdatePlayground}
+    built |= {UpdateStyle, UpdateChannelInfo, GenericUpdate, ServiceLogin, Ping, RawPayload}
     assert set(typing.get_args(ServiceCommand)) == built
