@@ -24,7 +24,7 @@ from moobius_trio.core.unheard import UnheardWatch
 from moobius_trio.database import Stores, declared_containers
 from moobius_trio.network.clocks import LOOK_SECONDS
 from moobius_trio.network.http import HttpApi
-from moobius_trio.network.link import Gap, Link
+from moobius_trio.network.link import Gap, Link, service_side
 from moobius_trio.network.outbox import Outbox
 from moobius_trio.network.websocket import websocket_connector
 from moobius_trio.types import ChannelId, Character, ServiceEvent, ServiceId, ServiceLogin
@@ -56,7 +56,7 @@ def make_outbox(
 ) -> Outbox:
     """The outbox of a service."""
     return Outbox(
-        wire=generation0,
+        wire=service_side(generation0),
         client_id=service_id,
         max_message_bytes=settings.max_message_bytes,
         new_request_id=environment.new_request_id,
@@ -79,10 +79,10 @@ def make_link(
     """The link of a service, not connected yet."""
     return Link(
         connect=environment.connect or websocket_connector(settings.ws_server_uri),
-        wire=generation0,
+        wire=service_side(generation0),
         outbox=outbox,
         address=settings.ws_server_uri,
-        service_id=service_id,
+        client_id=service_id,
         login=lambda: ServiceLogin(
             service_id=service_id, access_token=http_api.access_token.reveal()
         ),

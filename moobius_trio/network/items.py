@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeAlias, cast
 
 import attrs
+from typing_extensions import TypeVar
 
 from moobius_trio.errors import MessageTooLarge
 from moobius_trio.network.receipts import Receipt
@@ -17,6 +18,7 @@ from moobius_trio.network.reports import WrittenFrame
 from moobius_trio.types import (
     ChannelId,
     MessageDown,
+    Ping,
     RequestId,
     ServiceCommand,
     ServiceEvent,
@@ -25,9 +27,28 @@ from moobius_trio.types import (
     UpdatePlayground,
     UpdateStyle,
     UpdateUserList,
+    UserId,
 )
 
-__all__ = ("Frame", "Item", "ItemSet", "ServiceWire", "frames_of", "size_of", "state_key")
+__all__ = (
+    "ClientId",
+    "Frame",
+    "Item",
+    "ItemSet",
+    "ServiceWire",
+    "Side",
+    "frames_of",
+    "service_side",
+    "size_of",
+    "state_key",
+)
+
+ClientId: TypeAlias = ServiceId | UserId
+"""Who holds the connection: a service, or in user mode a user."""
+
+C = TypeVar("C", default=ServiceCommand)
+E = TypeVar("E", default=ServiceEvent)
+C_contra = TypeVar("C_contra", contravariant=True)
 
 Addressed: TypeAlias = (
     MessageDown | UpdateUserList | UpdateFeatures | UpdatePlayground | UpdateStyle
@@ -55,6 +76,44 @@ class ServiceWire(Protocol):
     def origin_type(self, value: ServiceCommand, /) -> str:
         """The word by which a copy names the frame it answers."""
         ...
+
+
+class Encode(Protocol[C_contra]):
+    """From a command to the text of its frame."""
+
+    def __call__(
+        self,
+        command: C_contra | Ping,
+        /,
+        *,
+        request_id: RequestId,
+        client_id: Any,  # of the kind that this side has
+        timestamp: int,
+    ) -> str: ...
+
+
+@attrs.frozen(kw_only=True)
+class Side(Generic[C, E]):
+    """What link and outbox need of a wire: one side of it, a service's or a user's.
+
+    ``C`` is what that side sends, ``E`` what it is sent.
+    """
+
+    decode: Callable[[str], E]
+    """Raises ``MalformedPayload`` and nothing else."""
+    encode: Encode[C]
+    origin_type: Callable[[C | Ping], str]
+    """The word by which a copy names the frame it answers."""
+
+
+def service_side(wire: ServiceWire) -> Side[ServiceCommand, ServiceEvent]:
+    """The wire as a service speaks it."""
+
+    return Side(
+        decode=wire.decode_for_service,
+        encode=wire.encode_from_service,
+        origin_type=wire.origin_type,
+    )
 
 
 class Frame(NamedTuple):
@@ -116,7 +175,7 @@ def size_of(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def state_key(command: ServiceCommand) -> Hashable | None:
+def state_key(command: object) -> Hashable | None:
     """What makes two updates states of the same thing (docs/architecture.md section 5).
 
     Channel, kind and recipients in order; for a style its set of widgets too. None for messages,
@@ -135,8 +194,8 @@ def state_key(command: ServiceCommand) -> Hashable | None:
 
 
 def frames_of(
-    command: ServiceCommand,
-    encode: Callable[[ServiceCommand], tuple[RequestId, str]],
+    command: C,
+    encode: Callable[[C], tuple[RequestId, str]],
     limit: int,
 ) -> list[Frame]:
     """The command as frames of at most ``limit`` bytes each.
@@ -154,11 +213,12 @@ def frames_of(
     if not isinstance(command, _ADDRESSED) or len(command.recipients) < 2:
         raise MessageTooLarge(size, limit)
     _check_fits_one(command, encode, limit)
-    return [frame for half in _halves(command) for frame in frames_of(half, encode, limit)]
+    halves = cast("Iterator[C]", _halves(command))  # what is addressed is a command of this kind
+    return [frame for half in halves for frame in frames_of(half, encode, limit)]
 
 
 def _check_fits_one(
-    command: Addressed, encode: Callable[[ServiceCommand], tuple[RequestId, str]], limit: int
+    command: Addressed, encode: Callable[[Any], tuple[RequestId, str]], limit: int
 ) -> None:
     """Say so at once if splitting cannot help, instead of splitting down to the last one."""
     longest = max(command.recipients, key=len)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final, NoReturn
+from typing import Final, Generic, NoReturn
 
 import structlog
 import trio
+from typing_extensions import TypeVar
 
 from moobius_trio.errors import (
     ConnectionLost,
@@ -26,37 +27,49 @@ from moobius_trio.network.backoff import Backoff
 from moobius_trio.network.clocks import LOOK_SECONDS, watch_clocks
 from moobius_trio.network.duplicates import Duplicates
 from moobius_trio.network.groups import unwrapped
-from moobius_trio.network.items import ServiceWire
+from moobius_trio.network.items import ClientId, ServiceWire, Side, service_side
 from moobius_trio.network.limits import TRIES, LoginLimit
 from moobius_trio.network.outbox import Outbox
 from moobius_trio.network.reports import Gap, LinkState, LinkStatistics
 from moobius_trio.network.session import Counters, LoginRefused, RotationDue, Session
 from moobius_trio.network.streams import Connector, CouldNotConnect
-from moobius_trio.types import ServiceEvent, ServiceId, ServiceLogin
+from moobius_trio.types import ServiceCommand, ServiceEvent
 
-__all__ = ("Gap", "Link", "LinkState", "LinkStatistics", "ServiceWire")
+__all__ = (
+    "ClientId",
+    "Gap",
+    "Link",
+    "LinkState",
+    "LinkStatistics",
+    "ServiceWire",
+    "Side",
+    "service_side",
+)
 
 log = structlog.get_logger()
+
+C = TypeVar("C", default=ServiceCommand)
+E = TypeVar("E", default=ServiceEvent)
 
 ROTATION_SECONDS: Final = (105 * 60.0, 115 * 60.0)
 """A connection is given up at some moment between these ages: the platform's host cuts those of
 two hours, and not all services should come back at one time."""
 
 
-class Link:
-    """Keeps one service connected for as long as ``serve`` runs."""
+class Link(Generic[C, E]):
+    """Keeps one service, or one user, connected for as long as ``serve`` runs."""
 
     def __init__(
         self,
         *,
         connect: Connector,
-        wire: ServiceWire,
-        outbox: Outbox,
+        wire: Side[C, E],
+        outbox: Outbox[C],
         address: str,
-        service_id: ServiceId,
-        login: Callable[[], ServiceLogin],
+        client_id: ClientId,
+        login: Callable[[], C],
         renew: Callable[[], Awaitable[None]],
-        on_event: Callable[[ServiceEvent], None],
+        on_event: Callable[[E], None],
         on_gap: Callable[[Gap], None],
         random: random.Random,
         wall_clock_ms: Callable[[], int],
@@ -79,7 +92,7 @@ class Link:
         self._wire = wire
         self._outbox = outbox
         self._address = address
-        self._service_id = service_id
+        self._client_id = client_id
         self._login = login
         self._renew = renew
         self._on_event = on_event
@@ -90,7 +103,7 @@ class Link:
         self._backoff = Backoff(random)
         self._limit = LoginLimit()
         self._duplicates = Duplicates()
-        self._session: Session | None = None
+        self._session: Session[C, E] | None = None
         self._rotations = 0
         self._clock_jumped = trio.Event()
         self._ack = Acknowledgement(self._on_mode)
@@ -128,7 +141,7 @@ class Link:
                     await self._keep_connected(task_status)
         finally:
             self._set_state("stopped")
-            self._outbox.close("the service has stopped")
+            self._outbox.close("it has stopped")
             self._ended.set()
 
     async def stop(self) -> None:
@@ -241,7 +254,9 @@ class Link:
             self._was_logged_in = True
             task_status.started()
 
-    def _on_end(self, session: Session, error: ConnectionLost | LoginRefused | RotationDue) -> None:
+    def _on_end(
+        self, session: Session[C, E], error: ConnectionLost | LoginRefused | RotationDue
+    ) -> None:
         code = error.code if isinstance(error, ConnectionLost) else None
         if isinstance(error, RotationDue):
             reason, since = "a planned new connection", error.since
@@ -262,10 +277,10 @@ class Link:
         if wait:
             log.error(
                 "the platform closes each connection right after its login: another instance?",
-                service_id=self._service_id,
+                client_id=self._client_id,
                 reason=str(lost),
                 delay=wait,
-                remedy="let one process run this service; each new login ends the one before",
+                remedy="let one process run it; each new login ends the one before",
             )
         return wait
 
@@ -284,7 +299,7 @@ class Link:
             delay=wait,
         )
         if wait is None:
-            raise self._sign_in_refused or LoginRejected(self._service_id, reason)
+            raise self._sign_in_refused or LoginRejected(self._client_id, reason)
         await self._wait(wait)
         await self._renew_tokens()
 

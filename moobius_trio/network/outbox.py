@@ -1,4 +1,4 @@
-"""Everything a service sends waits here until a connection takes it, and then for its receipt.
+"""Everything that is sent waits here until a connection takes it, and then for its receipt.
 
 Bounded, in order, and honest: each frame ends in exactly one outcome. Login, heartbeat and close
 never pass through it. No socket is opened here and no reconnecting is decided: the link hands in
@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final, Literal, NoReturn
+from typing import Any, Final, Generic, Literal, NoReturn
 
 import structlog
 import trio
+from typing_extensions import TypeVar
 
 from moobius_trio.network.acknowledgement import Mode
 from moobius_trio.network.awaiting import Awaiting
 from moobius_trio.network.holding import Holding
-from moobius_trio.network.items import Item, ServiceWire, frames_of
+from moobius_trio.network.items import ClientId, Item, Side, frames_of
 from moobius_trio.network.ordering import SendQueue
 from moobius_trio.network.patience import sleep_until_settled
 from moobius_trio.network.receipts import CONFIRMED, EndState, Outcome, Receipt
@@ -25,7 +26,7 @@ from moobius_trio.network.reports import FlushReport, Hold, OutboxStatistics, Wr
 from moobius_trio.network.room import WaitingLine
 from moobius_trio.network.streams import TOO_LARGE, FrameStream
 from moobius_trio.network.writing import Writer
-from moobius_trio.types import ChannelId, Copy, MessageDown, RequestId, ServiceCommand, ServiceId
+from moobius_trio.types import ChannelId, Copy, MessageDown, Ping, RequestId, ServiceCommand
 
 __all__ = ("FlushReport", "Hold", "Outbox", "OutboxStatistics", "WrittenFrame")
 
@@ -35,14 +36,17 @@ PUTS_A_TURN: Final = 100
 """So many frames may be put without letting others run; a switch for each would cost too much."""
 
 
-class Outbox:
-    """The queue between the code that sends and the one task that writes."""
+C = TypeVar("C", default=ServiceCommand)
+
+
+class Outbox(Generic[C]):
+    """The queue between the code that sends ``C`` and the one task that writes."""
 
     def __init__(
         self,
         *,
-        wire: ServiceWire,
-        client_id: ServiceId,
+        wire: Side[C, Any],
+        client_id: ClientId,
         max_message_bytes: int,
         new_request_id: Callable[[], RequestId],
         wall_clock_ms: Callable[[], int],
@@ -63,7 +67,7 @@ class Outbox:
                 copies cannot confirm a frame it is the same as ``pipelined``.
             on_written: told of each written frame; must not wait and must not raise.
         """
-        self._wire = wire
+        self._encode = wire.encode
         self._client_id = client_id
         self._max_message_bytes = max_message_bytes
         self._new_request_id = new_request_id
@@ -89,7 +93,7 @@ class Outbox:
 
     async def put(
         self,
-        command: ServiceCommand,
+        command: C,
         *,
         holds: Sequence[Hold] = (),
         unit: int | None = None,
@@ -188,14 +192,11 @@ class Outbox:
         """How many frames were written, repetitions included."""
         return self._writer.written
 
-    def encode(self, command: ServiceCommand) -> tuple[RequestId, str]:
+    def encode(self, command: C | Ping) -> tuple[RequestId, str]:
         """A command as a frame with a new id. Login and heartbeat need no more than this."""
-        request_id = self._new_request_id()
-        return request_id, self._wire.encode_from_service(
-            command,
-            request_id=request_id,
-            client_id=self._client_id,
-            timestamp=self._wall_clock_ms(),
+        request_id, now = self._new_request_id(), self._wall_clock_ms()
+        return request_id, self._encode(
+            command, request_id=request_id, client_id=self._client_id, timestamp=now
         )
 
     async def write_to(self, stream: FrameStream) -> NoReturn:

@@ -7,18 +7,19 @@ through the wire that was handed in (docs/architecture.md section 5).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import Final, Generic, NoReturn
 
 import attrs
 import structlog
 import trio
+from typing_extensions import TypeVar
 
 from moobius_trio.errors import ConnectionLost, MalformedPayload
 from moobius_trio.network.acknowledgement import Acknowledgement
 from moobius_trio.network.duplicates import Duplicates
 from moobius_trio.network.groups import unwrapped
 from moobius_trio.network.heartbeat import Heartbeat
-from moobius_trio.network.items import ServiceWire
+from moobius_trio.network.items import Side
 from moobius_trio.network.masking import masked
 from moobius_trio.network.outbox import Outbox
 from moobius_trio.network.streams import FrameStream
@@ -31,12 +32,14 @@ from moobius_trio.types import (
     RequestId,
     ServiceCommand,
     ServiceEvent,
-    ServiceLogin,
 )
 
 __all__ = ("Counters", "LoginRefused", "RotationDue", "Session")
 
 log = structlog.get_logger()
+
+C = TypeVar("C", default=ServiceCommand)
+E = TypeVar("E", default=ServiceEvent)
 
 GRACE_SECONDS: Final = 2.0
 """For a login on a platform that has never answered one."""
@@ -87,20 +90,20 @@ class LoginRefused(Exception):  # none of errors.py: the link decides what becom
         self.reason = reason
 
 
-class Session:
+class Session(Generic[C, E]):
     """One connection from its first frame to its end."""
 
     def __init__(
         self,
         stream: FrameStream,
         *,
-        wire: ServiceWire,
-        outbox: Outbox,
-        login: Callable[[], ServiceLogin],
+        wire: Side[C, E],
+        outbox: Outbox[C],
+        login: Callable[[], C],
         acknowledgement: Acknowledgement,
         counters: Counters,
         duplicates: Duplicates,
-        on_event: Callable[[ServiceEvent], None],
+        on_event: Callable[[E], None],
         seconds: float,
     ) -> None:
         """A session that has not begun; ``seconds``: after which a good moment to end it is
@@ -138,7 +141,7 @@ class Session:
         """Log in, call ``on_ready``, and serve the outbox; ends only by raising.
 
         Raises:
-            LoginRefused: the platform does not let the service in.
+            LoginRefused: the platform does not let the client in.
             ConnectionLost: the connection is closed, or dead.
             RotationDue: its time is over; nothing is being written, and within 5 s all that was
                 written has been answered.
@@ -218,11 +221,11 @@ class Session:
         await self._send_apart(Ping())
         self._counters.heartbeats += 1
 
-    async def _send_apart(self, command: ServiceCommand) -> None:
+    async def _send_apart(self, command: C | Ping) -> None:
         """Write a frame that never queues behind others: a login or a heartbeat."""
         request_id, text = self._outbox.encode(command)
         self._ack.note_sent(request_id)
-        if isinstance(command, ServiceLogin):
+        if not isinstance(command, Ping):
             self._login_id = request_id  # its answer may be read before the write returns
         with trio.move_on_after(WRITE_SECONDS) as scope:
             await self._stream.send_text(text)
@@ -231,7 +234,7 @@ class Session:
 
     async def _read(self) -> NoReturn:
         """Take what comes. Nothing here waits for anything but the next frame."""
-        receive_text, decode = self._stream.receive_text, self._wire.decode_for_service
+        receive_text, decode = self._stream.receive_text, self._wire.decode
         while True:
             text = await receive_text()
             self._counters.received += 1

@@ -16,7 +16,7 @@ import attrs
 import trio
 
 from moobius_trio.codec import generation0
-from moobius_trio.network.link import Gap, Link
+from moobius_trio.network.link import Gap, Link, service_side
 from moobius_trio.network.memory import memory_connector
 from moobius_trio.network.outbox import Outbox
 from moobius_trio.network.websocket import Connector, FrameStream
@@ -30,7 +30,7 @@ from moobius_trio.types import (
     UserId,
 )
 
-__all__ = ("TOKEN", "LinkRig", "make_link", "make_outbox", "message", "open_link")
+__all__ = ("SERVICE_ID", "TOKEN", "LinkRig", "make_link", "make_outbox", "message", "open_link")
 
 TOKEN = "canary-token"  # noqa: S105  # made up, and looked for in logs
 SERVICE_ID = ServiceId("service-1")
@@ -51,7 +51,7 @@ def make_outbox(**changes: Any) -> Outbox:
     """An outbox with ids that count up and a wall clock that stands still."""
     ids = itertools.count(1)
     settings: dict[str, Any] = {
-        "wire": generation0,
+        "wire": service_side(generation0),
         "client_id": SERVICE_ID,
         "max_message_bytes": 65_000,
         "new_request_id": lambda: RequestId(f"request-{next(ids)}"),
@@ -105,10 +105,10 @@ def make_link(
 
     rig.link = Link(
         connect=connect,
-        wire=generation0,
+        wire=service_side(generation0),
         outbox=rig.outbox,
         address="ws://platform.test",
-        service_id=SERVICE_ID,
+        client_id=SERVICE_ID,
         login=lambda: ServiceLogin(service_id=SERVICE_ID, access_token=TOKEN),
         renew=count_renewal,
         on_event=rig.events.append,

@@ -25,7 +25,7 @@ from moobius_trio.errors import (
 )
 from moobius_trio.network.memory import MemoryFrameStream, memory_connector
 from moobius_trio.network.websocket import Connector, CouldNotConnect, FrameStream
-from moobius_trio.testing.link_rig import TOKEN, LinkRig, make_link, message, open_link
+from moobius_trio.testing.link_rig import SERVICE_ID, TOKEN, LinkRig, make_link, message, open_link
 from moobius_trio.testing.scripted_platform import ReceivedFrame, ScriptedPlatform
 from moobius_trio.types import (
     Action,
@@ -84,9 +84,7 @@ async def test_nothing_leaves_before_the_login(autojump_clock: MockClock) -> Non
     kinds = [type(frame.command) for frame in platform.received]
     assert kinds[0] is ServiceLogin
     assert MessageDown in kinds
-    assert platform.received[0].command == ServiceLogin(
-        service_id=rig.link._service_id, access_token=TOKEN
-    )
+    assert platform.received[0].command == ServiceLogin(service_id=SERVICE_ID, access_token=TOKEN)
 
 
 async def test_ready_is_said_when_the_login_is_confirmed(autojump_clock: MockClock) -> None:
