@@ -5,6 +5,7 @@ Only names from the modules of the sides; no code of its own, and no request is 
 
 from __future__ import annotations
 
+from moobius_trio.codec.envelope import encode_failure, encode_reply
 from moobius_trio.codec.http0_client import (
     decode_character,
     decode_characters,
@@ -41,8 +42,6 @@ from moobius_trio.codec.http0_server import (
     decode_fetch_profile,
     decode_refresh,
     decode_sign_in,
-    encode_failure,
-    encode_reply,
     group_data,
     profile_data,
     service_id_data,

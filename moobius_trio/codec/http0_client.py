@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import MappingProxyType
-from typing import Final
 
 import attrs
 
 from moobius_trio.codec.converter import structure
+from moobius_trio.codec.envelope import SUCCESS, read_envelope
 from moobius_trio.codec.shapes import ProfileShape
-from moobius_trio.codec.text import MAX_REPLY_BYTES, dump, parse_object
-from moobius_trio.errors import ApiError, MalformedPayload
+from moobius_trio.codec.text import dump
+from moobius_trio.errors import MalformedPayload
 from moobius_trio.types import (
     ChannelId,
     Character,
@@ -50,9 +50,6 @@ __all__ = (
     "encode_sign_in",
     "upload_address",
 )
-
-_SUCCESS: Final = 10_000
-_LONGEST_WORDS: Final = 300
 
 
 @attrs.define(repr=False)
@@ -147,38 +144,12 @@ def encode_create_group(group_id: GroupId, user_ids: Iterable[UserId]) -> bytes:
 
 
 def decode_reply(content: bytes, *, path: str, status: int) -> object:
-    """The ``data`` of a reply's envelope; None when a good reply has none.
-
-    The HTTP status decides nothing; it is only told (section 2.1).
-
-    Args:
-        content: the whole body.
-        path: the path of the call, for the error.
-        status: the HTTP status, for the error.
+    """The ``data`` of a reply's envelope, as ``read_envelope``; only 10000 is success.
 
     Raises:
         ApiError: the envelope says failure, or there is no envelope: not JSON, no ``code``.
     """
-    try:
-        envelope = parse_object(content, "reply", max_bytes=MAX_REPLY_BYTES)
-    except MalformedPayload as exc:
-        raise ApiError(path, str(exc), status=status) from None
-    code = envelope.get("code")
-    if type(code) is not int:
-        words = _words(envelope, "the reply has no envelope")
-        raise ApiError(path, words, status=status)
-    if code != _SUCCESS:
-        raise ApiError(path, _words(envelope, "no reason given"), code=code, status=status)
-    return envelope.get("data")
-
-
-def _words(envelope: dict[str, object], otherwise: str) -> str:
-    """The platform's own words, on one line; some say them in ``message``."""
-    for key in ("msg", "message"):
-        words = envelope.get(key)
-        if isinstance(words, str) and words.strip():
-            return " ".join(words[:_LONGEST_WORDS].split())
-    return otherwise
+    return read_envelope(content, path=path, status=status, success=(SUCCESS,))
 
 
 def decode_tokens(data: object) -> Tokens:

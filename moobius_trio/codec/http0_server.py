@@ -15,7 +15,7 @@ import attrs
 from moobius_trio.codec.converter import structure
 from moobius_trio.codec.plain import character_object, profile_object
 from moobius_trio.codec.shapes import ProfileShape
-from moobius_trio.codec.text import dump, parse_object
+from moobius_trio.codec.text import parse_object
 from moobius_trio.types import (
     ChannelId,
     Character,
@@ -43,8 +43,6 @@ __all__ = (
     "decode_fetch_profile",
     "decode_refresh",
     "decode_sign_in",
-    "encode_failure",
-    "encode_reply",
     "group_data",
     "profile_data",
     "service_id_data",
@@ -184,18 +182,6 @@ def decode_create_group(body: bytes) -> CreateGroup:
     """A group and who is in it."""
     shape = _read(body, _CreateGroupBody, "group")
     return CreateGroup(shape.group_id, shape.members)
-
-
-def encode_reply(data: object) -> bytes:
-    """The envelope of success round ``data``."""
-    envelope = {"code": 10_000, "msg": "success", "message": "success", "data": data}
-    return dump(envelope).encode()
-
-
-def encode_failure(code: int, message: str) -> bytes:
-    """The envelope of failure. Clients differ in where they look for the words: both have them."""
-    envelope = {"code": code, "msg": message, "message": message, "data": None}
-    return dump(envelope).encode()
 
 
 def tokens_data(tokens: Tokens) -> object:

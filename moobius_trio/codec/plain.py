@@ -50,6 +50,7 @@ __all__ = (
     "Plain",
     "action_body",
     "character_object",
+    "content_object",
     "copy_body",
     "feature_call_body",
     "feature_object",
@@ -71,7 +72,8 @@ ListUpdate: TypeAlias = (
 """The updates whose body is of one pattern, with recipients."""
 
 
-def _content(content: Content) -> Plain:
+def content_object(content: Content) -> Plain:
+    """What a message says; keys that nobody knows are written as they came."""
     plain: Plain = dict(content.extra) if content.extra else {}
     if content.text is not None:
         plain["text"] = content.text
@@ -85,7 +87,7 @@ def message_down_body(message: MessageDown, timestamp: int) -> Plain:
     body: Plain = {
         "subtype": message.subtype,
         "channel_id": message.channel_id,
-        "content": _content(message.content),
+        "content": content_object(message.content),
         "recipients": message.recipients,
         "sender": message.sender,
         "timestamp": timestamp if message.timestamp is None else message.timestamp,
@@ -104,7 +106,7 @@ def user_message_body(message: UserMessage, timestamp: int) -> Plain:
     return {
         "subtype": message.subtype,
         "channel_id": message.channel_id,
-        "content": _content(message.content),
+        "content": content_object(message.content),
         "recipients": message.recipients,
         "timestamp": timestamp,
         "context": {},
@@ -119,7 +121,7 @@ def message_up_body(message: MessageUp) -> Plain:
         "timestamp": message.timestamp,
         "recipients": message.recipients,
         "msg_id": message.msg_id,
-        "content": _content(message.content),
+        "content": content_object(message.content),
         "context": {
             "sender": message.sender,
             "recipients": message.recipients,
@@ -166,7 +168,7 @@ def menu_item_click_body(click: MenuItemClick) -> Plain:
         "sender": click.sender,
         "message_id": click.message_id,
         "message_subtype": click.message_subtype,
-        "message_content": _content(click.message_content),
+        "message_content": content_object(click.message_content),
         "arguments": [_filled_in(each) for each in click.arguments],
         "bottom_button_id": click.bottom_button_id,
         "context": {},

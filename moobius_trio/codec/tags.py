@@ -41,6 +41,7 @@ __all__ = (
     "GROUP_ID",
     "MENU_ITEM_CLICK",
     "ROGER",
+    "TO_SERVICE",
     "UPDATE",
     "UPDATE_FEATURES",
     "UPDATE_MENU",
@@ -55,6 +56,9 @@ __all__ = (
 
 AUTH_ORIGIN: Final = "cognito"
 """The constant that every login carries (section 3.2)."""
+
+TO_SERVICE: Final = "service"
+"""In place of a group of recipients (docs/protocol/generation-1.md section 3.4)."""
 
 GROUP_ID: Final = "temp"
 """The constant group of updates; no source explains it (section 9)."""

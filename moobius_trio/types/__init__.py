@@ -44,7 +44,7 @@ from moobius_trio.types.ids import (
     ServiceId,
     UserId,
 )
-from moobius_trio.types.messages import Content, MessageDown, MessageUp
+from moobius_trio.types.messages import Content, MessageDown, MessageUp, PastMessage
 from moobius_trio.types.people import ChannelInfo, Character, Group, NewCharacter, UserInfo
 from moobius_trio.types.reports import Gap, Overflow
 from moobius_trio.types.running import RunSync, ServiceStatus
@@ -87,6 +87,7 @@ __all__ = (
     "MessageUp",
     "NewCharacter",
     "Overflow",
+    "PastMessage",
     "Ping",
     "PlatformError",
     "Playground",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Never
 
 import attrs
 
-from moobius_trio.types.ids import NO_SENDER, ChannelId, MessageId, UserId, as_user_ids
+from moobius_trio.types.ids import NO_SENDER, ChannelId, GroupId, MessageId, UserId, as_user_ids
 from moobius_trio.types.values import JsonValue, as_mapping, empty_mapping, no_attribute
 
-__all__ = ("Content", "MessageDown", "MessageUp")
+__all__ = ("Content", "MessageDown", "MessageUp", "PastMessage")
 
 
 @attrs.frozen(kw_only=True)
@@ -132,6 +132,28 @@ class MessageDown:
     msg_id: MessageId = MessageId("")
     """What the platform calls it towards users (docs/protocol/generation-1.md section 3.4); a
     service leaves it empty."""
+
+    @property
+    def text(self) -> str | None:
+        """The text; None when the message is no text."""
+        return self.content.text if self.subtype == "text" else None
+
+
+@attrs.frozen(kw_only=True)
+class PastMessage:
+    """A message of a band's history (docs/protocol/generation-1.md section 2.2 row 25)."""
+
+    channel_id: ChannelId
+    content: Content = Content()
+    sender: UserId = NO_SENDER
+    subtype: str = "text"
+    timestamp: int = 0
+    """Milliseconds since 1970, by the platform's clock."""
+    msg_id: MessageId = MessageId("")
+    recipients: tuple[UserId, ...] = attrs.field(default=(), converter=as_user_ids)
+    """Whom it was for, where the platform lists them. Empty with no group: the Service."""
+    group_id: GroupId | None = None
+    """Whom it was for, where the platform names a group; ``fetch_group`` gives its members."""
 
     @property
     def text(self) -> str | None:
