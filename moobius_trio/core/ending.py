@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 import trio
@@ -17,11 +17,10 @@ from moobius_trio.core.units import Unit
 from moobius_trio.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from moobius_trio.core.runtime import Runtime
-    from moobius_trio.core.service import MoobiusService
+    from moobius_trio.core.running import Running
 
 __all__ = ("LANES_SECONDS", "Ending")
 
@@ -36,21 +35,22 @@ CANCELLED_SECONDS = 1.5
 
 
 class Ending:
-    """How one run of a service ends.
+    """How one run of a service, or of a user, ends.
 
     Args:
-        service: whose run it is.
+        name: the class of the author's that runs.
+        on_stop: its callback for the end.
     """
 
-    def __init__(self, service: MoobiusService[Any]) -> None:
-        self.runtime: Runtime | None = None
+    def __init__(self, name: str, on_stop: Callable[[], Awaitable[None]]) -> None:
+        self.runtime: Running | None = None
         """The parts of the run, from when they are there."""
         self.socket: Path | None = None
         """Where other processes reach the service."""
         self.flushing = trio.CancelScope()
         """Cancelled, nobody waits for what was said and changed."""
-        self._service = service
-        self._class = type(service).__name__
+        self._class = name
+        self._on_stop = on_stop
         self._signals = SignalState()
         self._jobs_scope = trio.CancelScope()
         self._jobs_ended = trio.Event()
@@ -83,7 +83,7 @@ class Ending:
         finally:
             self._jobs_ended.set()
 
-    async def drain(self, runtime: Runtime) -> None:
+    async def drain(self, runtime: Running) -> None:
         """Jobs and spells stop, lanes drain, `on_stop` runs; each step is bounded."""
         lanes, spells = runtime.dispatcher.lanes, runtime.spells
         runtime.jobs.stop()
@@ -101,22 +101,22 @@ class Ending:
         await self._run_on_stop(runtime)
         self._drained = True
 
-    async def _wait_until_drained(self, runtime: Runtime) -> None:
+    async def _wait_until_drained(self, runtime: Running) -> None:
         await runtime.spells.close()
         await self._jobs_ended.wait()
         await runtime.dispatcher.lanes.wait_idle()
 
-    def _busy(self, runtime: Runtime) -> list[str]:
+    def _busy(self, runtime: Running) -> list[str]:
         jobs = [job.name for job in runtime.jobs.jobs if job.statistics.running]
         return [*runtime.dispatcher.lanes.running(), *runtime.spells.running, *jobs]
 
-    async def _run_on_stop(self, runtime: Runtime) -> None:
+    async def _run_on_stop(self, runtime: Running) -> None:
         """In a task of its own, so that the end need not wait for it for ever."""
         ended = trio.Event()
 
         async def on_stop() -> None:
             unit = Unit(handler=f"{self._class}.on_stop")
-            await runtime.boundary.run(None, unit, self._service.on_stop, limited=False)
+            await runtime.boundary.run(None, unit, self._on_stop, limited=False)
             ended.set()
 
         runtime.nursery.start_soon(on_stop)
@@ -125,12 +125,12 @@ class Ending:
         if patience.cancelled_caught:
             log.warning("on_stop is cancelled: it did not end", seconds=ON_STOP_SECONDS)
 
-    def close(self, runtime: Runtime) -> None:
+    def close(self, runtime: Running) -> None:
         """The handlers' nursery is about to end: nothing may begin in it any more."""
         runtime.closed = True
         self._end_lanes(runtime)
 
-    def _end_lanes(self, runtime: Runtime) -> None:
+    def _end_lanes(self, runtime: Running) -> None:
         left_over = runtime.dispatcher.end()
         if left_over:
             log.warning("events are not handled: the service ends", events=left_over)
@@ -150,7 +150,7 @@ class Ending:
         )
         await self.goodbye()
         if self._signals.draining and self.runtime is not None:
-            await self.runtime.stores.close()  # the process is about to end
+            await self.runtime.close_stores()  # the process is about to end
         self._unending = places
 
     async def goodbye(self) -> None:
@@ -163,7 +163,7 @@ class Ending:
             with self.flushing:
                 await runtime.outbox.flush(OUTBOX_SECONDS)
                 with trio.move_on_after(STORES_SECONDS), suppress(StorageError):
-                    await runtime.stores.flush()  # a failure is reported where it happens
+                    await runtime.flush_stores()  # a failure is reported where it happens
         await runtime.link.stop()
 
     def _kept_by(self) -> list[str] | None:

@@ -12,24 +12,24 @@ from moobius_trio.errors import ServiceStopped
 from moobius_trio.types import ChannelId, ServiceId
 
 if TYPE_CHECKING:
+    from moobius_trio.core.running import Running
     from moobius_trio.core.runtime import Runtime
     from moobius_trio.core.statistics import ServiceStatistics
 
-__all__ = ("ServiceHandle",)
+__all__ = ("Handle", "ServiceHandle")
 
 
-class ServiceHandle:
-    """What ``nursery.start(service.serve)`` and ``wand.run(service)`` give.
+class Handle:
+    """What the handles of a service and of a user have in common.
 
     Attributes:
-        name: the service's name.
-        service_id: its id on the platform.
-        channels: the bands it took.
+        name: what it is called.
+        channels: the bands it took, or joined, at its start.
     """
 
     def __init__(
         self,
-        runtime: Runtime,
+        runtime: Running,
         *,
         spells: trio.MemorySendChannel[object],
         token: trio.lowlevel.TrioToken,
@@ -38,7 +38,6 @@ class ServiceHandle:
         self._spells = spells
         self._token = token
         self.name: str = runtime.name
-        self.service_id: ServiceId = runtime.service_id
         self.channels: tuple[ChannelId, ...] = tuple(runtime.bands)
 
     @property
@@ -109,7 +108,7 @@ class ServiceHandle:
         return self._runtime.statistics()
 
     def __repr__(self) -> str:
-        return f"<ServiceHandle {self.name} {'running' if self.running else 'stopped'}>"
+        return f"<{type(self).__name__} {self.name} {'running' if self.running else 'stopped'}>"
 
     def _check(self) -> None:
         if not self.running:
@@ -150,3 +149,19 @@ class ServiceHandle:
                     )
         if failure:
             raise failure[0]
+
+
+class ServiceHandle(Handle):
+    """What ``nursery.start(service.serve)`` and ``wand.run(service)`` give.
+
+    Attributes:
+        name: the service's name.
+        channels: the bands it took.
+    """
+
+    _runtime: Runtime
+
+    @property
+    def service_id(self) -> ServiceId:
+        """The service's id on the platform."""
+        return self._runtime.service_id

@@ -30,7 +30,7 @@ from moobius_trio.network.groups import text_of
 from moobius_trio.types import ServiceStatus
 
 if TYPE_CHECKING:
-    from moobius_trio.core.runtime import Runtime
+    from moobius_trio.core.running import Running
 
 __all__ = ("Outside", "Taken")
 
@@ -52,7 +52,7 @@ class Outside:
     """What they know it by."""
     since: datetime
     spells: trio.MemorySendChannel[object]
-    runtime: Callable[[], Runtime | None]
+    runtime: Callable[[], Running | None]
     """The parts of the run; None until it is ready."""
     stop: Callable[[], None]
     """Begin to stop as one SIGTERM has it; safe to call again."""
@@ -67,7 +67,7 @@ class Outside:
         return ServiceStatus(
             name=self.name,
             pid=os.getpid(),
-            service_id=None if runtime is None else runtime.service_id,
+            service_id=None if runtime is None else runtime.client_id,
             bands=() if runtime is None else tuple(runtime.bands),
             state=state,
             since=self.since,

@@ -12,7 +12,7 @@ import attrs
 import trio
 
 if TYPE_CHECKING:
-    from moobius_trio.core.runtime import Runtime
+    from moobius_trio.core.running import Running
 
 __all__ = ("Phase", "Process", "Watched", "this_process")
 
@@ -24,7 +24,7 @@ class Watched:
     """One service, from its read settings to its end."""
 
     name: str
-    runtime: Callable[[], Runtime | None]
+    runtime: Callable[[], Running | None]
     """What it consists of; None until it is ready."""
     told_to_stop: bool = False
     """A signal or a command said so; a program that stops it by itself may have other plans."""
@@ -48,7 +48,7 @@ class Watched:
             wait = link.next_attempt_in
             due = "" if wait is None else f", next attempt in {wait:.0f} s"
             found.append(f"{self.name}: not connected ({link.state}{due})")
-        broken = sum(store.broken is not None for store in runtime.stores.statistics())
+        broken = sum(store.broken is not None for store in runtime.store_statistics)
         if broken:
             found.append(f"{self.name}: {broken} of its stores take no changes; the log says why")
         return found

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 import attrs
 import trio
 
-from moobius_trio.core.boundary import Boundary
-from moobius_trio.core.environment import Environment, TraceRecord, UnitRecord
+from moobius_trio.core.environment import TraceRecord, UnitRecord
 from moobius_trio.core.jobs import takes_band
 from moobius_trio.core.lanes import LanesEnded
+from moobius_trio.core.running import Running
 from moobius_trio.core.signatures import name_of
 from moobius_trio.core.units import Unit, current, unit_of_work
 from moobius_trio.errors import ServiceStopped
@@ -32,18 +32,13 @@ from moobius_trio.types import (
 )
 
 if TYPE_CHECKING:
-    from moobius_trio.config import Settings
     from moobius_trio.core.cast import Cast
     from moobius_trio.core.catching_up import CatchUp
     from moobius_trio.core.dispatch import Dispatcher
-    from moobius_trio.core.jobs import Job, Jobs
-    from moobius_trio.core.spells import SpellLoop
-    from moobius_trio.core.statistics import ServiceStatistics
+    from moobius_trio.core.jobs import Job
     from moobius_trio.core.unheard import UnheardWatch
-    from moobius_trio.database import MoobiusStorage, Stores
-    from moobius_trio.network.http import HttpApi
-    from moobius_trio.network.link import Link
-    from moobius_trio.network.outbox import Outbox, WrittenFrame
+    from moobius_trio.database import MoobiusStorage, Stores, StoreStatistics
+    from moobius_trio.network.outbox import WrittenFrame
     from moobius_trio.network.receipts import Receipt
 
 __all__ = ("Runtime", "Tracing")
@@ -59,36 +54,35 @@ Ts = TypeVarTuple("Ts")
 
 
 @attrs.define(eq=False, kw_only=True)
-class Runtime:
+class Runtime(Running):
     """Everything one run of a service consists of."""
 
-    environment: Environment
-    settings: Settings
-    name: str
     service_id: ServiceId
-    http_api: HttpApi
-    outbox: Outbox
-    link: Link
     stores: Stores
-    boundary: Boundary
     storage: MoobiusStorage
     cast: Cast
-    jobs: Jobs
-    spells: SpellLoop
     dispatcher: Dispatcher
     catch_up: CatchUp
     bands: Mapping[ChannelId, Any]
-    nursery: trio.Nursery
-    tracing: Tracing | None
     unheard: UnheardWatch
-    tasks: int = 0
-    """Tasks of `start_soon` that have not ended."""
-    closed: bool = False
-    """True when no task of the author's may begin any more."""
-    stopping: trio.Event = attrs.field(factory=trio.Event)
-    """Set when the stop has begun."""
-    stopped: trio.Event = attrs.field(factory=trio.Event)
-    """Set when nothing of the run is left."""
+
+    @property
+    def client_id(self) -> ServiceId:
+        """The service's id."""
+        return self.service_id
+
+    @property
+    def store_statistics(self) -> tuple[StoreStatistics, ...]:
+        """Snapshots of its stores."""
+        return self.stores.statistics()
+
+    async def flush_stores(self) -> None:
+        """Wait until what was changed is stored; raises ``StorageError`` if it cannot be."""
+        await self.stores.flush()
+
+    async def close_stores(self) -> None:
+        """Store what was changed and close, for the process is about to end."""
+        await self.stores.close()
 
     async def send(self, payload: MessageDown | Update | RawPayload) -> Receipt:
         """Queue one payload behind what the running unit of work has changed."""
@@ -108,31 +102,6 @@ class Runtime:
         if self.tracing is not None:
             self.tracing.note(unit, receipt.request_id, len(holds))
         return receipt
-
-    def start_soon(
-        self, fn: Callable[[*Ts], Awaitable[object]], *args: *Ts, name: str | None = None
-    ) -> trio.CancelScope:
-        """Run ``fn(*args)`` as a task of the service and give its cancel scope."""
-        label = name_of(fn)  # also with a name given: it finds a coroutine in place of fn
-        if name is not None:
-            label = name
-        if self.closed:
-            raise ServiceStopped(self.name)
-        scope = trio.CancelScope()
-        begun_by = current.get()
-        picked = None if begun_by is None else begun_by.picked
-
-        async def task() -> None:
-            try:
-                with scope:
-                    unit = Unit(handler=label, picked=picked)
-                    await self.boundary.run(None, unit, lambda: fn(*args), limited=False)
-            finally:
-                self.tasks -= 1
-
-        self.tasks += 1
-        self.nursery.start_soon(task, name=label)
-        return scope
 
     async def in_lane(
         self, channel_id: ChannelId, fn: Callable[[*Ts], Awaitable[T]], *args: *Ts
@@ -171,7 +140,7 @@ class Runtime:
     async def execute(self, job: Job) -> None:
         """One run of a job to its end; once for each band, in its lane, if the job takes one."""
         if not takes_band(job.fn):
-            await self._run_job(job, Unit(handler=job.name), job.fn, limited=False)
+            await Running.execute(self, job)
             return
         async with trio.open_nursery() as nursery:
             for band in self.bands.values():
@@ -188,42 +157,6 @@ class Runtime:
             async with self._turn(channel_id):
                 unit = Unit(handler=job.name, channel_id=channel_id, in_lane=True)
                 await self._run_job(job, unit, run, limited=True)
-
-    async def _run_job(
-        self, job: Job, unit: Unit, fn: Callable[[], Awaitable[object]], *, limited: bool
-    ) -> None:
-        if not await self.boundary.run(job, unit, fn, limited=limited):
-            job.note_failure()
-
-    @property
-    def idle(self) -> bool:
-        """True when no event, spell or frame is on its way; `start_soon` tasks do not count."""
-        return self.dispatcher.lanes.idle and self.spells.idle and self.outbox.idle
-
-    async def wait_idle(self) -> None:
-        """Wait until `idle`. Safe to cancel."""
-        while not self.idle:
-            await self.dispatcher.lanes.wait_idle()
-            await self.spells.wait_idle()
-            await self.outbox.wait_idle()
-
-    def statistics(self) -> ServiceStatistics:
-        """A snapshot."""
-        from moobius_trio.core.statistics import ServiceStatistics
-
-        return ServiceStatistics(
-            name=self.name,
-            service_id=self.service_id,
-            link=self.link.statistics(),
-            outbox=self.outbox.statistics(),
-            lanes=self.dispatcher.statistics(),
-            spells=self.spells.statistics(),
-            jobs=tuple((job.name, job.statistics) for job in self.jobs.jobs),
-            stores=self.stores.statistics(),
-            failures=self.boundary.failures,
-            handlers=len(self.boundary.running()),
-            tasks=self.tasks,
-        )
 
 
 class Tracing:

@@ -91,7 +91,7 @@ class _Run:
 
     def __init__(self, service: MoobiusService[Any], environment: Environment) -> None:
         self.scope = trio.CancelScope()
-        self.ending = Ending(service)
+        self.ending = Ending(type(service).__name__, service.on_stop)
         self.ready = False
         self.told_to_stop = False
         self._service = service

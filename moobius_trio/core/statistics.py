@@ -10,17 +10,18 @@ from moobius_trio.core.spells import SpellStatistics
 from moobius_trio.database import StoreStatistics
 from moobius_trio.network.link import LinkStatistics
 from moobius_trio.network.outbox import OutboxStatistics
-from moobius_trio.types import ServiceId
+from moobius_trio.types import ServiceId, UserId
 
 __all__ = ("ServiceStatistics", "in_one_line")
 
 
 @attrs.frozen(kw_only=True)
 class ServiceStatistics:
-    """A snapshot of one service (docs/architecture.md sections 4 and 5)."""
+    """A snapshot of one service, or of one user (docs/architecture.md sections 4 and 5)."""
 
     name: str
-    service_id: ServiceId
+    service_id: ServiceId | UserId
+    """Its id on the platform; of a `MoobiusUser` the user's."""
     link: LinkStatistics
     outbox: OutboxStatistics
     lanes: LaneStatistics

@@ -10,12 +10,12 @@ import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Never, Self
+from typing import TYPE_CHECKING, Any, Never, Protocol, Self, TypeVar
 
 import structlog
 import trio
 
-from moobius_trio.core.handle import ServiceHandle
+from moobius_trio.core.handle import Handle
 from moobius_trio.core.names import refused_argument
 from moobius_trio.core.signals import SignalState, counted_signals
 from moobius_trio.errors import MovedError, ServiceStopped
@@ -23,7 +23,6 @@ from moobius_trio.network.groups import text_of, unwrapped
 
 if TYPE_CHECKING:
     from moobius_trio.core.remote import AsyncRemoteWand, RemoteWand
-    from moobius_trio.core.service import MoobiusService
 
 __all__ = ("MoobiusWand", "open_wand")
 
@@ -35,8 +34,18 @@ BODY_SECONDS = 10.0
 """For the body of the block to end when it is cancelled by a signal, as for a handler."""
 
 
+H = TypeVar("H", bound=Handle)
+H_co = TypeVar("H_co", bound=Handle, covariant=True)
+
+
+class Served(Protocol[H_co]):
+    """What the wand runs: a `MoobiusService` or a `MoobiusUser`."""
+
+    async def serve(self, *, task_status: trio.TaskStatus[H_co] = ...) -> None: ...
+
+
 class MoobiusWand:
-    """One or several services, run for as long as the block.
+    """One or several services, or users, run for as long as the block.
 
     ``async with MoobiusWand() as wand:`` waits at its end until its services have stopped. When
     shutdown begins, by a signal, the body of the block is cancelled; when the body raises, the
@@ -48,7 +57,7 @@ class MoobiusWand:
     """
 
     def __init__(self) -> None:
-        self._handles: list[ServiceHandle] = []
+        self._handles: list[Handle] = []
         self._stack = AsyncExitStack()
         self._body = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
@@ -108,10 +117,8 @@ class MoobiusWand:
         late = self._drained_at is not None and time.monotonic() > self._drained_at + BODY_SECONDS
         return ["the body of the wand"] if late else None
 
-    def run(
-        self, service: MoobiusService[Any], **refused: Never
-    ) -> Coroutine[Any, Any, ServiceHandle]:
-        """Run a service; awaited, it gives its handle when its `on_start` is done.
+    def run(self, service: Served[H], **refused: Never) -> Coroutine[Any, Any, H]:
+        """Run a service, or a user; awaited, it gives its handle when its `on_start` is done.
 
         What is wrong with the call is raised by the call itself, also when nobody awaits it, as a
         script for 0.0.1 would not.
@@ -136,15 +143,13 @@ class MoobiusWand:
             raise RuntimeError("use the wand as `async with MoobiusWand() as wand:`")
         return self._run(service, self._nursery)
 
-    async def _run(self, service: MoobiusService[Any], nursery: trio.Nursery) -> ServiceHandle:
-        handle: ServiceHandle = await nursery.start(self._serve, service)
+    async def _run(self, service: Served[H], nursery: trio.Nursery) -> H:
+        handle: H = await nursery.start(self._serve, service)
         return handle
 
-    async def _serve(
-        self, service: MoobiusService[Any], *, task_status: trio.TaskStatus[ServiceHandle]
-    ) -> None:
+    async def _serve(self, service: Served[H], *, task_status: trio.TaskStatus[H]) -> None:
         """Serve it. An error is the caller's before it is ready, and the wand's after that."""
-        handle: ServiceHandle | None = None
+        handle: H | None = None
         try:
             with unwrapped():
                 async with trio.open_nursery() as nursery:
@@ -173,11 +178,11 @@ class MoobiusWand:
             if not others:
                 self._body.cancel()
 
-    def spell(self, handle: ServiceHandle, spell: object, timeout: float = 5.0) -> None:
+    def spell(self, handle: Handle, spell: object, timeout: float = 5.0) -> None:
         """Cast a spell and go on; see `ServiceHandle.spell`."""
         handle.spell(spell, timeout)
 
-    async def aspell(self, handle: ServiceHandle, spell: object, *, wait: bool = False) -> object:
+    async def aspell(self, handle: Handle, spell: object, *, wait: bool = False) -> object:
         """Cast a spell; see `ServiceHandle.aspell`."""
         return await handle.aspell(spell, wait=wait)
 

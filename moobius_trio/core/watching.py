@@ -24,7 +24,7 @@ from moobius_trio.core.statistics import in_one_line
 from moobius_trio.logs import open_log_files
 
 if TYPE_CHECKING:
-    from moobius_trio.core.runtime import Runtime
+    from moobius_trio.core.running import Running
 
 __all__ = ("Watching", "open_watching")
 
@@ -58,7 +58,7 @@ async def open_watching(
     settings: Settings,
     name: str,
     folder: Path,
-    runtime: Callable[[], Runtime | None],
+    runtime: Callable[[], Running | None],
 ) -> AsyncIterator[Watching]:
     """Let the block be watched; ready once the operations port is served, if there is one.
 

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar, TypeVarTuple
 import attrs
 from attrs.validators import deep_iterable, in_, instance_of, optional
 
-from moobius_trio.types.ids import ChannelId, ServiceId
+from moobius_trio.types.ids import ChannelId, ServiceId, UserId
 from moobius_trio.types.values import as_tuple
 
 __all__ = ("RunSync", "ServiceStatus")
@@ -45,10 +45,10 @@ class ServiceStatus:
     name: str = attrs.field(validator=instance_of(str))
     """What spells find it by."""
     pid: int = attrs.field(validator=instance_of(int))
-    service_id: ServiceId | None = attrs.field(
+    service_id: ServiceId | UserId | None = attrs.field(
         validator=optional(instance_of(str))  # type: ignore[assignment]  # an id is a text
     )
-    """Its id on the platform; None while it starts."""
+    """Its id on the platform, of a `MoobiusUser` the user's; None while it starts."""
     bands: tuple[ChannelId, ...] = attrs.field(
         converter=_as_bands, validator=deep_iterable(instance_of(str))
     )
