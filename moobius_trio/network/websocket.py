@@ -10,7 +10,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final, NoReturn, cast
+from typing import NoReturn, cast
 
 import attrs
 import trio
@@ -23,47 +23,43 @@ from trio_websocket import (
 from wsproto.utilities import ProtocolError
 
 from moobius_trio.errors import ConnectionLost
+from moobius_trio.network import reaching
 from moobius_trio.network.address import WebSocketAddress, parse_websocket_address
 from moobius_trio.network.groups import unwrapped
+from moobius_trio.network.reaching import RECEIVE_BYTES, reach, refusal
 from moobius_trio.network.streams import Connector, CouldNotConnect, FrameStream
 
 __all__ = ("Connector", "CouldNotConnect", "FrameStream", "websocket_connector")
 
-CONNECT_SECONDS: Final = 15.0
-"""From the look-up of the name to the end of the WebSocket handshake."""
 
-CLOSE_SECONDS: Final = 1.0
-"""How long a peer has to answer a close frame before its connection is dropped."""
-
-RECEIVE_BYTES: Final = 65_536
-"""One read of the socket. At the library's 4 KiB a message of 8 KiB takes two turns."""
-
-
-def websocket_connector(url: str, *, max_message_bytes: int = 2**20) -> Connector:
+def websocket_connector(
+    url: str, *, max_message_bytes: int = 2**20, tls: ssl.SSLContext | None = None
+) -> Connector:
     """Connections to ``url`` through trio-websocket.
 
     A message of the platform that is larger than ``max_message_bytes`` closes the connection
-    with 1009. Certificates are always checked; there is no switch for it.
+    with 1009. Certificates are always checked; there is no switch for it. ``tls`` says by whose
+    word, such as ``trusting`` gives it; None: by that of whom the machine trusts.
 
     Raises:
         ConfigError: ``url`` is no WebSocket address, or is ``ws://`` to another machine: the
             access token would cross the network in clear.
     """
     address = parse_websocket_address(url)
-    tls = ssl.create_default_context() if address.secure else None
-    return partial(_open, address, tls, max_message_bytes)
+    checked = (tls or ssl.create_default_context()) if address.secure else None
+    return partial(_open, address, checked, max_message_bytes)
 
 
 @asynccontextmanager
 async def _open(
     address: WebSocketAddress, tls: ssl.SSLContext | None, max_message_bytes: int
 ) -> AsyncIterator[FrameStream]:
-    deadline = trio.current_time() + CONNECT_SECONDS
+    deadline = trio.current_time() + reaching.CONNECT_SECONDS
     try:
         with trio.fail_at(deadline):
-            transport = await _reach(address, tls)
+            transport = _Transport(await reach(address, tls))
     except trio.TooSlowError:
-        raise CouldNotConnect(f"no connection within {CONNECT_SECONDS:g} s") from None
+        raise CouldNotConnect(f"no connection within {reaching.CONNECT_SECONDS:g} s") from None
     shaken = block_failed = False
     try:
         with unwrapped(CouldNotConnect, ConnectionLost):
@@ -85,12 +81,12 @@ async def _open(
                         raise
                     finally:
                         if not gone:
-                            with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                            with trio.move_on_after(reaching.CLOSE_SECONDS, shield=True):
                                 await stream.aclose()
                 finally:
                     library.cancel_scope.cancel()
     except ConnectionRejected as rejected:
-        raise _refusal(rejected) from None
+        raise refusal(rejected.status_code, rejected.headers) from None
     except Exception as error:
         # boundary: what a peer can make the library's reader raise is not documented, and seen
         # were errors of wsproto and of h11; whatever it is, the connection has ended with it
@@ -112,28 +108,6 @@ async def _shielded_nursery(*, task_status: trio.TaskStatus[trio.Nursery]) -> No
         await trio.sleep_forever()
 
 
-async def _reach(address: WebSocketAddress, tls: ssl.SSLContext | None) -> _Transport:
-    """A TCP connection, with TLS where the address asks for it."""
-    try:
-        stream = await trio.open_tcp_stream(address.host, address.port)
-    except OSError as error:
-        raise CouldNotConnect(_words(error)) from None
-    if tls is None:
-        return _Transport(stream)
-    secured = trio.SSLStream(stream, tls, server_hostname=address.host, https_compatible=True)
-    try:
-        await secured.do_handshake()
-    except trio.BrokenResourceError as error:
-        await trio.aclose_forcefully(stream)
-        cause = error.__cause__
-        fatal = isinstance(cause, ssl.SSLCertVerificationError)
-        raise CouldNotConnect(f"TLS handshake failed: {cause or error}", fatal=fatal) from None
-    except BaseException:
-        await trio.aclose_forcefully(stream)
-        raise
-    return _Transport(secured)
-
-
 async def _shake_hands(
     nursery: trio.Nursery,
     transport: _Transport,
@@ -153,28 +127,9 @@ async def _shake_hands(
                 receive_buffer_size=RECEIVE_BYTES,
             )
     except trio.TooSlowError:
-        raise CouldNotConnect(f"no WebSocket within {CONNECT_SECONDS:g} s") from None
+        raise CouldNotConnect(f"no WebSocket within {reaching.CONNECT_SECONDS:g} s") from None
     transport.shaken = True
     return _WebSocketStream(connection, transport)
-
-
-def _refusal(rejected: ConnectionRejected) -> CouldNotConnect:
-    """Which answers are worth another try: those that speak of now, not of the address."""
-    status = rejected.status_code
-    wait = dict(rejected.headers).get(b"retry-after", b"").decode("latin-1")
-    return CouldNotConnect(
-        f"the address answered HTTP {status} instead of a WebSocket",
-        fatal=status not in (408, 425, 429) and status < 500,
-        retry_after=float(wait) if wait.isdecimal() and len(wait) < 6 else None,
-    )
-
-
-def _words(error: OSError) -> str:
-    """What went wrong; trio's own text names the address only, the cause says the rest."""
-    cause = error.__cause__
-    if isinstance(cause, BaseExceptionGroup):
-        cause = cause.exceptions[0]
-    return str(cause or error) or type(error).__name__
 
 
 class _Transport(trio.abc.Stream):
@@ -242,7 +197,7 @@ class _WebSocketStream:
         except (ConnectionClosed, ProtocolError) as error:
             self._raise_lost(error)
         except trio.Cancelled:
-            with trio.move_on_after(CLOSE_SECONDS, shield=True):
+            with trio.move_on_after(reaching.CLOSE_SECONDS, shield=True):
                 await self._abort("a write was cancelled")
             raise
 
@@ -263,12 +218,12 @@ class _WebSocketStream:
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         try:
-            with trio.move_on_after(CLOSE_SECONDS):
+            with trio.move_on_after(reaching.CLOSE_SECONDS):
                 await self._connection.aclose(code, reason or None)
         except ProtocolError:
             pass  # the frames are broken already; what is left is to close
         finally:
-            with trio.move_on_after(CLOSE_SECONDS, shield=True):
+            with trio.move_on_after(reaching.CLOSE_SECONDS, shield=True):
                 await self._abort("closed")
 
     async def _abort(self, why: str) -> None:

@@ -1,8 +1,9 @@
-"""One suite over both kinds of connection: in memory, and trio-websocket over loopback."""
+"""One suite over all kinds of connection: in memory, and each driver over loopback and TLS."""
 
 from __future__ import annotations
 
 import random
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -11,12 +12,15 @@ from typing import TypeAlias
 import pytest
 import trio
 import trio.testing
+import trustme
 from trio_websocket import ConnectionClosed, WebSocketConnection, serve_websocket
 from trio_websocket import WebSocketRequest as Request
 
 from moobius_trio.errors import ConnectionLost
+from moobius_trio.network.direct import direct_connector
 from moobius_trio.network.memory import MemoryFrameStream, memory_connector, memory_stream_pair
-from moobius_trio.network.websocket import FrameStream, websocket_connector
+from moobius_trio.network.streams import Connector, FrameStream
+from moobius_trio.network.websocket import websocket_connector
 
 
 class ServerEnd:
@@ -59,8 +63,14 @@ async def open_memory_pair() -> AsyncIterator[Pair]:
         yield stream, ends[0]
 
 
+Driver: TypeAlias = Callable[..., Connector]
+
+
 @asynccontextmanager
-async def open_loopback_pair() -> AsyncIterator[Pair]:
+async def open_loopback_pair(
+    driver: Driver, tls: tuple[ssl.SSLContext, ssl.SSLContext] | None = None
+) -> AsyncIterator[Pair]:
+    server_tls, client_tls = tls or (None, None)
     ends: list[ServerEnd] = []
     accepted, done = trio.Event(), trio.Event()
 
@@ -71,10 +81,12 @@ async def open_loopback_pair() -> AsyncIterator[Pair]:
 
     async with trio.open_nursery() as nursery:
         server = await nursery.start(
-            partial(serve_websocket, handle, "127.0.0.1", 0, None, disconnect_timeout=1)
+            partial(serve_websocket, handle, "127.0.0.1", 0, server_tls, disconnect_timeout=1)
         )
         try:
-            async with websocket_connector(f"ws://127.0.0.1:{server.port}/")() as stream:
+            scheme = "ws" if tls is None else "wss"
+            connect = driver(f"{scheme}://127.0.0.1:{server.port}/", tls=client_tls)
+            async with connect() as stream:
                 await accepted.wait()
                 yield stream, ends[0]
         finally:
@@ -82,9 +94,26 @@ async def open_loopback_pair() -> AsyncIterator[Pair]:
             nursery.cancel_scope.cancel()
 
 
-@pytest.fixture(params=["memory", "loopback"])
-def open_pair(request: pytest.FixtureRequest) -> OpenPair:
-    return open_memory_pair if request.param == "memory" else open_loopback_pair
+@pytest.fixture(scope="module")
+def tls() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's context, and that of a client that trusts it."""
+    authority = trustme.CA()
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    return server, client
+
+
+@pytest.fixture(params=["memory", "public", "direct", "public, TLS", "direct, TLS"])
+def open_pair(
+    request: pytest.FixtureRequest, tls: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> OpenPair:
+    kind, _, secured = request.param.partition(", ")
+    if kind == "memory":
+        return open_memory_pair
+    driver: Driver = websocket_connector if kind == "public" else direct_connector
+    return partial(open_loopback_pair, driver, tls if secured else None)
 
 
 async def test_texts_arrive_whole_and_in_order(open_pair: OpenPair) -> None:
