@@ -20,6 +20,7 @@ from moobius_trio.types import (
     Content,
     Feature,
     JsonValue,
+    MenuItem,
     Playground,
     StyleItem,
     UserId,
@@ -172,9 +173,15 @@ class Band:
         """Set the keys of the recipients; none hides them all."""
         return await self._service.send_update_features(self.channel_id, feature_data, recipients)
 
-    async def send_update_playground(self, content: Playground, recipients: Recipients) -> Receipt:
-        """Set the stage of the recipients."""
+    async def send_update_playground(
+        self, content: Playground | Iterable[Playground], recipients: Recipients
+    ) -> Receipt:
+        """Set the stage of the recipients; see `MoobiusService.send_update_playground`."""
         return await self._service.send_update_playground(self.channel_id, content, recipients)
+
+    async def send_update_menu(self, menu: Iterable[MenuItem], recipients: Recipients) -> Receipt:
+        """Set the menu that messages open for the recipients; none removes it."""
+        return await self._service.send_update_menu(self.channel_id, menu, recipients)
 
     async def send_update_style(
         self, style_content: Iterable[StyleItem], recipients: Recipients

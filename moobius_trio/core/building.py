@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -22,17 +22,35 @@ from moobius_trio.core.runtime import Runtime, Tracing
 from moobius_trio.core.spells import SpellLoop
 from moobius_trio.core.unheard import UnheardWatch
 from moobius_trio.database import Stores, declared_containers
+from moobius_trio.errors import GroupUnknown
 from moobius_trio.network.clocks import LOOK_SECONDS
 from moobius_trio.network.http import HttpApi
-from moobius_trio.network.link import Gap, Link, service_side
+from moobius_trio.network.link import Gap, Link, Side, service_side
 from moobius_trio.network.outbox import Outbox
 from moobius_trio.network.websocket import websocket_connector
-from moobius_trio.types import ChannelId, Character, ServiceEvent, ServiceId, ServiceLogin
+from moobius_trio.types import (
+    ChannelId,
+    Character,
+    GroupMessage,
+    MessageUp,
+    ServiceCommand,
+    ServiceFrame,
+    ServiceId,
+    ServiceLogin,
+)
 
 if TYPE_CHECKING:
     from moobius_trio.core.service import MoobiusService
 
-__all__ = ("Footing", "make_link", "make_outbox", "make_runtime")
+__all__ = ("Footing", "Speech", "make_link", "make_outbox", "make_runtime", "make_speech")
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Speech:
+    """How a run speaks with its platform."""
+
+    side: Side[ServiceCommand, ServiceFrame]
+    resolve: Callable[[GroupMessage], Awaitable[MessageUp]]
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -46,17 +64,31 @@ class Footing:
     service_id: ServiceId
     http_api: HttpApi
     stores: Stores
+    speech: Speech
     outbox: Outbox
     link: Link
     tracing: Tracing | None
 
 
+def make_speech() -> Speech:
+    """Generation 0."""
+    return Speech(side=service_side(generation0), resolve=_no_groups)
+
+
+async def _no_groups(event: GroupMessage) -> MessageUp:
+    raise GroupUnknown(event.group_id, event.channel_id, "generation 0 has no groups")
+
+
 def make_outbox(
-    environment: Environment, settings: Settings, service_id: ServiceId, tracing: Tracing | None
+    environment: Environment,
+    settings: Settings,
+    service_id: ServiceId,
+    speech: Speech,
+    tracing: Tracing | None,
 ) -> Outbox:
     """The outbox of a service."""
     return Outbox(
-        wire=service_side(generation0),
+        wire=speech.side,
         client_id=service_id,
         max_message_bytes=settings.max_message_bytes,
         new_request_id=environment.new_request_id,
@@ -73,13 +105,14 @@ def make_link(
     http_api: HttpApi,
     outbox: Outbox,
     *,
-    on_event: Callable[[ServiceEvent], None],
+    side: Side[ServiceCommand, ServiceFrame],
+    on_event: Callable[[ServiceFrame], None],
     on_gap: Callable[[Gap], None],
 ) -> Link:
     """The link of a service, not connected yet."""
     return Link(
         connect=environment.connect or websocket_connector(settings.ws_server_uri),
-        wire=service_side(generation0),
+        wire=side,
         outbox=outbox,
         address=settings.ws_server_uri,
         client_id=service_id,
@@ -123,6 +156,7 @@ async def make_runtime(
         nursery=nursery,
         lanes=settings.lanes,
         on_member_shed=catch_up.after_shedding,
+        resolve=footing.speech.resolve,
     )
     storage = await footing.stores.storage(None, declared_containers(type(service)))
     cast = Cast(

@@ -12,6 +12,7 @@ from moobius_trio.types import (
     Copy,
     FeatureCall,
     Gap,
+    MenuItemClick,
     MessageUp,
     Overflow,
     UnknownPayload,
@@ -42,6 +43,9 @@ class Callbacks:
 
     async def on_feature_call(self, feature_call: FeatureCall) -> None:
         """A user pressed a key."""
+
+    async def on_menu_item_click(self, click: MenuItemClick) -> None:
+        """A user chose an entry of a message's menu, which `send_update_menu` sets."""
 
     async def on_fetch_features(self, action: Action) -> None:
         """A user's client needs the keys. Read and send here, await nothing else."""

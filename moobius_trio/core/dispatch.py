@@ -17,17 +17,19 @@ from moobius_trio.core.lanes import SERVICE_LANE, LaneKey, Lanes, LaneStatistics
 from moobius_trio.core.shedding import Shedding
 from moobius_trio.core.units import Unit
 from moobius_trio.core.weights import weight
-from moobius_trio.errors import StorageError
+from moobius_trio.errors import MoobiusError, StorageError
 from moobius_trio.types import (
     Action,
     ChannelId,
     Copy,
     FeatureCall,
     Gap,
+    GroupMessage,
+    MenuItemClick,
     MessageUp,
     Overflow,
     PlatformError,
-    ServiceEvent,
+    ServiceFrame,
     UnknownPayload,
     UserId,
 )
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from moobius_trio.core.callbacks import Callbacks
     from moobius_trio.core.service import MoobiusService
 
-__all__ = ("Dispatcher", "Inner", "changes_members", "is_view_request")
+__all__ = ("PARTS", "Dispatcher", "Inner", "changes_members", "is_view_request")
 
 log = structlog.get_logger()
 
@@ -48,6 +50,10 @@ ERROR_LENGTH = 512
 
 JOIN = "join_channel"
 LEAVE = "leave_channel"
+REFRESH = "refresh"
+
+PARTS = ("fetch_user_list", "fetch_features", "fetch_playground")
+"""What a refresh asks for, in this order (docs/protocol/generation-1.md section 7)."""
 
 STRANGERS_NAMED = 1_000
 """How many bands that this service does not hold the log names; no more are remembered."""
@@ -70,13 +76,25 @@ class Problem:
 
 
 Filed: TypeAlias = (
-    MessageUp | Action | FeatureCall | Copy | UnknownPayload | Gap | Overflow | Inner | Problem
+    MessageUp
+    | GroupMessage
+    | Action
+    | FeatureCall
+    | MenuItemClick
+    | Copy
+    | UnknownPayload
+    | Gap
+    | Overflow
+    | Inner
+    | Problem
 )
 
 _CALLBACKS: dict[type, str] = {
     MessageUp: "on_msg_up",
+    GroupMessage: "on_msg_up",
     Action: "on_action",
     FeatureCall: "on_feature_call",
+    MenuItemClick: "on_menu_item_click",
     Copy: "on_copy",
     UnknownPayload: "on_unknown_payload",
     Gap: "on_gap",
@@ -94,6 +112,7 @@ class Dispatcher:
         nursery: where lane workers run.
         lanes: ``channel`` for one lane per band, ``sender`` for one per band and user.
         on_member_shed: told of a band for which a join or leave was shed.
+        resolve: gives the message whose recipients are known by a group's id alone.
     """
 
     def __init__(
@@ -105,6 +124,7 @@ class Dispatcher:
         nursery: trio.Nursery,
         lanes: Literal["channel", "sender"],
         on_member_shed: Callable[[ChannelId], None],
+        resolve: Callable[[GroupMessage], Awaitable[MessageUp]],
     ) -> None:
         self._service = service
         self._bands = bands
@@ -112,11 +132,13 @@ class Dispatcher:
         self._by_sender = lanes == "sender"
         self._name = type(service).__name__
         self._on_member_shed = on_member_shed
+        self._resolve = resolve
         self._strangers: set[ChannelId] = set()
         self._not_held = 0
         self._unloaded = {band.channel_id for band in bands.values() if not band._storage.loaded}
         self._wants_copies = _overrides(service, "on_copy")
         self._dispatches_actions = not _overrides(service, "on_action")
+        self._takes_refreshes = _overrides(service, "on_refresh")
         self.lanes: Lanes[Filed] = Lanes(
             nursery=nursery,
             handle=self._handle,
@@ -126,10 +148,10 @@ class Dispatcher:
         )
         self._shedding = Shedding(lanes=self.lanes, report=self._report_shedding)
 
-    def receive(self, event: ServiceEvent) -> None:
+    def receive(self, event: ServiceFrame) -> None:
         """File one event of the socket; never waits and never raises."""
         match event:
-            case MessageUp() | FeatureCall():
+            case MessageUp() | GroupMessage() | FeatureCall() | MenuItemClick():
                 if self._known(event.channel_id):
                     self.lanes.file(self._lane(event.channel_id, event.sender), event)
             case Action():
@@ -198,6 +220,10 @@ class Dispatcher:
         return False
 
     def _receive_action(self, action: Action) -> None:
+        if action.subtype == REFRESH and not self._takes_refreshes:
+            for part in PARTS:  # each is then handled, and fails, by itself
+                self._receive_action(attrs.evolve(action, subtype=part))
+            return
         channel_id, user = action.channel_id, action.sender
         view: LaneKey = ("view", channel_id, user)
         if is_view_request(action):
@@ -223,6 +249,11 @@ class Dispatcher:
             return
         if isinstance(event, Overflow):
             event = self._now(event)
+        if isinstance(event, GroupMessage):
+            message = await self._resolved(event)
+            if message is None:
+                return
+            event = message
         callback: Callable[[Filed], Awaitable[object]] = getattr(
             self._service, _CALLBACKS[type(event)]
         )
@@ -247,6 +278,20 @@ class Dispatcher:
             await self._boundary.run(
                 event, unit, lambda: self._call(callback, event, unit.channel_id)
             )
+
+    async def _resolved(self, event: GroupMessage) -> MessageUp | None:
+        """The message with its recipients; None: nobody can say who they are, as was reported."""
+        try:
+            return await self._resolve(event)
+        except MoobiusError as exc:
+            unit = Unit(
+                handler=self._describe(event),
+                channel_id=event.channel_id,
+                user_id=event.sender,
+                in_lane=True,
+            )
+            await self._boundary.report(event, unit, exc)
+            return None
 
     async def prepare(self, channel_id: ChannelId) -> None:
         """Load what ``load: false`` put off; awaited before the first handler of a band."""
@@ -311,7 +356,9 @@ def _chosen_by_the_person(event: Filed) -> tuple[UserId, ...] | None:
 
 def is_view_request(event: object) -> bool:
     """Whether a user's client asks for what is on its screen."""
-    return isinstance(event, Action) and event.subtype.startswith("fetch_")
+    return isinstance(event, Action) and (
+        event.subtype.startswith("fetch_") or event.subtype == REFRESH
+    )
 
 
 def changes_members(event: object) -> TypeGuard[Action]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from moobius_trio.core.dispatch import changes_members, is_view_request
 from moobius_trio.core.mailbox_room import SERVICE_LANE, LaneKey, Limits, MailboxRoom
 from moobius_trio.core.weights import weight
-from moobius_trio.types import ChannelId, ServiceEvent
+from moobius_trio.types import ChannelId, ServiceFrame
 
 if TYPE_CHECKING:
     from moobius_trio.core.dispatch import Dispatcher
@@ -31,12 +31,12 @@ class Inlet:
     def __init__(self, bands: Iterable[ChannelId], limits: Limits | None = None) -> None:
         self._bands = frozenset(bands)
         self._room = MailboxRoom(limits or Limits())
-        self._waiting: list[ServiceEvent] = []
+        self._waiting: list[ServiceFrame] = []
         self._shed: Counter[ChannelId | None] = Counter()
         self._members_shed: set[ChannelId | None] = set()
-        self._take: Callable[[ServiceEvent], None] = self._keep
+        self._take: Callable[[ServiceFrame], None] = self._keep
 
-    def __call__(self, event: ServiceEvent) -> None:
+    def __call__(self, event: ServiceFrame) -> None:
         """Hand an event on, or keep it."""
         self._take(event)
 
@@ -53,7 +53,7 @@ class Inlet:
         """From now on events go nowhere: there is nobody left to handle them."""
         self._take = lambda event: None
 
-    def _keep(self, event: ServiceEvent) -> None:
+    def _keep(self, event: ServiceFrame) -> None:
         channel_id: ChannelId | None = getattr(event, "channel_id", None)
         held = channel_id is None or channel_id in self._bands
         key: LaneKey = SERVICE_LANE

@@ -27,7 +27,6 @@ class Moved:
     """What the reader has to know besides: one sentence without its stop, or nothing."""
 
 
-_NO_MENUS = "the wire of 0.0.1 has no menus"
 _NO_USER_MODE = "a service is no user; in tests the kit's actors are"
 _ACTOR = "the kit's actors press and say things in tests"
 _JOB = "@every(hours=1) async def check_in(self, band)"
@@ -44,18 +43,9 @@ _CALLBACKS = (
     Moved("on_copy_client", "0.0.1", "callback", "on_copy", "the frame's name, not the method's"),
     Moved("on_message_up", "1.8", "callback", "on_msg_up"),
     Moved("on_button_click", "1.8", "callback", "on_feature_call"),
-    Moved("on_menu_item_click", "1.8", "callback", "", _NO_MENUS),
-    Moved("on_context_menu_click", "1.8", "callback", "", _NO_MENUS),
+    Moved("on_context_menu_click", "1.8", "callback", "on_menu_item_click"),
     Moved("on_join", "1.8", "callback", "on_join_channel"),
     Moved("on_leave", "1.8", "callback", "on_leave_channel"),
-    Moved(
-        "on_refresh",
-        "1.8",
-        "callback",
-        "on_fetch_user_list",
-        "the wire of 0.0.1 asks for each part by itself: on_fetch_features and "
-        "on_fetch_playground are the others",
-    ),
     Moved("before_channel_init", "1.8", "callback", "on_channel_init", "called before on_start"),
     Moved("initialize_channel", "1.8", "callback", "on_channel_init", "called before on_start"),
     Moved("on_channel_checkin", "1.8", "callback", _JOB, "a job that takes a band runs for each"),
@@ -86,6 +76,8 @@ _USER_LIST = "send_update_user_list(channel_id, user_list, recipients)"
 _FEATURES = "send_update_features(channel_id, feature_data, recipients)"
 _PLAYGROUND = "send_update_playground(channel_id, content, recipients)"
 _STYLE = "send_update_style(channel_id, style_content, recipients)"
+_MENU = "send_update_menu(channel_id, menu, recipients)"
+_CANVAS = "content is one Playground or several"
 _MEMBERS = "self.bands[channel_id].members"
 _FIGURES = "ensure_characters(NewCharacter(key=…, nickname=…))"
 _RUN = "moobius_trio.run(service.serve)"
@@ -100,11 +92,11 @@ _METHODS = (
     Moved("send_update_characters", "1.8", "method", _USER_LIST),
     Moved("send_buttons", "1.8", "method", _FEATURES),
     Moved("send_update_buttons", "1.8", "method", _FEATURES),
-    Moved("send_canvas", "1.8", "method", _PLAYGROUND),
-    Moved("send_update_canvas", "1.8", "method", _PLAYGROUND),
+    Moved("send_canvas", "1.8", "method", _PLAYGROUND, _CANVAS),
+    Moved("send_update_canvas", "1.8", "method", _PLAYGROUND, _CANVAS),
     Moved("send_style", "1.8", "method", _STYLE),
-    Moved("send_menu", "1.8", "method", "", _NO_MENUS),
-    Moved("send_update_context_menu", "1.8", "method", "", _NO_MENUS),
+    Moved("send_menu", "1.8", "method", _MENU),
+    Moved("send_update_context_menu", "1.8", "method", _MENU),
     Moved("send_heartbeat", "1.8", "method", "", "the connection beats by itself"),
     Moved("create_agent", "1.8", "method", _FIGURES, "made once and found again by its key"),
     Moved("create_puppet", "1.8", "method", _FIGURES, "made once and found again by its key"),
@@ -134,7 +126,7 @@ _METHODS = (
     Moved("send_join_channel", "1.8", "method", "", _ACTOR),
     Moved("send_leave_channel", "1.8", "method", "", _ACTOR),
     Moved("send_button_click", "1.8", "method", "", _ACTOR),
-    Moved("send_menu_item_click", "1.8", "method", "", _NO_MENUS),
+    Moved("send_menu_item_click", "1.8", "method", "", _ACTOR),
     Moved("send_refresh", "1.8", "method", "", _ACTOR),
     Moved("run", "discord.py", "method", _RUN),
     Moved("loop", "discord.py", "method", "self.start_soon(fn, *args)"),

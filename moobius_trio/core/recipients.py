@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from moobius_trio.types import Character, Content, UserId
+from moobius_trio.types import Character, Content, Playground, UserId
 
-__all__ = ("Recipients", "Speaker", "as_content", "as_recipients", "as_sender")
+__all__ = ("Recipients", "Speaker", "as_canvas", "as_content", "as_recipients", "as_sender")
 
 Speaker: TypeAlias = UserId | Character
 """Who speaks: an id, or the character itself."""
@@ -60,3 +60,16 @@ def as_content(content: Content | str | Mapping[str, object], subtype: str) -> C
         f"content is a text or a Content, not {content!r}; "
         "instead of {'text': …} give the text, instead of {'path': …} Content(path=…)"
     )
+
+
+def as_canvas(items: Iterable[Playground]) -> tuple[Playground, ...]:
+    """The items of a stage, in order, at least one: an empty one stands for none.
+
+    Raises:
+        TypeError: they are no iterable; what is wrong with an item its update says.
+    """
+    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
+        raise TypeError(
+            f"expected a Playground or several, not {items!r}; write Playground(path=…, text=…)"
+        )
+    return tuple(items) or (Playground(),)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from moobius_trio.core.recipients import (
     Recipients,
     Speaker,
+    as_canvas,
     as_content,
     as_recipients,
     as_sender,
@@ -26,6 +27,8 @@ from moobius_trio.types import (
     FeatureCall,
     GenericUpdate,
     JsonValue,
+    MenuItem,
+    MenuItemClick,
     MessageDown,
     MessageUp,
     Playground,
@@ -34,6 +37,7 @@ from moobius_trio.types import (
     Update,
     UpdateChannelInfo,
     UpdateFeatures,
+    UpdateMenu,
     UpdatePlayground,
     UpdateStyle,
     UpdateUserList,
@@ -90,7 +94,7 @@ class Sending(ABC):
 
     async def reply(
         self,
-        event: MessageUp | FeatureCall | Action,
+        event: MessageUp | FeatureCall | MenuItemClick | Action,
         content: Content | str,
         *,
         subtype: str = "text",
@@ -148,13 +152,38 @@ class Sending(ABC):
         )
 
     async def send_update_playground(
-        self, channel_id: ChannelId, content: Playground, recipients: Recipients
+        self,
+        channel_id: ChannelId,
+        content: Playground | Iterable[Playground],
+        recipients: Recipients,
     ) -> Receipt:
-        """Set the stage of the recipients; raises as `send`."""
+        """Set the stage of the recipients; raises as `send`.
+
+        Args:
+            content: a picture, a text or both; several of them make a canvas to scroll through,
+                of which generation 0 shows the first elsewhere than on a platform of ours; none
+                empties the stage.
+        """
+        first, *more = (content,) if isinstance(content, Playground) else as_canvas(content)
         return await self.send(
             UpdatePlayground(
-                channel_id=channel_id, content=content, recipients=as_recipients(recipients)
+                channel_id=channel_id,
+                content=first,
+                more=more,
+                recipients=as_recipients(recipients),
             )
+        )
+
+    async def send_update_menu(
+        self, channel_id: ChannelId, menu: Iterable[MenuItem], recipients: Recipients
+    ) -> Receipt:
+        """Set the menu that messages open for the recipients; none removes it; raises as `send`.
+
+        What they choose comes to `on_menu_item_click`. Elsewhere than on a platform of ours
+        generation 0 has no menus, and nothing is shown.
+        """
+        return await self.send(
+            UpdateMenu(channel_id=channel_id, menu=menu, recipients=as_recipients(recipients))
         )
 
     async def send_update_style(

@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Never, TypeVarTuple, get_args, get_origin
 
+import attrs
 import trio
 from typing_extensions import TypeVar
 
 from moobius_trio.core.band import Band
 from moobius_trio.core.callbacks import Callbacks
+from moobius_trio.core.dispatch import PARTS
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.jobs import Job, Jobs
 from moobius_trio.core.names import attribute_hint, check_callbacks, refused_argument
@@ -194,6 +196,15 @@ class MoobiusService(Callbacks, Sending, Generic[B]):
         if name in ACTION_CALLBACKS:
             await getattr(self, name)(action)
 
+    async def on_refresh(self, action: Action) -> None:
+        """A user's client needs everything (generation 1). Read and send here, await nothing else.
+
+        Default: as if it had asked for each part by itself, as clients of generation 0 do:
+        `on_fetch_user_list`, `on_fetch_features`, `on_fetch_playground`, in this order.
+        """
+        for part in PARTS:
+            await self.on_action(attrs.evolve(action, subtype=part))
+
     async def on_fetch_user_list(self, action: Action) -> None:
         """A user's client needs the character list. Default: the band's members."""
         band = self.bands[action.channel_id]
@@ -313,6 +324,7 @@ ACTION_CALLBACKS = (
     "on_fetch_channel_info",
     "on_join_channel",
     "on_leave_channel",
+    "on_refresh",
 )
 
 

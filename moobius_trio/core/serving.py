@@ -12,7 +12,7 @@ import structlog
 import trio
 
 from moobius_trio.config import Settings
-from moobius_trio.core.building import Footing, make_link, make_outbox, make_runtime
+from moobius_trio.core.building import Footing, make_link, make_outbox, make_runtime, make_speech
 from moobius_trio.core.cast import side_by_side
 from moobius_trio.core.ending import LANES_SECONDS, Ending
 from moobius_trio.core.environment import Environment
@@ -189,13 +189,15 @@ class _Run:
                 on_stray=env.on_stray,
             ) as stores:
                 tracing = Tracing(env.trace, trio.current_time) if env.trace else None
-                outbox = make_outbox(env, settings, service_id, tracing)
+                speech = make_speech()
+                outbox = make_outbox(env, settings, service_id, speech, tracing)
                 link = make_link(
                     env,
                     settings,
                     service_id,
                     http_api,
                     outbox,
+                    side=speech.side,
                     on_event=self._inlet,
                     on_gap=self._on_gap,
                 )
@@ -207,6 +209,7 @@ class _Run:
                     service_id=service_id,
                     http_api=http_api,
                     stores=stores,
+                    speech=speech,
                     outbox=outbox,
                     link=link,
                     tracing=tracing,

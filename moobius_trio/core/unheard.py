@@ -21,6 +21,7 @@ from moobius_trio.types import (
     RawPayload,
     Update,
     UpdateFeatures,
+    UpdateMenu,
     UpdatePlayground,
     UpdateStyle,
     UpdateUserList,
@@ -38,6 +39,7 @@ NAMED_AT_ONCE: Final = 5
 _WHAT: Final[Mapping[type, str]] = {
     MessageDown: "a message",
     UpdateFeatures: "keys",
+    UpdateMenu: "a menu",
     UpdatePlayground: "a stage",
     UpdateStyle: "a style",
     UpdateUserList: "a character list",

@@ -19,6 +19,8 @@ from moobius_trio.types import (
     Copy,
     FeatureCall,
     FeatureCallArgument,
+    GroupMessage,
+    MenuItemClick,
     MessageUp,
     UnknownPayload,
 )
@@ -27,7 +29,17 @@ __all__ = ("weight",)
 
 _FIELDS: dict[type, Callable[[Any], tuple[Any, ...]]] = {
     kind: attrgetter(*(field.name for field in attrs.fields(kind)))
-    for kind in (MessageUp, Content, Action, FeatureCall, FeatureCallArgument, Copy, UnknownPayload)
+    for kind in (
+        MessageUp,
+        GroupMessage,
+        Content,
+        Action,
+        FeatureCall,
+        MenuItemClick,
+        FeatureCallArgument,
+        Copy,
+        UnknownPayload,
+    )
 }
 
 OBJECT: Final = 100

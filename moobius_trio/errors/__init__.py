@@ -22,6 +22,7 @@ from moobius_trio.errors.base import (
 from moobius_trio.errors.platform import (
     ApiError,
     ConnectionLost,
+    GroupUnknown,
     LoginRejected,
     MalformedPayload,
     MessageTooLarge,
@@ -49,6 +50,7 @@ __all__ = (
     "CallbackError",
     "ConfigError",
     "ConnectionLost",
+    "GroupUnknown",
     "HandlerTimedOut",
     "JobError",
     "LoginRejected",

@@ -9,6 +9,7 @@ from moobius_trio.errors.base import MoobiusError
 __all__ = (
     "ApiError",
     "ConnectionLost",
+    "GroupUnknown",
     "LoginRejected",
     "MalformedPayload",
     "MessageTooLarge",
@@ -74,6 +75,25 @@ class LoginRejected(MoobiusError):
             "Check that service_id in service.json belongs to this account."
         )
         self.service_id = service_id
+        self.reason = reason
+
+
+class GroupUnknown(MoobiusError):
+    """Whom a message is for cannot be said, so no handler was given it.
+
+    Attributes:
+        group_id: what the message names its recipients by.
+        channel_id: the band it was said in.
+        reason: why nobody can say who they are.
+    """
+
+    def __init__(self, group_id: str, channel_id: str, reason: str) -> None:
+        super().__init__(
+            f"group {group_id} of band {channel_id} cannot be resolved ({reason}), so the message "
+            "to it was not handled. on_error has it, without its recipients."
+        )
+        self.group_id = group_id
+        self.channel_id = channel_id
         self.reason = reason
 
 

@@ -1,6 +1,6 @@
 """Messages that the platform delivers once more, as after a cut, are recognized here.
 
-Only ``msg_up`` bears an id on the wire (docs/protocol/generation-0.md section 3.3); of anything
+Only messages bear an id on the wire (docs/protocol/generation-0.md section 3.3); of anything
 else nobody can say whether it came twice or was done twice.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final, NamedTuple
 
-from moobius_trio.types import ChannelId, MessageId, MessageUp
+from moobius_trio.types import ChannelId, GroupId, GroupMessage, MessageId, MessageUp, UserId
 
 __all__ = ("Duplicates",)
 
@@ -39,11 +39,16 @@ class Duplicates:
         """How many messages are remembered."""
         return self._count
 
-    def is_repeated(self, message: MessageUp, now: float) -> bool:
+    def is_repeated(self, event: MessageUp | GroupMessage, now: float) -> bool:
         """Whether this very message came before; remembers it. ``now`` is trio's time."""
+        recipients: GroupId | tuple[UserId, ...]
+        if isinstance(event, GroupMessage):
+            message, recipients = event.message, event.group_id
+        else:
+            message, recipients = event, event.recipients
         if not message.msg_id:
             return False
-        fingerprint = _fingerprint(message)
+        fingerprint = _fingerprint(message, recipients)
         band = self._bands.get(message.channel_id)
         if band is None:
             band = self._bands[message.channel_id] = OrderedDict()
@@ -73,14 +78,14 @@ class Duplicates:
             self._count -= len(self._bands.pop(oldest))
 
 
-def _fingerprint(message: MessageUp) -> int:
+def _fingerprint(message: MessageUp, recipients: GroupId | tuple[UserId, ...]) -> int:
     """All that a message says, in one number. (Of texts: a number may share its hash with its
     neighbour.)"""
     content = message.content
     return hash(
         (
             message.sender,
-            message.recipients,
+            recipients,
             message.subtype,
             str(message.timestamp),
             content.text,

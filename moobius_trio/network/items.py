@@ -6,7 +6,7 @@ No queue, no socket and no clock here: id and time are parameters.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeAlias, cast
 
 import attrs
@@ -21,9 +21,10 @@ from moobius_trio.types import (
     Ping,
     RequestId,
     ServiceCommand,
-    ServiceEvent,
+    ServiceFrame,
     ServiceId,
     UpdateFeatures,
+    UpdateMenu,
     UpdatePlayground,
     UpdateStyle,
     UpdateUserList,
@@ -31,6 +32,7 @@ from moobius_trio.types import (
 )
 
 __all__ = (
+    "ADDRESSED",
     "ClientId",
     "Frame",
     "Item",
@@ -47,19 +49,28 @@ ClientId: TypeAlias = ServiceId | UserId
 """Who holds the connection: a service, or in user mode a user."""
 
 C = TypeVar("C", default=ServiceCommand)
-E = TypeVar("E", default=ServiceEvent)
+E = TypeVar("E", default=ServiceFrame)
 C_contra = TypeVar("C_contra", contravariant=True)
 
 Addressed: TypeAlias = (
-    MessageDown | UpdateUserList | UpdateFeatures | UpdatePlayground | UpdateStyle
+    MessageDown | UpdateUserList | UpdateFeatures | UpdatePlayground | UpdateStyle | UpdateMenu
 )
-_ADDRESSED: Final = (MessageDown, UpdateUserList, UpdateFeatures, UpdatePlayground, UpdateStyle)
+ADDRESSED: Final = (
+    MessageDown,
+    UpdateUserList,
+    UpdateFeatures,
+    UpdatePlayground,
+    UpdateStyle,
+    UpdateMenu,
+)
+"""Whatever has recipients."""
 
 
 class ServiceWire(Protocol):
-    """A generation of the protocol, as a service speaks it: a module of ``codec`` is one."""
+    """A generation of the protocol, as a service speaks it: ``codec.generation0`` is one, and
+    `Generation1Wire`."""
 
-    def decode_for_service(self, text: str | bytes, /) -> ServiceEvent:
+    def decode_for_service(self, text: str | bytes, /) -> ServiceFrame:
         """Raises ``MalformedPayload`` and nothing else."""
         ...
 
@@ -104,11 +115,14 @@ class Side(Generic[C, E]):
     encode: Encode[C]
     origin_type: Callable[[C | Ping], str]
     """The word by which a copy names the frame it answers."""
+    prepare: Callable[[C], Awaitable[None]] | None = None
+    """Awaited before a command is encoded, where the platform has to name a group for its
+    recipients (generation 1). Such a frame has no list, so it is never split, and one for nobody
+    cannot be written. None: frames list their recipients."""
 
 
-def service_side(wire: ServiceWire) -> Side[ServiceCommand, ServiceEvent]:
+def service_side(wire: ServiceWire) -> Side[ServiceCommand, ServiceFrame]:
     """The wire as a service speaks it."""
-
     return Side(
         decode=wire.decode_for_service,
         encode=wire.encode_from_service,
@@ -178,16 +192,16 @@ def size_of(text: str) -> int:
 def state_key(command: object) -> Hashable | None:
     """What makes two updates states of the same thing (docs/architecture.md section 5).
 
-    Channel, kind and recipients in order; for a style its set of widgets too. None for messages,
+    Channel, kind and recipients in order; for a style its set of targets too. None for messages,
     channel info and generic updates: each of those counts.
     """
     match command:
         case MessageDown():  # first: it is by far the most frequent
             return None
         case UpdateStyle():
-            widgets = frozenset(item.widget for item in command.style)
-            return (UpdateStyle, command.channel_id, command.recipients, widgets)
-        case UpdateUserList() | UpdateFeatures() | UpdatePlayground():
+            targets = frozenset((item.widget, item.feature_id) for item in command.style)
+            return (UpdateStyle, command.channel_id, command.recipients, targets)
+        case UpdateUserList() | UpdateFeatures() | UpdatePlayground() | UpdateMenu():
             return (type(command), command.channel_id, command.recipients)
         case _:
             return None
@@ -197,11 +211,13 @@ def frames_of(
     command: C,
     encode: Callable[[C], tuple[RequestId, str]],
     limit: int,
+    *,
+    listed: bool = True,
 ) -> list[Frame]:
     """The command as frames of at most ``limit`` bytes each.
 
     Several only where the list of recipients is what makes it too large; each then goes to a
-    part of them, in order.
+    part of them, in order. ``listed``: whether the frame has such a list at all.
 
     Raises:
         MessageTooLarge: it would not fit even for a single recipient.
@@ -210,7 +226,7 @@ def frames_of(
     size = size_of(text)
     if size <= limit:
         return [Frame(request_id, text, size, state_key(command))]
-    if not isinstance(command, _ADDRESSED) or len(command.recipients) < 2:
+    if not listed or not isinstance(command, ADDRESSED) or len(command.recipients) < 2:
         raise MessageTooLarge(size, limit)
     _check_fits_one(command, encode, limit)
     halves = cast("Iterator[C]", _halves(command))  # what is addressed is a command of this kind

@@ -33,7 +33,7 @@ from moobius_trio.network.outbox import Outbox
 from moobius_trio.network.reports import Gap, LinkState, LinkStatistics
 from moobius_trio.network.session import Counters, LoginRefused, RotationDue, Session
 from moobius_trio.network.streams import Connector, CouldNotConnect
-from moobius_trio.types import ServiceCommand, ServiceEvent
+from moobius_trio.types import ServiceCommand, ServiceFrame
 
 __all__ = (
     "ClientId",
@@ -49,7 +49,7 @@ __all__ = (
 log = structlog.get_logger()
 
 C = TypeVar("C", default=ServiceCommand)
-E = TypeVar("E", default=ServiceEvent)
+E = TypeVar("E", default=ServiceFrame)
 
 ROTATION_SECONDS: Final = (105 * 60.0, 115 * 60.0)
 """A connection is given up at some moment between these ages: the platform's host cuts those of

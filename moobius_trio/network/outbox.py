@@ -17,8 +17,9 @@ from typing_extensions import TypeVar
 
 from moobius_trio.network.acknowledgement import Mode
 from moobius_trio.network.awaiting import Awaiting
+from moobius_trio.network.framing import Framing
 from moobius_trio.network.holding import Holding
-from moobius_trio.network.items import ClientId, Item, Side, frames_of
+from moobius_trio.network.items import ClientId, Item, Side
 from moobius_trio.network.ordering import SendQueue
 from moobius_trio.network.patience import sleep_until_settled
 from moobius_trio.network.receipts import CONFIRMED, EndState, Outcome, Receipt
@@ -26,7 +27,7 @@ from moobius_trio.network.reports import FlushReport, Hold, OutboxStatistics, Wr
 from moobius_trio.network.room import WaitingLine
 from moobius_trio.network.streams import TOO_LARGE, FrameStream
 from moobius_trio.network.writing import Writer
-from moobius_trio.types import ChannelId, Copy, MessageDown, Ping, RequestId, ServiceCommand
+from moobius_trio.types import ChannelId, Copy, Ping, RequestId, ServiceCommand
 
 __all__ = ("FlushReport", "Hold", "Outbox", "OutboxStatistics", "WrittenFrame")
 
@@ -67,11 +68,13 @@ class Outbox(Generic[C]):
                 copies cannot confirm a frame it is the same as ``pipelined``.
             on_written: told of each written frame; must not wait and must not raise.
         """
-        self._encode = wire.encode
-        self._client_id = client_id
-        self._max_message_bytes = max_message_bytes
-        self._new_request_id = new_request_id
-        self._wall_clock_ms = wall_clock_ms
+        self._framing: Framing[C] = Framing(
+            side=wire,
+            client_id=client_id,
+            max_message_bytes=max_message_bytes,
+            new_request_id=new_request_id,
+            wall_clock_ms=wall_clock_ms,
+        )
         self._limit_items = limit_items
         self._limit_bytes = limit_bytes
         self._strict = ordering == "strict"
@@ -106,14 +109,14 @@ class Outbox(Generic[C]):
         the same channel wait behind it. A hold that fails drops it. ``transaction`` is the one
         of them that whoever sends has open: nobody may wait for the frame before it is over.
 
-        An update that is a state (user list, features, playground, style) replaces an older one
-        with the same channel, recipients and kind that still waits. A ``MessageDown`` without
-        recipients is not written: its receipt is ``dropped`` at once.
+        An update that is a state (user list, features, playground, style, menu) replaces an older
+        one with the same channel, recipients and kind that still waits. What nobody is to get is
+        not written (`Framing.for_nobody`): its receipt has ended.
 
         Cancelled, nothing was queued.
 
         Raises:
-            MessageTooLarge: nothing was queued.
+            MessageTooLarge, or whatever ``Side.prepare`` raised: nothing was queued.
             OutboxFull: there was no room within ``send_timeout``; nothing was queued.
         """
         self._puts += 1
@@ -121,16 +124,16 @@ class Outbox(Generic[C]):
             await trio.lowlevel.checkpoint_if_cancelled()
         else:
             await trio.lowlevel.checkpoint()
-        if isinstance(command, MessageDown) and not command.recipients:
-            return self._never_sent("no recipients")
-        frames = frames_of(command, self.encode, self._max_message_bytes)
+        if (outcome := self._framing.for_nobody(command)) is not None:
+            return self._never_sent(outcome)
+        frames = await self._framing.frames_of(command)
         receipt = Receipt(frames[0].request_id, len(frames), transaction)
         channel_id: ChannelId | None = getattr(command, "channel_id", None)
         items = [Item(frame, receipt, channel_id, unit) for frame in frames]
         if self._line or not self._has_room(items):
             await self._line.wait(lambda: self._has_room(items))
         if self._closed:
-            return self._never_sent(self._closed)
+            return self._never_sent(Outcome("dropped", self._closed))
         self._unended += len(items)
         failure = self._holding.failed(holds) if holds else None
         if failure is not None:
@@ -194,10 +197,7 @@ class Outbox(Generic[C]):
 
     def encode(self, command: C | Ping) -> tuple[RequestId, str]:
         """A command as a frame with a new id. Login and heartbeat need no more than this."""
-        request_id, now = self._new_request_id(), self._wall_clock_ms()
-        return request_id, self._encode(
-            command, request_id=request_id, client_id=self._client_id, timestamp=now
-        )
+        return self._framing.encode(command)
 
     async def write_to(self, stream: FrameStream) -> NoReturn:
         """Write frames in order, for as long as the connection lasts.
@@ -333,10 +333,10 @@ class Outbox(Generic[C]):
         if overdue and self._answers:  # where none can come it is no news
             log.warning("frames stay unconfirmed", frames=len(overdue), mode=self._mode)
 
-    def _never_sent(self, reason: str) -> Receipt:
-        receipt = Receipt(self._new_request_id())
-        receipt.end(Outcome("dropped", reason))
-        self._counts["dropped"] += 1
+    def _never_sent(self, outcome: Outcome) -> Receipt:
+        receipt = Receipt(self._framing.new_request_id())
+        receipt.end(outcome)
+        self._counts[outcome.state] += 1
         return receipt
 
     @property

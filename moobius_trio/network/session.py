@@ -26,12 +26,13 @@ from moobius_trio.network.streams import FrameStream
 from moobius_trio.network.writing import WRITE_SECONDS
 from moobius_trio.types import (
     Copy,
+    GroupMessage,
     MessageUp,
     Ping,
     PlatformError,
     RequestId,
     ServiceCommand,
-    ServiceEvent,
+    ServiceFrame,
 )
 
 __all__ = ("Counters", "LoginRefused", "RotationDue", "Session")
@@ -39,7 +40,7 @@ __all__ = ("Counters", "LoginRefused", "RotationDue", "Session")
 log = structlog.get_logger()
 
 C = TypeVar("C", default=ServiceCommand)
-E = TypeVar("E", default=ServiceEvent)
+E = TypeVar("E", default=ServiceFrame)
 
 GRACE_SECONDS: Final = 2.0
 """For a login on a platform that has never answered one."""
@@ -247,7 +248,7 @@ class Session(Generic[C, E]):
                 continue
             if isinstance(event, Copy):
                 self._take_copy(event)
-            elif isinstance(event, MessageUp):
+            elif isinstance(event, MessageUp | GroupMessage):
                 if self._duplicates.is_repeated(event, trio.current_time()):
                     self._counters.duplicates += 1
                     continue

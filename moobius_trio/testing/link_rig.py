@@ -24,7 +24,7 @@ from moobius_trio.types import (
     ChannelId,
     MessageDown,
     RequestId,
-    ServiceEvent,
+    ServiceFrame,
     ServiceId,
     ServiceLogin,
     UserId,
@@ -65,7 +65,7 @@ class LinkRig:
     """What a test sees of a link."""
 
     outbox: Outbox
-    events: list[ServiceEvent] = attrs.field(factory=list)
+    events: list[ServiceFrame] = attrs.field(factory=list)
     gaps: list[Gap] = attrs.field(factory=list)
     renewals: list[float] = attrs.field(factory=list)
     """When new tokens were asked for, by trio's clock."""

@@ -205,3 +205,70 @@ async def test_no_view_lane_is_left_behind(local: Local) -> None:
         await stage.act(f"user-{number}", "join_channel", "fetch_user_list", "leave_channel")
     await local.settle()
     assert stage.service.statistics().lanes.lanes == 0
+
+
+async def test_a_refresh_asks_for_each_part_as_generation_0_does(local: Local) -> None:
+    """A service that knows nothing of refreshes shows the same screen, beside a slow handler."""
+    stage = await open_stage(local)
+    await stage.say()
+    await stage.act("alice", "refresh")
+    assert stage.service.seen == ["list alice", "keys alice"]
+    stage.service.waits_in_message.set()
+
+
+async def test_two_refreshes_are_answered_together(local: Local) -> None:
+    """What waits twice for the same user is done once, part by part."""
+    stage = await open_stage(local)
+    await stage.act("alice", "refresh", "refresh", "fetch_user_list")
+    assert stage.service.seen == ["list alice", "keys alice"]
+
+
+async def test_a_part_that_fails_leaves_the_others_of_a_refresh_alone(local: Local) -> None:
+    """They are handled by themselves, each under its own name."""
+
+    class Broken(Screen):
+        async def on_fetch_user_list(self, action: Action) -> None:
+            raise ValueError("no list today")
+
+    service = Broken()
+    local.keep_failures = True
+    stage = Stage(service, (await local.start(service)).channel_id)
+    await stage.act("alice", "refresh")
+    assert service.seen == ["keys alice"]
+    [(event, _)] = local.failures
+    assert event == Action(
+        subtype="fetch_user_list", channel_id=stage.channel_id, sender=UserId("alice")
+    )
+
+
+async def test_on_refresh_takes_the_whole_request_and_may_hand_it_on(local: Local) -> None:
+    """Defined by the author it is called once; its default asks for the parts in their order."""
+
+    class Whole(Screen):
+        async def on_refresh(self, action: Action) -> None:
+            self.seen.append(f"all for {action.sender}")
+            await super().on_refresh(action)
+
+        async def on_fetch_playground(self, action: Action) -> None:
+            self.seen.append(f"{action.subtype} {action.sender}")
+
+    service = Whole()
+    stage = Stage(service, (await local.start(service)).channel_id)
+    await stage.act("alice", "refresh")
+    assert service.seen == [
+        "all for alice",
+        "list alice",
+        "keys alice",
+        "fetch_playground alice",
+    ]
+
+
+async def test_a_refresh_waits_for_the_users_own_join(local: Local) -> None:
+    """It is a request for the screen like any other."""
+    stage = await open_stage(local)
+    stage.service.waits_in_join = trio.Event()
+    await stage.act("alice", "join_channel", "refresh")
+    assert stage.service.seen == []
+    stage.service.waits_in_join.set()
+    await trio.testing.wait_all_tasks_blocked()
+    assert stage.service.seen == ["join alice", "list alice", "keys alice"]

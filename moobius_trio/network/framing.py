@@ -1,0 +1,89 @@
+"""From a command to the frames that say it: ids, the time, and whom a list of people stands for.
+
+No queue and no socket here; the wire that was handed in knows the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic
+
+import structlog
+from typing_extensions import TypeVar
+
+from moobius_trio.network.items import ADDRESSED, ClientId, Frame, Side, frames_of
+from moobius_trio.network.receipts import CONFIRMED, Outcome
+from moobius_trio.types import MessageDown, Ping, RequestId, ServiceCommand
+
+__all__ = ("Framing",)
+
+log = structlog.get_logger()
+
+C = TypeVar("C", default=ServiceCommand)
+
+
+class Framing(Generic[C]):
+    """Makes the frames of one service, or of one user.
+
+    Args:
+        side: the words, and what is to be awaited before they are written.
+        client_id: whose frames they are.
+    """
+
+    def __init__(
+        self,
+        *,
+        side: Side[C, Any],
+        client_id: ClientId,
+        max_message_bytes: int,
+        new_request_id: Callable[[], RequestId],
+        wall_clock_ms: Callable[[], int],
+    ) -> None:
+        self._side = side
+        self._client_id = client_id
+        self._max_message_bytes = max_message_bytes
+        self._new_request_id = new_request_id
+        self._wall_clock_ms = wall_clock_ms
+        self._told = False
+
+    def new_request_id(self) -> RequestId:
+        """An id for a frame."""
+        return self._new_request_id()
+
+    def encode(self, command: C | Ping) -> tuple[RequestId, str]:
+        """A command as one frame with a new id."""
+        request_id = self._new_request_id()
+        return request_id, self._side.encode(
+            command,
+            request_id=request_id,
+            client_id=self._client_id,
+            timestamp=self._wall_clock_ms(),
+        )
+
+    async def frames_of(self, command: C) -> list[Frame]:
+        """The command as frames. Where nothing has to be asked for it does not let others run.
+
+        Raises:
+            MessageTooLarge: no frame can hold it.
+            MoobiusError: a group of recipients was asked for in vain.
+        """
+        if self._side.prepare is not None:
+            await self._side.prepare(command)
+        listed = self._side.prepare is None
+        return frames_of(command, self.encode, self._max_message_bytes, listed=listed)
+
+    def for_nobody(self, command: C) -> Outcome | None:
+        """What becomes of a command that nobody is to get; None: it is to be written.
+
+        A state for nobody is true at once: everybody who is to have it has it.
+        """
+        if not isinstance(command, ADDRESSED) or command.recipients:
+            return None
+        if isinstance(command, MessageDown):
+            return Outcome("dropped", "no recipients")
+        if self._side.prepare is None:
+            return None  # an empty list can be written
+        if not self._told:
+            self._told = True
+            log.info("an update for nobody is not written", update=type(command).__name__)
+        return CONFIRMED
