@@ -18,6 +18,7 @@ from cattrs.cols import is_mapping, list_structure_factory, mapping_structure_fa
 from cattrs.gen import make_dict_structure_fn, override
 
 from moobius_trio.codec import shapes
+from moobius_trio.codec.irregular import REGULAR
 from moobius_trio.codec.tags import subtype_from_wire
 from moobius_trio.errors import MalformedPayload
 from moobius_trio.types import (
@@ -187,6 +188,9 @@ def _object(kind: Any, converter: cattrs.Converter) -> Hook:
     if kind is Feature:
         form = _or_nothing(converter.get_structure_hook(tuple[FeatureArgument, ...]))
         overrides["arguments"] = override(struct_hook=form)
+    for field in attrs.fields(attrs.resolve_types(kind)):
+        if REGULAR in field.metadata:
+            overrides[field.name] = override(struct_hook=_regular(field, converter))
     hook = make_dict_structure_fn(kind, converter, **overrides)
     needs_a_key = any(field.default is attrs.NOTHING for field in attrs.fields(kind))
     if needs_a_key and not converter.detailed_validation:
@@ -206,6 +210,18 @@ def _only_objects(hook: Hook, kind: Any) -> Hook:
 def _or_nothing(hook: Hook) -> Hook:
     """For lists that may also be null (section 3.5)."""
     return lambda value, kind: () if value is None else hook(value, kind)
+
+
+def _regular(field: attrs.Attribute[Any], converter: cattrs.Converter) -> Hook:
+    """For fields that the wire writes in more than one way (``irregular``)."""
+    make, default, kind = field.metadata[REGULAR], field.default, field.type
+    hook = converter.get_structure_hook(kind)
+
+    def structure_regular(value: object, _: object) -> object:
+        regular = make(value)
+        return default if regular is None else hook(regular, kind)
+
+    return structure_regular
 
 
 _OVERRIDES: Final[Mapping[type, Mapping[str, Any]]] = types.MappingProxyType(

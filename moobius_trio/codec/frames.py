@@ -10,10 +10,19 @@ import attrs
 from moobius_trio.codec.converter import structure
 from moobius_trio.codec.shapes import JsonObject
 from moobius_trio.codec.tags import MENU_ITEM_CLICK, origin_type
+from moobius_trio.codec.text import parse_object
 from moobius_trio.errors import MalformedPayload
 from moobius_trio.types import RequestId, ServiceCommand, UnknownPayload, UserCommand
 
-__all__ = ("ClientFrame", "ClientHead", "body_of", "is_menu_item_click", "type_of", "unknown")
+__all__ = (
+    "ClientFrame",
+    "ClientHead",
+    "body_of",
+    "is_menu_item_click",
+    "name_of_frame",
+    "type_of",
+    "unknown",
+)
 
 
 @attrs.frozen
@@ -24,11 +33,12 @@ class ClientFrame:
     client_id: str | None
     """Whom the client says it is; None where the frame has none, as in a login."""
     command: ServiceCommand | UserCommand | UnknownPayload
-
-    @property
-    def origin_type(self) -> str:
-        """The word by which a receipt names the frame (``Copy.origin_type``)."""
-        return origin_type(self.command)
+    origin_type: str = attrs.field(
+        default=attrs.Factory(lambda self: origin_type(self.command), takes_self=True),
+        eq=False,
+        kw_only=True,
+    )
+    """The word by which a receipt names the frame (``Copy.origin_type``)."""
 
 
 @attrs.define
@@ -37,6 +47,25 @@ class ClientHead:
 
     request_id: RequestId
     client_id: str | None = None
+
+
+@attrs.define
+class _Named:
+    request_id: RequestId
+
+
+def name_of_frame(text: str | bytes) -> tuple[RequestId, str]:
+    """What a receipt calls a client's frame: its request id and type; both empty if it has none.
+
+    For frames that ``decode_from_client`` refuses, so that their sender learns which it was; of
+    either generation.
+    """
+    try:
+        frame = parse_object(text, "frame")
+        kind = type_of(frame)
+        return structure(frame, _Named, what=kind).request_id, kind
+    except MalformedPayload:
+        return RequestId(""), ""
 
 
 def type_of(frame: dict[str, object]) -> str:

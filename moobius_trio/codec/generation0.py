@@ -6,12 +6,11 @@ protocol that the outbox and the link ask of a wire (docs/architecture.md sectio
 
 from __future__ import annotations
 
-from moobius_trio.codec.frames import ClientFrame
+from moobius_trio.codec.frames import ClientFrame, name_of_frame
 from moobius_trio.codec.generation0_platform import (
     decode_from_client,
     encode_for_service,
     encode_for_user,
-    name_of_frame,
 )
 from moobius_trio.codec.generation0_service import decode_for_service, encode_from_service
 from moobius_trio.codec.generation0_user import decode_for_user, encode_from_user

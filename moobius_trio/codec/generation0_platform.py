@@ -33,7 +33,6 @@ from moobius_trio.codec.plain import (
 from moobius_trio.codec.tags import CHANNEL_INFO, UPDATE, origin_type
 from moobius_trio.codec.text import dump, parse_object
 from moobius_trio.codec.updates import decode_update
-from moobius_trio.errors import MalformedPayload
 from moobius_trio.types import (
     Action,
     Copy,
@@ -44,7 +43,6 @@ from moobius_trio.types import (
     MessageUp,
     Ping,
     PlatformError,
-    RequestId,
     ServiceCommand,
     ServiceEvent,
     ServiceLogin,
@@ -62,7 +60,7 @@ from moobius_trio.types import (
     UserMessage,
 )
 
-__all__ = ("decode_from_client", "encode_for_service", "encode_for_user", "name_of_frame")
+__all__ = ("decode_from_client", "encode_for_service", "encode_for_user")
 
 _LOGINS: Final[Mapping[str, type[ServiceLogin | UserLogin]]] = MappingProxyType(
     {"service_login": ServiceLogin, "user_login": UserLogin}
@@ -92,19 +90,6 @@ def decode_from_client(text: str | bytes) -> ClientFrame:
     kind = type_of(frame)
     head = structure(frame, ClientHead, what=kind)
     return ClientFrame(head.request_id, head.client_id, _command(frame, kind))
-
-
-def name_of_frame(text: str | bytes) -> tuple[RequestId, str]:
-    """What a receipt calls a client's frame: its request id and type; both empty if it has none.
-
-    For frames that ``decode_from_client`` refuses, so that their sender learns which it was.
-    """
-    try:
-        frame = parse_object(text, "frame")
-        kind = type_of(frame)
-        return structure(frame, ClientHead, what=kind).request_id, kind
-    except MalformedPayload:
-        return RequestId(""), ""
 
 
 def _command(frame: dict[str, object], kind: str) -> ServiceCommand | UserCommand | UnknownPayload:

@@ -1,7 +1,7 @@
 """Frames without the secrets in them, for logs and for the page.
 
 Knows no wire names but one shape: what is called a token, secret or password is one, as a key of
-an object and as the name of a key press's argument.
+an object and as the name or label of a key press's argument.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _TEXT: Final = r'(?:[^"\\]|\\.)*("?)'
 
 _SECRET: Final = re.compile(rf'({_NAME}\s*:\s*"){_TEXT}', re.IGNORECASE | re.DOTALL)
 _ARGUMENT: Final = re.compile(
-    rf'("name"\s*:\s*{_NAME}\s*,\s*"value"\s*:\s*"){_TEXT}', re.IGNORECASE | re.DOTALL
+    rf'("(?:name|label)"\s*:\s*{_NAME}\s*,\s*"value"\s*:\s*"){_TEXT}', re.IGNORECASE | re.DOTALL
 )
 
 
