@@ -19,7 +19,7 @@ import trio
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from moobius_trio.cli.project_commands import doctor, new
+from moobius_trio.cli.project_commands import convert_config, doctor, new
 from moobius_trio.cli.storage.app import storage
 from moobius_trio.cli.tape.app import tape
 from moobius_trio.core.run import ending
@@ -361,6 +361,7 @@ async def stop(
 
 
 app.command(new)
+app.command(convert_config)
 app.command(doctor)
 app.command(storage)
 app.command(tape)

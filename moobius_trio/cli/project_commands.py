@@ -1,4 +1,4 @@
-"""``moobius-trio new`` and ``doctor`` with their options and help."""
+"""``moobius-trio new``, ``convert-config`` and ``doctor`` with their options and help."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-__all__ = ("doctor", "new")
+__all__ = ("convert_config", "doctor", "new")
 
 
 def new(
@@ -29,6 +29,38 @@ def new(
     from moobius_trio.cli.new import make_project
 
     make_project(name, template, into)
+
+
+def convert_config(
+    folder: Annotated[
+        Path,
+        Parameter(
+            help="The configuration of SDK 1.x: its folder `config`, the project above it, or "
+            "its config.json."
+        ),
+    ],
+    /,
+    *,
+    into: Annotated[
+        Path, Parameter(metavar="DIR", help="The project that shall have service.json and db.json.")
+    ] = Path(),
+    force: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Replace files that are there already; the old ones are kept beside them.",
+        ),
+    ] = False,
+) -> None:
+    """Make service.json and db.json out of the configuration of SDK 1.x.
+
+    Says of every key what became of it. The old files stay as they are; records
+    are moved by `moobius-trio storage import`.
+    """
+    from moobius_trio.cli.convert_config import run_convert_config
+
+    run_convert_config(folder, into, force=force)
 
 
 async def doctor(
