@@ -12,7 +12,7 @@ import itertools
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -99,8 +99,13 @@ class _JsonLook(FileStore):
 
     def places(self) -> list[Place]:
         with failing_as(self.where):
-            folders = dict.fromkeys(path.parent for path in sorted(self._folder.glob("*/*/*.json")))
+            folders = dict.fromkeys(path.parent for path in sorted(self._records()))
             return [Place(_band_of(one.parent), _text_of(one)) for one in folders]
+
+    def _records(self) -> Iterator[Path]:
+        """The files of records; what SDK 1.8 has put beside them (``channel_…``) is not ours."""
+        for above in (_OWN, "band_*"):
+            yield from self._folder.glob(f"{above}/*/*.json")
 
     def load(self, place: Place) -> Loaded:
         self._files = {known: name for known, name in self._files.items() if known[0] != place}
@@ -175,7 +180,7 @@ class _JsonFolder(_JsonLook):
 
     def _mark_format(self) -> None:
         """Files without a number are the original's; they are copied once, before any change."""
-        if any(self._folder.glob("*/*/*.json")):
+        if any(self._records()):
             copy = self._folder.with_name(self._folder.name + ".format-0")
             if not copy.exists():
                 partial = copy.with_name(copy.name + ".part")

@@ -528,7 +528,7 @@ def test_a_line_longer_than_any_record_is_not_parsed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is refused by its length."""
-    monkeypatch.setattr("moobius_trio.cli.storage.importing.MAX_LINE_BYTES", 100)
+    monkeypatch.setattr("moobius_trio.cli.storage.sources.MAX_LINE_BYTES", 100)
     export = write_export(tmp_path / "in", line("k", "x" * 100))
     make_project(tmp_path)
     assert "line 2: is longer than any record" in refused("import", export, tmp_path)
