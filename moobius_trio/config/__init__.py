@@ -1,7 +1,8 @@
 """What the user writes down: service.json, db.json and three environment variables.
 
 The only package that reads configuration files and the environment; it writes nothing but
-``service_id`` and, when records are moved, their engine in db.json. No logging set-up, no network
+``service_id``, the engine in db.json of records that are moved, and what `moved` makes of the
+files of SDK 1.x. No logging set-up, no network
 and no decision about what a setting leads to. docs/architecture.md section 10 has the rules.
 """
 

@@ -56,7 +56,14 @@ _BAND, _ALICE = words.ChannelId("band-1"), words.UserId("alice")
 _CONTENT = words.Content(text="hi", path="a.png", extra={"size": [1, {"x": None}], "$set": [1]})
 _PERSON = Character(user_id=_ALICE, username="a", nickname="A", avatar="p", description="d")
 _ARGUMENT = words.FeatureArgument(name="n", type="enum", optional=True, values=["a", "b"])
-_FEATURE = words.Feature(feature_id="f", button_text="Do", arguments=[_ARGUMENT])
+_BUTTON = words.BottomButton(id="b", text="Go", submit=False)
+_DIALOG = words.Dialog(title="T", bottom_buttons=[_BUTTON])
+_FEATURE = words.Feature(feature_id="f", button_text="Do", arguments=[_ARGUMENT], dialog=_DIALOG)
+_ITEM = words.MenuItem(
+    menu_item_id="i", menu_item_text="I", message_subtypes=["text"], arguments=[_ARGUMENT]
+)
+_SAID = words.MessageUp(channel_id=_BAND, sender=_ALICE, content=_CONTENT, timestamp=5)
+_GROUP = words.GroupId("g")
 _STAGE = words.Playground(path="p.png", text="t")
 _STYLE = words.StyleItem(widget="channel", display="highlight", expand=False)
 _JSON: dict[str, words.JsonValue] = {"a": [1, 2.5, None, True], "b": {"c": {}}}
@@ -116,6 +123,23 @@ WORDS: tuple[object, ...] = (
     words.UpdateUserList(channel_id=_BAND, user_list=[_PERSON], recipients=[_ALICE]),
     words.UserAction(subtype="fetch_features", channel_id=_BAND),
     words.UserMessage(channel_id=_BAND, content=_CONTENT, recipients=[_ALICE]),
+    _BUTTON,
+    _DIALOG,
+    _ITEM,
+    words.ChannelInfo(channel_id=_BAND, channel_name="N", channel_type="ccs"),
+    words.Group(group_id=_GROUP, members=(_ALICE,)),
+    words.GroupMessage(message=_SAID, group_id=_GROUP),
+    words.MenuItemClick(
+        menu_item_id="i",
+        channel_id=_BAND,
+        sender=_ALICE,
+        message_content=_CONTENT,
+        arguments=[words.FeatureCallArgument(name="n", value="v", filename="f.txt")],
+    ),
+    words.PastMessage(channel_id=_BAND, content=_CONTENT, sender=_ALICE, group_id=_GROUP),
+    words.UpdateCharacterGroup(channel_id=_BAND, group_id=_GROUP),
+    words.UpdateMenu(channel_id=_BAND, menu=[_ITEM], recipients=[_ALICE]),
+    words.UserInfo(user_id=_ALICE, name="A", email="a@example.org", email_verified=True),
 )
 """One of each kind of ``moobius_trio.types`` that may be stored, with its fields filled in."""
 

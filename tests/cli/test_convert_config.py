@@ -53,7 +53,7 @@ def old_folder(project: Path, **parts: object) -> Path:
 def converted(place: Path) -> tuple[dict[str, object], list[object], dict[str, tuple[str, str]]]:
     """Both files and the fate of each key, without writing."""
     made = convert_parts(*read_parts(place))
-    fates = {each.key: (each.fate, each.said) for each in made.keys}
+    fates: dict[str, tuple[str, str]] = {each.key: (each.fate, each.said) for each in made.keys}
     assert len(fates) == len(made.keys), "a key is told of twice"
     return dict(made.service), list(made.containers), fates
 
