@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, Final, TypeAlias
@@ -22,7 +23,7 @@ from hypercorn.config import Config
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ConnectionState
+from hypercorn.typing import AppWrapper, ConnectionState
 from hypercorn.utils import wrap_app
 
 from moobius_trio.errors import UsageError
@@ -46,6 +47,9 @@ WIRE: Final = "moobius_trio.wire"
 
 _PONG: Final = b"\x8a"
 """The first byte of a pong that a server sends (RFC 6455)."""
+
+HANDSHAKE_SECONDS: Final = 10.0
+"""How long a client has to agree on TLS."""
 
 GRACE_SECONDS: Final = 1.7
 """How long connections have for their close at the end; then they are dropped."""
@@ -71,6 +75,7 @@ async def serve_app(
     host: str = "127.0.0.1",
     port: int = 0,
     exposed: bool = False,
+    tls: ssl.SSLContext | None = None,
     remedy: str = ANOTHER_PORT,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -85,6 +90,7 @@ async def serve_app(
         port: 0 takes any that is free.
         exposed: the application keeps strangers out by itself, so that an address which others
             can reach may be used; then it is served on loopback too, and that is the URL given.
+        tls: the certificate to speak ``https`` and ``wss`` with, and nothing else on this port.
         remedy: what to do about a port that is in use, without a full stop.
 
     Cancelled, it cancels what runs in the application, which closes its WebSockets (1001), and
@@ -105,12 +111,12 @@ async def serve_app(
             "on this machine only. Use 127.0.0.1."
         )
     bound = listeners[0].socket.getsockname()[1]
-    server = _Server(app)
+    server = _Server(app, tls)
     async with AsyncExitStack() as stack, trio.open_nursery() as nursery:
         for listener in listeners:
             await stack.enter_async_context(listener)
         connections = await nursery.start(server.hold_connections)
-        task_status.started(f"http://{name}:{bound}")
+        task_status.started(f"{'https' if tls else 'http'}://{name}:{bound}")
         try:
             await trio.serve_listeners(server.serve, listeners, handler_nursery=connections)
         finally:
@@ -179,14 +185,19 @@ class Wire:
     Only what plays a platform that goes wrong has a use for it.
 
     Attributes:
+        socket: the one below, also of TLS.
+        secure: its bytes go through TLS; here they are always in clear.
         on_received: told all bytes that come, before the protocol stack is.
         answers_pings: False drops the pongs of a WebSocket.
     """
 
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self._stream = stream
+    def __init__(
+        self, stream: trio.SocketStream, secured: trio.SSLStream[trio.SocketStream] | None
+    ) -> None:
+        self._stream = secured or stream
         self._sending = trio.Lock()
         self.socket = stream.socket
+        self.secure = secured is not None
         self.on_received: Callable[[bytes], None] = lambda data: None
         self.answers_pings = True
 
@@ -206,7 +217,8 @@ class Wire:
         return data
 
     async def send_eof(self) -> None:
-        await self._stream.send_eof()
+        if isinstance(self._stream, trio.SocketStream):  # TLS has nothing like it
+            await self._stream.send_eof()
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -215,11 +227,16 @@ class Wire:
 class _Connection(TCPServer):
     """Hypercorn's connection with HTTP/1.1 alone, whatever the client would like."""
 
+    def __init__(self, app: AppWrapper, config: Config, context: WorkerContext, wire: Wire) -> None:
+        # Hypercorn's annotation names the stream of its TLS listeners only.
+        super().__init__(app, config, context, ConnectionState({}), wire)  # type: ignore[arg-type]
+        self._secure = wire.secure
+
     async def _read_data(self) -> None:
         # Hypercorn would go over to HTTP/2 on request, where Wire and ABORT mean nothing.
         self.protocol = _PlainProtocol(  # type: ignore[assignment]
             *(self.app, self.config, self.context, self._task_group, self.protocol.state),
-            *(False, self.protocol.client, self.protocol.server, self.protocol_send),
+            *(self._secure, self.protocol.client, self.protocol.server, self.protocol_send),
         )
         await super()._read_data()
 
@@ -241,6 +258,10 @@ class _PlainProtocol(H11Protocol):
         await super()._create_stream(plain)
 
 
+class _NoTls(Exception):
+    """A client has not agreed on TLS; its reason as text."""
+
+
 class _Server:
     """The open connections, and what of the application runs on them.
 
@@ -248,8 +269,9 @@ class _Server:
     and answered, then the connections.
     """
 
-    def __init__(self, app: Application) -> None:
+    def __init__(self, app: Application, tls: ssl.SSLContext | None) -> None:
         self._app = app
+        self._tls = tls
         self._config = _quiet_config()
         self._context = WorkerContext(None)
         self._streams: set[trio.SocketStream] = set()
@@ -282,18 +304,34 @@ class _Server:
     async def serve(self, stream: trio.SocketStream) -> None:
         """One connection, from its first byte to its last."""
         self._streams.add(stream)
-        wire = Wire(stream)
-        app = wrap_app(self._application_on(wire), 0, "asgi")
-        state = ConnectionState({})
         try:
-            # Hypercorn's annotation names the stream of its TLS listeners only.
-            await _Connection(app, self._config, self._context, state, wire)  # type: ignore[arg-type]
+            wire = Wire(stream, await self._secured(stream))
+            app = wrap_app(self._application_on(wire), 0, "asgi")
+            await _Connection(app, self._config, self._context, wire)
+        except _NoTls as exc:
+            _log.info("a client did not agree on TLS", reason=str(exc))
+            await trio.aclose_forcefully(stream)
         except Exception as exc:
             # A named boundary: what one connection does to the protocol stack must not end the
             # server. The application's own errors do not come this far.
             _log.warning("connection failed", error=repr(exc))
         finally:
             self._streams.discard(stream)
+
+    async def _secured(self, stream: trio.SocketStream) -> trio.SSLStream[trio.SocketStream] | None:
+        """The TLS on top of a connection, agreed on; None where there is to be none."""
+        if self._tls is None:
+            return None
+        secured = trio.SSLStream(stream, self._tls, server_side=True, https_compatible=True)
+        try:
+            with trio.fail_after(HANDSHAKE_SECONDS):
+                await secured.do_handshake()
+        except trio.TooSlowError:
+            raise _NoTls(f"not within {HANDSHAKE_SECONDS:g} s") from None
+        except trio.BrokenResourceError as exc:
+            cause = exc.__cause__
+            raise _NoTls(getattr(cause, "reason", None) or repr(cause)) from None
+        return secured
 
     def _application_on(self, wire: Wire) -> Application:
         """The application, in a scope of its own and with the way to drop this connection."""

@@ -19,6 +19,24 @@ import trio
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from moobius_trio.cli.options import (
+    DEFAULT_HOST,
+    DEFAULT_LIMIT,
+    DEFAULT_PORT,
+    BandOption,
+    BrowserOption,
+    FaultsOption,
+    HostOption,
+    KnobOption,
+    KnowOption,
+    LimitOption,
+    PortOption,
+    ReadyOption,
+    ReloadOption,
+    ServicePath,
+    StateOption,
+    TlsOption,
+)
 from moobius_trio.cli.project_commands import convert_config, doctor, new
 from moobius_trio.cli.storage.app import storage
 from moobius_trio.cli.tape.app import tape
@@ -36,110 +54,6 @@ app = App(
     help_format="plaintext",
     group_parameters="Options",
 )
-
-ServicePath = Annotated[
-    str,
-    Parameter(
-        help="The service: a Python file, a project folder (its service.py, else its main.py), "
-        "FILE.py:Class or module:Class."
-    ),
-]
-StateOption = Annotated[
-    Path | None,
-    Parameter(help="Folder that keeps accounts, bands, messages and stores between two runs."),
-]
-PortOption = Annotated[
-    int,
-    Parameter(validator=Number(gte=0, lte=65_535), help="Port to listen on; 0: any free one."),
-]
-HostOption = Annotated[
-    str,
-    Parameter(
-        metavar="ADDRESS",
-        help="Let other machines in too, at this address of yours, such as 192.168.1.20, or "
-        "0.0.0.0 for all; with --i-know. They need the link that is printed.",
-    ),
-]
-KnowOption = Annotated[
-    bool,
-    Parameter(
-        name="--i-know",
-        negative="",
-        show_default=False,
-        help="I know that --host is for trying things out among friends: nothing is encrypted.",
-    ),
-]
-ReadyOption = Annotated[
-    bool,
-    Parameter(
-        negative="",
-        show_default=False,
-        help="When ready, print one line of JSON on standard output, for programs.",
-    ),
-]
-BrowserOption = Annotated[
-    bool,
-    Parameter(
-        name="--no-browser", negative="", show_default=False, help="Do not open the page by itself."
-    ),
-]
-ReloadOption = Annotated[
-    bool,
-    Parameter(
-        name="--no-reload",
-        negative="",
-        show_default=False,
-        help="Do not start the service anew when its files are saved; end when it crashes.",
-    ),
-]
-LimitOption = Annotated[
-    int,
-    Parameter(
-        validator=Number(gte=1),
-        help="Largest message in bytes; a larger one closes its connection with code 1009.",
-    ),
-]
-
-KnobOption = Annotated[
-    list[str] | None,
-    Parameter(
-        name="--knob",
-        negative="",
-        metavar="NAME=VALUE",
-        # Not read from the class: importing the platform would make every --help slow.
-        help="Change how the platform behaves; repeatable. docs/how-to/faults.md says what each "
-        "does. Receipts: copies_echo_id, copies_times, copies_delay, copies_lost_every, "
-        "answer_pings, answer_socket_pings, refusal_form. Frames: drop_repeats, order, "
-        "order_seconds, slow_seconds, roger, message_limit, frame_limit, refuse_every, "
-        "refuse_again. Connections: handshake_status, second_login, refuse_login_from, "
-        "refuse_login_count, access_seconds, refresh_seconds, live_token, connection_seconds, "
-        "idle_seconds, cut_every, cut_code, cut_notice. Events: duplicate_every, "
-        "duplicate_after_login, reorder_every, garbage, garbage_every. HTTP: history, http_fault, "
-        "http_fault_every, http_fault_path, http_retry_after.",
-    ),
-]
-FaultsOption = Annotated[
-    str | None,
-    Parameter(
-        metavar="SPEC",
-        help="Put a relay with faults before the port, such as reset=60 or delay=0.2,slow=2000. "
-        "reset, close, hole: seconds between two; dark: up, down or both; delay: seconds; "
-        "slow: bytes a second; slice: bytes; corrupt: a part of 1; seed: a number.",
-    ),
-]
-
-BandOption = Annotated[
-    list[str] | None,
-    Parameter(
-        negative="",
-        metavar="NAME",
-        help="Name of a band to make besides local-demo; repeatable.",
-    ),
-]
-
-DEFAULT_PORT = 8765
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_LIMIT = 65_536
 
 
 @app.command
@@ -228,6 +142,7 @@ async def run_local(
     message_limit: LimitOption = DEFAULT_LIMIT,
     knob: KnobOption = None,
     faults: FaultsOption = None,
+    tls: TlsOption = False,
 ) -> None:
     """Run the local platform alone, for services you start yourself.
 
@@ -245,6 +160,7 @@ async def run_local(
         message_limit=message_limit,
         knobs=knob or [],
         faults=faults,
+        tls=tls,
     )
 
 

@@ -22,12 +22,13 @@ _SOMEWHERE: Final = ("192.0.2.1", 9)
 """An address that nobody has (RFC 5737); nothing is sent there."""
 
 
-def check_host(host: str, *, i_know: bool, faults: bool = False) -> None:
+def check_host(host: str, *, i_know: bool, faults: bool = False, tls: bool = False) -> None:
     """Make sure that whoever lets others in means it.
 
     Raises:
         UsageError: it was not said, or ``--faults`` asks for a relay, behind which everybody would
-            seem to come from this machine.
+            seem to come from this machine; or ``--tls`` for a certificate, which names this
+            machine only.
     """
     if host in _OWN:
         return
@@ -39,6 +40,11 @@ def check_host(host: str, *, i_know: bool, faults: bool = False) -> None:
         )
     if faults:
         raise UsageError("--host and --faults do not go together. Use one of them.")
+    if tls:
+        raise UsageError(
+            "--host and --tls do not go together: the certificate is for this machine alone. "
+            "Other machines reach it through a tunnel (ssh -L), by the name localhost."
+        )
 
 
 def let_guests_in(platform: Platform, url: str, host: str) -> None:

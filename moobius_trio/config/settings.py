@@ -60,6 +60,7 @@ class Settings:
     ops_port: int | None = None
     log_level: str = "info"
     logs: str | None = "logs"
+    ca_file: str | None = None
     path: Path | None = None
 
 
@@ -351,6 +352,14 @@ SETTINGS_TABLE: tuple[Setting, ...] = (
         "text or null",
         "The folder of service.log and error.log, which begin anew at midnight and are kept for "
         "seven days. LOGS_DIRECTORY, as systemd sets it, wins over it. Null: no files.",
+        _or_null(read_text),
+    ),
+    Setting(
+        "ca_file",
+        "text or null",
+        "A file of certificate authorities (PEM) whose word on the platform's certificate counts "
+        "besides that of those which this machine trusts; `moobius-trio local --tls` prints the "
+        "path of its own. Null: none.",
         _or_null(read_text),
     ),
 )

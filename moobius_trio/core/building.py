@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -106,12 +107,13 @@ def make_link(
     outbox: Outbox,
     *,
     side: Side[ServiceCommand, ServiceFrame],
+    tls: ssl.SSLContext | None,
     on_event: Callable[[ServiceFrame], None],
     on_gap: Callable[[Gap], None],
 ) -> Link:
     """The link of a service, not connected yet."""
     return Link(
-        connect=environment.connect or websocket_connector(settings.ws_server_uri),
+        connect=environment.connect or websocket_connector(settings.ws_server_uri, tls=tls),
         wire=side,
         outbox=outbox,
         address=settings.ws_server_uri,

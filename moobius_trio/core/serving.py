@@ -31,6 +31,7 @@ from moobius_trio.errors import StorageError
 from moobius_trio.logs import quiet_unless_configured, register_secrets, set_level
 from moobius_trio.network.groups import unwrapped
 from moobius_trio.network.http import open_http_api
+from moobius_trio.network.tls import trusting
 from moobius_trio.types import ChannelId, Tokens
 
 if TYPE_CHECKING:
@@ -161,12 +162,15 @@ class _Run:
         service, env = self._service, self._environment
         state = state_folder(env, settings)
         settings = await env.run_sync(with_kept_id, settings, state, name)
+        ca_file = settings.ca_file
+        tls = await env.run_sync(trusting, service.folder / ca_file) if ca_file else None
         async with open_http_api(
             settings.http_server_uri,
             email=settings.email,
             password=settings.password,
             run_sync=env.run_sync,
             transport=env.transport,
+            tls=tls,
             random=env.random,
             on_tokens=_keep_out_of_logs,
         ) as http_api:
@@ -198,6 +202,7 @@ class _Run:
                     http_api,
                     outbox,
                     side=speech.side,
+                    tls=tls,
                     on_event=self._inlet,
                     on_gap=self._on_gap,
                 )

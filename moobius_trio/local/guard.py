@@ -30,6 +30,7 @@ OUTSIDE: Final = "moobius_trio.outside"
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _HOST: Final = re.compile(r"(\[[0-9a-f:]+\]|[a-z0-9.-]+)(?::([0-9]{1,5}))?")
+_SECURE: Final = frozenset({"https", "wss"})
 _FETCHED_BY_US: Final = frozenset({"same-origin", "none"})
 """Sec-Fetch-Site of our own page, and of an address that somebody has typed."""
 
@@ -54,6 +55,7 @@ class _Request:
 
     Attributes:
         here: where it came in, and on which port.
+        secure: it came through TLS.
         outside: it comes from another machine, or asks for an address that others can reach.
         token: what it gave as the platform's token in its path.
     """
@@ -61,6 +63,7 @@ class _Request:
     scope: Scope
     path: str
     here: tuple[str, int]
+    secure: bool
     outside: bool
     token: str = attrs.field(repr=False)
 
@@ -129,10 +132,12 @@ class Guard:
         path, token = self._access.split(re.sub("/{2,}", "/", scope["path"]))
         name, port = scope.get("server") or ("", None)
         peer, _ = scope.get("client") or ("", 0)
+        secure = scope.get("scheme") in _SECURE
         return _Request(
             scope=scope,
             path=path,
-            here=(name, self._front_port() or port or 80),
+            here=(name, self._front_port() or port or _usual_port(secure)),
+            secure=secure,
             outside=not {name, peer} <= _LOOPBACK,
             token=token,
         )
@@ -176,9 +181,11 @@ def _foreign(request: _Request) -> str:
     name, port = request.here
     names = {*_LOOPBACK, name} if request.outside else _LOOPBACK
     # A Host does not name the port when it is the usual one.
-    if not parts or parts[1].strip("[]") not in names or int(parts[2] or 80) != port:
+    given = int(parts[2] or _usual_port(request.secure)) if parts else 0
+    if not parts or parts[1].strip("[]") not in names or given != port:
         return _WRONG_HOST
-    if any(origin.lower() != f"http://{host}" for origin in origins):
+    scheme = "https" if request.secure else "http"
+    if any(origin.lower() != f"{scheme}://{host}" for origin in origins):
         return _WRONG_ORIGIN
     # Requests that change nothing have no Origin. A link to the page is good, a picture of ours in
     # another page is not: it would tell that page that we are here.
@@ -188,6 +195,10 @@ def _foreign(request: _Request) -> str:
         "document",
     )
     return "" if site in _FETCHED_BY_US or goes else _WRONG_ORIGIN
+
+
+def _usual_port(secure: bool) -> int:
+    return 443 if secure else 80
 
 
 class _Reply:
@@ -223,7 +234,8 @@ class _Reply:
 
     def _content_policy(self) -> str:
         host = Headers(scope=self._scope).get("host", "")
-        socket = f"ws://{host}" if self._trusted else ""
+        scheme = "wss" if self._scope.get("scheme") in _SECURE else "ws"
+        socket = f"{scheme}://{host}" if self._trusted else ""
         return (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
             f"media-src 'self'; connect-src 'self' {socket}; base-uri 'none'; form-action 'none'; "

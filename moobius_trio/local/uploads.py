@@ -61,9 +61,9 @@ class Uploads:
         self._arriving: dict[str, int] = {}
         self._turns = trio.CapacityLimiter(_AT_ONCE)
 
-    def target(self, host: str, extension: str) -> object:
+    def target(self, origin: str, extension: str) -> object:
         """Where one file may be posted within the next hour, for the reply to
-        ``GET /file/upload``."""
+        ``GET /file/upload``; ``origin`` is the platform's own, as the one who asks names it."""
         ending = extension.lower() if re.fullmatch(r"[A-Za-z0-9]{1,8}", extension) else "bin"
         key = f"{secrets.token_hex(16)}.{ending}"
         if len(self._places) >= _PLACES:
@@ -72,7 +72,7 @@ class Uploads:
         # The URL ends with a slash: the file's address is the URL and the key, simply joined. The
         # key stands in the URL too, since whoever posts here bears no token: to have been told of
         # this place is what lets a file in.
-        url = f"http://{host}/bucket/{key}/"
+        url = f"{origin}/bucket/{key}/"
         return upload_target_data(UploadTarget(url=url, fields={"key": key}))
 
     def is_place(self, path: str) -> bool:

@@ -5,6 +5,7 @@ For tests of whole programs; where platform and test share a process, `actors` a
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -76,17 +77,21 @@ class User:
 
 
 @asynccontextmanager
-async def open_user(url: str, name: str, channel_id: ChannelId = BAND) -> AsyncIterator[User]:
+async def open_user(
+    url: str, name: str, channel_id: ChannelId = BAND, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[User]:
     """Sign in as a guest at a local platform, connect, and join a band.
 
     Args:
         url: the platform's address, as in the ready line.
         channel_id: the band's id.
+        tls: for a platform of ``local --tls``, whom to trust (``network.tls.trusting``).
     """
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+    secure = tls if tls is not None else True
+    async with httpx.AsyncClient(base_url=url, verify=secure, trust_env=False) as client:
         reply = await client.post("/local/guest", json={"name": name})
     data = reply.json()["data"]
-    async with websocket_connector(url.replace("http", "ws") + "/")() as stream:
+    async with websocket_connector(url.replace("http", "ws", 1) + "/", tls=tls)() as stream:
         user = User(UserId(data["user_id"]), stream, channel_id)
         await user.send(UserLogin(access_token=decode_tokens(data).access.reveal()))
         await user.send(UserAction(subtype="join_channel", channel_id=channel_id))

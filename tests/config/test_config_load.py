@@ -163,7 +163,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_name(tmp_path: Path) -> None
     error = fault(tmp_path, with_(chanels=["x"]))
     assert "'chanels'" in error.where
     assert error.remedy == "Did you mean 'channels'?"
-    assert "Possible are: channels, email" in str(fault(tmp_path, with_(zzz=1)))
+    assert "Possible are: ca_file, channels, email" in str(fault(tmp_path, with_(zzz=1)))
 
 
 @pytest.mark.parametrize("key", ["http_server_uri", "ws_server_uri", "channels"])

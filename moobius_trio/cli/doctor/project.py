@@ -24,7 +24,14 @@ from moobius_trio.config import (
 from moobius_trio.config.writeback import check_service_id_writable, pending_path
 from moobius_trio.errors import ConfigError, StorageError, UsageError
 
-__all__ = ("Project", "config_findings", "folder_findings", "read_project", "store_findings")
+__all__ = (
+    "Project",
+    "config_error",
+    "config_findings",
+    "folder_findings",
+    "read_project",
+    "store_findings",
+)
 
 PASSWORD: Final = "MOOBIUS_PASSWORD"  # noqa: S105  # a variable's name
 PASSWORD_FILE: Final = "MOOBIUS_PASSWORD_FILE"  # noqa: S105  # likewise
@@ -72,7 +79,7 @@ def read_project(path: str, environ: Mapping[str, str]) -> tuple[Project, list[F
         )
         project = attrs.evolve(project, complete=load_settings(config, environ=environ))
     except ConfigError as exc:
-        findings.append(_config_error(exc))
+        findings.append(config_error(exc))
     try:
         if (found := find_database_config(config)) is not None:
             specs = load_database_settings(found)
@@ -80,11 +87,12 @@ def read_project(path: str, environ: Mapping[str, str]) -> tuple[Project, list[F
             project = attrs.evolve(project, engines=engines)
             findings.append(good("config", f"{found}: {counted(len(specs), 'container')}"))
     except ConfigError as exc:
-        findings.append(_config_error(exc))
+        findings.append(config_error(exc))
     return project, findings
 
 
-def _config_error(exc: ConfigError) -> Finding:
+def config_error(exc: ConfigError) -> Finding:
+    """What a setting that cannot be used is to people."""
     remedy = exc.remedy or "Correct it; docs/reference/service-json.md has every key"
     return wrong("config", f"{exc.where} {exc.problem}", f"{remedy}.")
 
@@ -106,7 +114,7 @@ def config_findings(project: Project, environ: Mapping[str, str]) -> Iterator[Fi
         try:
             check_service_id_writable(config)
         except ConfigError as exc:
-            yield _config_error(exc)
+            yield config_error(exc)
         else:
             yield good(area, "no service yet; the id of a new one can be written into the file")
     if pending_path(config).exists():

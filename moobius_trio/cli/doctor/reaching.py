@@ -37,13 +37,14 @@ SECONDS: Final = 8.0
 SIGN_IN_SECONDS: Final = 20.0
 
 
-async def http_finding(settings: Settings) -> Finding:
-    """Name, connection, TLS and any answer at all of ``http_server_uri``."""
+async def http_finding(settings: Settings, tls: ssl.SSLContext | None = None) -> Finding:
+    """Name, connection, TLS and any answer at all of ``http_server_uri``; ``tls`` says whose
+    certificates are good, here and below, None: the usual ones."""
     uri = settings.http_server_uri
     with trio.move_on_after(SECONDS):
         try:
-            await _connect(uri)
-            async with httpx.AsyncClient(timeout=SECONDS) as http:
+            await _connect(uri, tls)
+            async with httpx.AsyncClient(timeout=SECONDS, verify=tls or True) as http:
                 reply = await http.get(uri)
         except (OSError, trio.BrokenResourceError, httpx.HTTPError) as exc:
             return wrong(AREA, f"{uri}: {_words(exc)}", _remedy(uri))
@@ -51,19 +52,19 @@ async def http_finding(settings: Settings) -> Finding:
     return wrong(AREA, f"{uri}: no answer within {SECONDS:g} s", _remedy(uri))
 
 
-async def socket_finding(settings: Settings) -> Finding:
+async def socket_finding(settings: Settings, tls: ssl.SSLContext | None = None) -> Finding:
     """Whether ``ws_server_uri`` takes a WebSocket."""
     uri = settings.ws_server_uri
     with trio.move_on_after(SECONDS):
         try:
-            async with websocket_connector(uri)():
+            async with websocket_connector(uri, tls=tls)():
                 return good(AREA, f"{uri} takes WebSockets")
         except (CouldNotConnect, ConnectionLost) as exc:
             return wrong(AREA, f"{uri}: {exc.reason}", _remedy(uri))
     return wrong(AREA, f"{uri}: no answer within {SECONDS:g} s", _remedy(uri))
 
 
-async def sign_in_finding(settings: Settings) -> Finding:
+async def sign_in_finding(settings: Settings, tls: ssl.SSLContext | None = None) -> Finding:
     """Whether the platform takes e-mail and password; they are sent."""
     with trio.move_on_after(SIGN_IN_SECONDS):
         try:
@@ -72,6 +73,7 @@ async def sign_in_finding(settings: Settings) -> Finding:
                 email=settings.email,
                 password=settings.password,
                 run_sync=run_in_thread,
+                tls=tls,
             ) as api:
                 await api.authenticate()
         except (SignInRefused, LoginRejected) as exc:
@@ -93,7 +95,7 @@ async def answers_as_platform(port: int) -> bool:
         return False
 
 
-async def _connect(uri: str) -> None:
+async def _connect(uri: str, tls: ssl.SSLContext | None) -> None:
     """A connection, with TLS where the address asks for it; it is closed at once."""
     parts = urlsplit(uri)
     secure = parts.scheme in ("https", "wss")
@@ -103,7 +105,7 @@ async def _connect(uri: str) -> None:
     )
     try:
         if secure:
-            context = ssl.create_default_context()
+            context = tls or ssl.create_default_context()
             secured = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
             await secured.do_handshake()
     finally:

@@ -16,6 +16,7 @@ from moobius_trio.cli.doctor.findings import Finding, note
 from moobius_trio.cli.doctor.machine import port_findings, runtime_findings, version_findings
 from moobius_trio.cli.doctor.project import (
     Project,
+    config_error,
     config_findings,
     folder_findings,
     read_project,
@@ -28,7 +29,10 @@ from moobius_trio.cli.doctor.reaching import (
     socket_finding,
 )
 from moobius_trio.cli.output import counted, tell
+from moobius_trio.core.threads import run_in_thread
+from moobius_trio.errors import ConfigError
 from moobius_trio.logs import escape, redact
+from moobius_trio.network.tls import trusting
 
 __all__ = ("examine", "run_doctor")
 
@@ -87,11 +91,16 @@ async def examine(
 async def _reach(project: Project, *, sign_in: bool) -> Sequence[Finding]:
     if project.settings is None:
         return ()
-    settings = project.settings
+    settings, tls = project.settings, None
+    if settings.ca_file is not None:
+        try:
+            tls = await run_in_thread(trusting, project.folder / settings.ca_file)
+        except ConfigError as exc:
+            return [config_error(exc)]
     found: dict[str, Finding] = {}
 
     async def look(name: str) -> None:
-        found[name] = await (http_finding if name == "http" else socket_finding)(settings)
+        found[name] = await (http_finding if name == "http" else socket_finding)(settings, tls)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(look, "http")
@@ -101,7 +110,7 @@ async def _reach(project: Project, *, sign_in: bool) -> Sequence[Finding]:
         return [*both, note("platform", "not signed in; --sign-in tries e-mail and password")]
     if project.complete is None:
         return [*both, note("platform", "not signed in, since the config is not complete")]
-    return [*both, await sign_in_finding(project.complete)]
+    return [*both, await sign_in_finding(project.complete, tls)]
 
 
 def _safe(finding: Finding) -> Finding:

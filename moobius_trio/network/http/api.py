@@ -7,6 +7,7 @@ opening it and naming the account's own methods belongs here.
 from __future__ import annotations
 
 import random as random_module
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -92,6 +93,7 @@ async def open_http_api(
     password: Secret,
     run_sync: RunSync,
     transport: httpx.AsyncBaseTransport | None = None,
+    tls: ssl.SSLContext | None = None,
     random: random_module.Random | None = None,
     on_tokens: Callable[[Tokens], None] = lambda tokens: None,
 ) -> AsyncIterator[HttpApi]:
@@ -99,7 +101,8 @@ async def open_http_api(
 
     Connections are opened as needed and closed at the end of the block. ``run_sync`` reads files;
     ``transport`` stands in for the network in tests; ``random`` spreads the pauses between
-    attempts; ``on_tokens`` is told of new tokens, so that they can be kept out of the log.
+    attempts; ``on_tokens`` is told of new tokens, so that they can be kept out of the log;
+    ``tls`` says whose certificates are good (``network.tls.trusting``), None: httpx's usual ones.
 
     Raises:
         ConfigError: ``base_url`` (``http_server_uri``) is no address, or plain http to another
@@ -109,7 +112,7 @@ async def open_http_api(
     from moobius_trio.network.http.client import open_client  # late: it imports httpx
 
     source = random if random is not None else random_module.Random()  # noqa: S311 (no secret)
-    async with open_client(address, transport=transport, random=source) as client:
+    async with open_client(address, transport=transport, tls=tls, random=source) as client:
         account = Account(
             client, email=email, password=password, random=source, on_tokens=on_tokens
         )

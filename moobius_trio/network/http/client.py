@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import random
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -131,10 +132,7 @@ class Client:
         except httpx.TransportError as error:
             # Neither its text nor its traceback goes on for all kinds: a refused header is shown
             # in it, and the header may be the token.
-            reason = type(error).__name__
-            if isinstance(error, httpx.NetworkError | httpx.TimeoutException) and str(error):
-                reason = f"{reason}: {error}"
-            raise NoReply(path, reason, sent=not isinstance(error, NEVER_SENT)) from None
+            raise NoReply(path, _reason(error), sent=not isinstance(error, NEVER_SENT)) from None
         return Reply(
             status=response.status_code,
             content=content,
@@ -142,6 +140,18 @@ class Client:
                 response.headers.get("retry-after"), response.headers.get("date")
             ),
         )
+
+
+def _reason(error: httpx.TransportError) -> str:
+    """Why there was no reply, without what may hold a header."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not good: {cause.verify_message}"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.NetworkError | httpx.TimeoutException) and str(error):
+        return f"{type(error).__name__}: {error}"
+    return type(error).__name__
 
 
 def _headers(call: Call, token: Secret | None) -> httpx.Headers:
@@ -184,7 +194,11 @@ async def _read(response: httpx.Response, path: str) -> bytes:
 
 @asynccontextmanager
 async def open_client(
-    address: BaseAddress, *, transport: httpx.AsyncBaseTransport | None, random: random.Random
+    address: BaseAddress,
+    *,
+    transport: httpx.AsyncBaseTransport | None,
+    tls: ssl.SSLContext | None = None,
+    random: random.Random,
 ) -> AsyncIterator[Client]:
     """A client for one platform; its connections are closed at the end of the block.
 
@@ -195,6 +209,7 @@ async def open_client(
         headers=HEADERS,
         timeout=LIMITS,
         transport=transport,
+        verify=tls if tls is not None else True,
         trust_env=False,
         follow_redirects=False,
         cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),

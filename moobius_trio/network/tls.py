@@ -1,0 +1,36 @@
+"""Whom a client trusts besides those that the machine trusts. No connection is made here."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from moobius_trio.errors import ConfigError
+
+__all__ = ("trusting",)
+
+
+def trusting(ca_file: Path) -> ssl.SSLContext:
+    """What checks certificates by the machine's authorities and by those in ``ca_file`` (PEM).
+
+    Names and dates are checked as ever: a file adds whom to believe and takes nothing away. It
+    reads files, so it belongs into a thread.
+
+    Raises:
+        ConfigError: the file cannot be read, or no certificate is in it.
+    """
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except ssl.SSLError:
+        problem = f"{ca_file} has no certificate in PEM form"
+    except OSError as exc:
+        problem = f"{ca_file} cannot be read ({exc.strerror})"
+    else:
+        return context
+    raise ConfigError(
+        "service.json, key ca_file",
+        problem,
+        "`moobius-trio local --tls` prints the path of its own; without the key the machine's "
+        "authorities count alone",
+    )
