@@ -16,10 +16,11 @@ from moobius_trio.codec.generation1_service import decode_for_service, encode_fr
 from moobius_trio.codec.generation1_user import decode_for_user, encode_from_user
 from moobius_trio.codec.groups1 import GroupOf, MembersOf, as_recipients
 from moobius_trio.codec.losses1 import ProfileOf, losses
-from moobius_trio.codec.tags1 import SERVICE, origin_type
+from moobius_trio.codec.tags import TO_SERVICE
+from moobius_trio.codec.tags1 import origin_type
 
 __all__ = (
-    "SERVICE",
+    "TO_SERVICE",
     "ClientFrame",
     "GroupOf",
     "MembersOf",

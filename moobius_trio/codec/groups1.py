@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from moobius_trio.codec.converter import structure
-from moobius_trio.codec.tags1 import SERVICE
+from moobius_trio.codec.tags import TO_SERVICE
 from moobius_trio.errors import MalformedPayload
 from moobius_trio.types import GroupId, UserId
 
@@ -38,7 +38,7 @@ def as_recipients(members: tuple[UserId, ...]) -> tuple[UserId, ...]:
 
     The published client makes such a group of the word (section 3.5).
     """
-    return () if members == (UserId(SERVICE),) else members
+    return () if members == (UserId(TO_SERVICE),) else members
 
 
 def read_recipients(body: object, what: str) -> GroupId | tuple[UserId, ...]:
@@ -56,7 +56,7 @@ def read_recipients(body: object, what: str) -> GroupId | tuple[UserId, ...]:
         listed = structure(given, tuple[UserId, ...], what=what, at="body.recipients")
         return as_recipients(listed)
     group_id = structure(given, GroupId, what=what, at="body.recipients")
-    return () if group_id == SERVICE else group_id
+    return () if group_id == TO_SERVICE else group_id
 
 
 def recipients_in(body: object, what: str, members_of: MembersOf) -> tuple[UserId, ...]:

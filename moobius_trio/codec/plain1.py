@@ -12,7 +12,7 @@ from typing import assert_never
 
 from moobius_trio.codec.groups1 import GroupOf
 from moobius_trio.codec.plain import ListUpdate, Plain, content_object
-from moobius_trio.codec.tags import CHANNEL_INFO, GROUP_ID, MENU_ITEM_CLICK
+from moobius_trio.codec.tags import CHANNEL_INFO, GROUP_ID, MENU_ITEM_CLICK, TO_SERVICE
 from moobius_trio.codec.tags1 import (
     BUTTON_CLICK,
     BUTTONS,
@@ -21,7 +21,6 @@ from moobius_trio.codec.tags1 import (
     CONTENT_KEYS,
     MENU,
     MESSAGE_SUBTYPES,
-    SERVICE,
     STYLE,
     component_to_wire,
     widget_to_wire,
@@ -123,7 +122,7 @@ def user_message_body(message: UserMessage, timestamp: int, group_of: GroupOf) -
 
 
 def _upward(recipients: tuple[UserId, ...], group_of: GroupOf) -> str:
-    return group_of(recipients) if recipients else SERVICE
+    return group_of(recipients) if recipients else TO_SERVICE
 
 
 def _filled_in(argument: FeatureCallArgument) -> Plain:

@@ -51,7 +51,6 @@ __all__ = (
     "MESSAGE_SUBTYPES",
     "MESSAGE_UP",
     "REFRESH",
-    "SERVICE",
     "SERVICE_LOGIN",
     "STYLE",
     "USER_LOGIN",
@@ -82,9 +81,6 @@ BUTTONS: Final = "buttons"
 MENU: Final = "menu"
 CANVAS: Final = "canvas"
 STYLE: Final = "style"
-
-SERVICE: Final = "service"
-"""Stands for the Service where recipients are named, alone or as a group's only member."""
 
 CONTENT_KEYS: Final = frozenset({"text", "path", "size", "filename", "link", "title", "button"})
 """The only keys that a published client takes in the content of a message (section 3.4)."""
