@@ -13,6 +13,7 @@ from moobius_trio.core.service import MoobiusService
 from moobius_trio.core.wand import MoobiusWand, open_wand
 from moobius_trio.database import CachedDict, MoobiusStorage, container, stored
 from moobius_trio.errors import (
+    AddressRefused,
     ApiError,
     BandNotTaken,
     CallbackError,
@@ -29,6 +30,7 @@ from moobius_trio.errors import (
     NameTaken,
     NeverAwaited,
     NoSuchService,
+    NotInGeneration,
     NotLoaded,
     OutboxFull,
     ServiceStopped,
@@ -70,6 +72,7 @@ from moobius_trio.types import (
     MessageUp,
     NewCharacter,
     Overflow,
+    PastMessage,
     Playground,
     RawPayload,
     RequestId,
@@ -91,6 +94,7 @@ from moobius_trio.types import (
 __all__ = (
     "NO_SENDER",
     "Action",
+    "AddressRefused",
     "ApiError",
     "Band",
     "BandNotTaken",
@@ -137,10 +141,12 @@ __all__ = (
     "NeverAwaited",
     "NewCharacter",
     "NoSuchService",
+    "NotInGeneration",
     "NotLoaded",
     "OutboxFull",
     "Outcome",
     "Overflow",
+    "PastMessage",
     "Playground",
     "RawPayload",
     "Receipt",

@@ -18,7 +18,14 @@ SUCCESS: Final = 10_000
 _LONGEST_WORDS: Final = 300
 
 
-def read_envelope(content: bytes, *, path: str, status: int, success: Collection[int]) -> object:
+def read_envelope(
+    content: bytes,
+    *,
+    path: str,
+    status: int,
+    success: Collection[int],
+    max_bytes: int = MAX_REPLY_BYTES,
+) -> object:
     """The ``data`` of a reply; None when a good reply has none.
 
     The HTTP status decides nothing; it is only told.
@@ -28,12 +35,13 @@ def read_envelope(content: bytes, *, path: str, status: int, success: Collection
         path: the path of the call, for the error.
         status: the HTTP status, for the error.
         success: the codes that mean success.
+        max_bytes: refuse more than this before anything is parsed.
 
     Raises:
         ApiError: the envelope says failure, or there is no envelope: not JSON, no ``code``.
     """
     try:
-        envelope = parse_object(content, "reply", max_bytes=MAX_REPLY_BYTES)
+        envelope = parse_object(content, "reply", max_bytes=max_bytes)
     except MalformedPayload as exc:
         raise ApiError(path, str(exc), status=status) from None
     code = envelope.get("code")

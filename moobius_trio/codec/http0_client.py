@@ -15,7 +15,7 @@ import attrs
 from moobius_trio.codec.converter import structure
 from moobius_trio.codec.envelope import SUCCESS, read_envelope
 from moobius_trio.codec.shapes import ProfileShape
-from moobius_trio.codec.text import dump
+from moobius_trio.codec.text import MAX_REPLY_BYTES, dump
 from moobius_trio.errors import MalformedPayload
 from moobius_trio.types import (
     ChannelId,
@@ -143,13 +143,15 @@ def encode_create_group(group_id: GroupId, user_ids: Iterable[UserId]) -> bytes:
     return _bytes({"group_id": group_id, "members": list(user_ids)})
 
 
-def decode_reply(content: bytes, *, path: str, status: int) -> object:
+def decode_reply(
+    content: bytes, *, path: str, status: int, max_bytes: int = MAX_REPLY_BYTES
+) -> object:
     """The ``data`` of a reply's envelope, as ``read_envelope``; only 10000 is success.
 
     Raises:
         ApiError: the envelope says failure, or there is no envelope: not JSON, no ``code``.
     """
-    return read_envelope(content, path=path, status=status, success=(SUCCESS,))
+    return read_envelope(content, path=path, status=status, success=(SUCCESS,), max_bytes=max_bytes)
 
 
 def decode_tokens(data: object) -> Tokens:

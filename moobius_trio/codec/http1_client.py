@@ -16,7 +16,7 @@ from moobius_trio.codec import http0_client
 from moobius_trio.codec.converter import structure
 from moobius_trio.codec.envelope import SUCCESS, read_envelope
 from moobius_trio.codec.tags import TO_SERVICE
-from moobius_trio.codec.text import dump
+from moobius_trio.codec.text import MAX_REPLY_BYTES, dump
 from moobius_trio.errors import MalformedPayload
 from moobius_trio.types import (
     NO_SENDER,
@@ -211,14 +211,21 @@ def encode_history_before(message_id: MessageId | None) -> str:
     return _NO_MESSAGE if message_id is None else message_id
 
 
-def decode_reply(content: bytes, *, path: str, status: int) -> object:
+def decode_reply(
+    content: bytes, *, path: str, status: int, max_bytes: int = MAX_REPLY_BYTES
+) -> object:
     """The ``data`` of a reply's envelope, as ``read_envelope``; 10000 and 204 are success.
 
     Raises:
         ApiError: the envelope says failure, or there is no envelope: not JSON, no ``code``.
     """
-    success = (SUCCESS, _ALSO_SUCCESS)
-    return read_envelope(content, path=path, status=status, success=success)
+    return read_envelope(
+        content,
+        path=path,
+        status=status,
+        success=(SUCCESS, _ALSO_SUCCESS),
+        max_bytes=max_bytes,
+    )
 
 
 def decode_characters(data: object) -> tuple[Character, ...]:

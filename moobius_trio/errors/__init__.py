@@ -20,12 +20,14 @@ from moobius_trio.errors.base import (
     UsageError,
 )
 from moobius_trio.errors.platform import (
+    AddressRefused,
     ApiError,
     ConnectionLost,
     GroupUnknown,
     LoginRejected,
     MalformedPayload,
     MessageTooLarge,
+    NotInGeneration,
     OutboxFull,
     SignInRefused,
     Unreachable,
@@ -45,6 +47,7 @@ from moobius_trio.errors.storage import (
 )
 
 __all__ = (
+    "AddressRefused",
     "ApiError",
     "BandNotTaken",
     "CallbackError",
@@ -61,6 +64,7 @@ __all__ = (
     "NameTaken",
     "NeverAwaited",
     "NoSuchService",
+    "NotInGeneration",
     "NotLoaded",
     "OutboxFull",
     "ServiceStopped",

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from moobius_trio.errors.base import MoobiusError
 
 __all__ = (
+    "AddressRefused",
     "ApiError",
     "ConnectionLost",
     "GroupUnknown",
     "LoginRejected",
     "MalformedPayload",
     "MessageTooLarge",
+    "NotInGeneration",
     "OutboxFull",
     "SignInRefused",
     "Unreachable",
@@ -122,6 +124,43 @@ class ApiError(MoobiusError):
     def unreachable(self) -> bool:
         """True when no reply came at all: the network failed, not the request."""
         return self.status is None
+
+
+class NotInGeneration(MoobiusError):
+    """The generation of the protocol that is spoken has no such call; nothing was asked.
+
+    Attributes:
+        call: the method that was called.
+        protocol: what is spoken (``protocol`` in service.json).
+    """
+
+    exit_code = 78
+
+    def __init__(self, call: str, protocol: str) -> None:
+        super().__init__(
+            f"{call} is not in protocol {protocol}, which is spoken here. "
+            'It needs "protocol": "1.8" in service.json, and a platform that speaks it.'
+        )
+        self.call = call
+        self.protocol = protocol
+
+
+class AddressRefused(MoobiusError):
+    """An address is not one that may be asked for a file; nothing was asked.
+
+    Attributes:
+        address: the address, without its query, which may hold a signature.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(
+            f"{address} is not downloaded: {reason}. "
+            "Only https addresses of the open network are, and on this machine those of the "
+            "local platform."
+        )
+        self.address = address
+        self.reason = reason
 
 
 class MalformedPayload(MoobiusError):

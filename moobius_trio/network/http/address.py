@@ -10,9 +10,15 @@ from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
-from moobius_trio.errors import ApiError, ConfigError
+from moobius_trio.errors import AddressRefused, ApiError, ConfigError
 
-__all__ = ("BaseAddress", "check_upload_address", "parse_base_address")
+__all__ = (
+    "BaseAddress",
+    "check_download_address",
+    "check_upload_address",
+    "parse_base_address",
+    "without_query",
+)
 
 SETTING = "http_server_uri"
 
@@ -87,6 +93,54 @@ def check_upload_address(url: str, base: BaseAddress, path: str) -> None:
             "a file may not be uploaded to the address that the platform gave; it has to be https",
             status=200,
         )
+
+
+def check_download_address(url: str, base: BaseAddress) -> None:
+    """Make sure that a file may be asked for at ``url``, which may come out of a message.
+
+    Somebody who sends an address would have the service ask machines that only it can reach. So it
+    is https and no address of an inner network, or it is on this machine when the platform itself
+    is, or it is the platform's own host. Names are not resolved: one that leads inside is not
+    noticed, but has to show a certificate for itself.
+
+    Raises:
+        AddressRefused: the address is none of these.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        raise AddressRefused("the text given", "it is no address") from None
+    shown = without_query(url)
+    if parts.scheme not in ("http", "https") or not host or not url.isascii() or not _plain(url):
+        raise AddressRefused("the text given", "it is no address")
+    if "@" in parts.netloc:
+        raise AddressRefused("the text given", "it has a user name in it")
+    if base.loopback and _is_loopback(host):
+        return
+    if parts.scheme != "https":
+        raise AddressRefused(shown, "it is not https")
+    if host != urlsplit(base.url).hostname and not _is_outside(host):
+        raise AddressRefused(shown, "it leads to this machine or an inner network")
+
+
+def without_query(url: str) -> str:
+    """The address without what may be a signature, for errors and the log."""
+    return url.partition("#")[0].partition("?")[0]
+
+
+def _is_outside(host: str) -> bool:
+    """Whether a host is not, as far as its text tells, of this machine or an inner network."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return False
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        # The system reads 127.1 and 0x7f000001 as addresses too; no name ends with a number.
+        last = host.rpartition(".")[2]
+        return not (last.isdigit() or last.startswith("0x"))
+    inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (inner or address).is_global
 
 
 def _plain(url: str) -> bool:

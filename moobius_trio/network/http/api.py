@@ -16,10 +16,15 @@ import trio
 
 from moobius_trio.network.http.address import parse_base_address
 from moobius_trio.network.http.auth import Account
+from moobius_trio.network.http.calls import ProtocolName
 from moobius_trio.network.http.channels import ChannelCalls
+from moobius_trio.network.http.downloads import DownloadCalls
 from moobius_trio.network.http.files import FileCalls
+from moobius_trio.network.http.groups import GroupCalls
+from moobius_trio.network.http.history import HistoryCalls
+from moobius_trio.network.http.registration import RegistrationCalls
 from moobius_trio.network.http.services import ServiceCalls
-from moobius_trio.network.http.users import UserCalls
+from moobius_trio.network.http.uploaded import Uploaded
 from moobius_trio.types import RunSync, Secret, Tokens
 
 if TYPE_CHECKING:
@@ -28,11 +33,21 @@ if TYPE_CHECKING:
 __all__ = ("HttpApi", "open_http_api")
 
 
-class HttpApi(ServiceCalls, ChannelCalls, UserCalls, FileCalls):
-    """Every call of the platform's HTTP API (docs/protocol/generation-0.md section 2).
+class HttpApi(
+    ServiceCalls,
+    ChannelCalls,
+    GroupCalls,
+    HistoryCalls,
+    FileCalls,
+    DownloadCalls,
+    RegistrationCalls,
+):
+    """Every call of the platform's HTTP API, in both generations of the protocol (section 2 of
+    docs/protocol/generation-0.md and generation-1.md).
 
-    Made by ``open_http_api``; ``authenticate`` comes first. All calls may run side by side. For
-    each of them:
+    Made by ``open_http_api``; ``authenticate`` comes first. All calls may run side by side. A call
+    that the generation spoken does not have raises ``NotInGeneration`` and asks nothing. For each
+    of them:
 
     - It takes at most 45 s, not counting pauses of up to 60 s that the platform asks for; posting
       a file takes at most 150 s. Those that can be done twice are tried up to four times.
@@ -42,9 +57,16 @@ class HttpApi(ServiceCalls, ChannelCalls, UserCalls, FileCalls):
     - Cancelled, it stops at once; whether the platform has done it is then unknown.
     """
 
-    def __init__(self, account: Account, run_sync: RunSync) -> None:
+    def __init__(self, account: Account, run_sync: RunSync, protocol: ProtocolName) -> None:
         self._account = account
         self._run_sync = run_sync
+        self._protocol = protocol
+        self._uploaded = Uploaded()
+
+    @property
+    def protocol(self) -> ProtocolName:
+        """Which generation is spoken, as ``protocol`` in service.json says it."""
+        return self._protocol
 
     @property
     def access_token(self) -> Secret:
@@ -96,13 +118,15 @@ async def open_http_api(
     tls: ssl.SSLContext | None = None,
     random: random_module.Random | None = None,
     on_tokens: Callable[[Tokens], None] = lambda tokens: None,
+    protocol: ProtocolName = "0.0.1",
 ) -> AsyncIterator[HttpApi]:
     """The API of the platform at ``base_url``, for one account; nothing is sent yet.
 
     Connections are opened as needed and closed at the end of the block. ``run_sync`` reads files;
     ``transport`` stands in for the network in tests; ``random`` spreads the pauses between
     attempts; ``on_tokens`` is told of new tokens, so that they can be kept out of the log;
-    ``tls`` says whose certificates are good (``network.tls.trusting``), None: httpx's usual ones.
+    ``tls`` says whose certificates are good (``network.tls.trusting``), None: httpx's usual ones;
+    ``protocol`` is the generation that the platform speaks.
 
     Raises:
         ConfigError: ``base_url`` (``http_server_uri``) is no address, or plain http to another
@@ -112,8 +136,10 @@ async def open_http_api(
     from moobius_trio.network.http.client import open_client  # late: it imports httpx
 
     source = random if random is not None else random_module.Random()  # noqa: S311 (no secret)
-    async with open_client(address, transport=transport, tls=tls, random=source) as client:
+    async with open_client(
+        address, transport=transport, tls=tls, random=source, protocol=protocol
+    ) as client:
         account = Account(
             client, email=email, password=password, random=source, on_tokens=on_tokens
         )
-        yield HttpApi(account, run_sync)
+        yield HttpApi(account, run_sync, protocol)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 import trio
 
-from moobius_trio.codec import http0
+from moobius_trio.codec import http0, http1
 from moobius_trio.errors import ApiError, SignInRefused, Unreachable
-from moobius_trio.network.http.calls import Call, NoReply, post
+from moobius_trio.network.http.calls import Call, NoReply, ignored, post
 from moobius_trio.network.http.retry import full_jitter
 from moobius_trio.types import Secret, Tokens
 
@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 SIGN_IN_PATH = "/auth/sign_in"
 REFRESH_PATH = "/auth/refresh"
+SIGN_OUT_PATH = "/auth/sign_out"
 
 HOUR = 3600.0
 REFRESH_EVERY = 6 * HOUR
@@ -103,6 +104,34 @@ class Account:
                 raise
         await self._renew_unless_done(renewed)
         return await self.client.request(call, decode, token=self.access_token)
+
+    async def tell(self, path: str, encode: Callable[[str, Secret], bytes]) -> None:
+        """Make a call that bears no token; ``encode`` writes its body of e-mail and password.
+
+        Not made again after a failure that may have come too late: most of them send a mail.
+
+        Raises:
+            ApiError: as ``Client.request``.
+        """
+        call = post(path, encode(self._email, self._password), idempotent=False)
+        await self.client.request(call, ignored)
+
+    async def sign_out(self) -> None:
+        """End the access token, then forget both.
+
+        Raises:
+            ApiError: it was refused, or there was no answer; the tokens stay.
+            RuntimeError: nobody has signed in yet.
+        """
+        async with self._one_at_a_time:
+            token = self.access_token
+            call = post(SIGN_OUT_PATH, http1.encode_sign_out(token), idempotent=True)
+            await self.client.request(call, ignored, token=token)
+            self.forget()
+
+    def forget(self) -> None:
+        """Have no tokens, as before the first sign-in."""
+        self._tokens = None
 
     async def sign_in(self) -> None:
         """Get both tokens with the password.

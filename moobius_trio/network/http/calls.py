@@ -8,13 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import attrs
 
+from moobius_trio.codec.text import MAX_REPLY_BYTES
 from moobius_trio.errors import ApiError
 
-__all__ = ("PATIENT", "QUICK", "Call", "NoReply", "Patience", "Reply", "get", "post")
+__all__ = (
+    "PATIENT",
+    "QUICK",
+    "Call",
+    "NoReply",
+    "Patience",
+    "ProtocolName",
+    "Reply",
+    "get",
+    "ignored",
+    "post",
+)
+
+ProtocolName: TypeAlias = Literal["0.0.1", "1.8"]
+"""What ``protocol`` in service.json may say: the SDK version that spoke so."""
 
 NO_QUERY: Mapping[str, str] = MappingProxyType({})
 
@@ -46,16 +61,24 @@ class Call:
     body: bytes | None = attrs.field(default=None, repr=False)
     idempotent: bool
     """True: done twice it is as if done once, so it may be made again after a failure."""
+    max_bytes: int = MAX_REPLY_BYTES
+    """A reply of more is not read to its end."""
 
 
-def get(path: str, query: Mapping[str, str] = NO_QUERY) -> Call:
+def get(
+    path: str, query: Mapping[str, str] = NO_QUERY, *, max_bytes: int = MAX_REPLY_BYTES
+) -> Call:
     """A call that only reads."""
-    return Call(method="GET", path=path, query=query, idempotent=True)
+    return Call(method="GET", path=path, query=query, idempotent=True, max_bytes=max_bytes)
 
 
 def post(path: str, body: bytes, *, idempotent: bool) -> Call:
     """A call with a JSON body."""
     return Call(method="POST", path=path, body=body, idempotent=idempotent)
+
+
+def ignored(data: object) -> None:
+    """For answers whose data says nothing."""
 
 
 @attrs.frozen(kw_only=True)
@@ -66,6 +89,8 @@ class Reply:
     content: bytes = attrs.field(repr=False)
     retry_after: float | None = None
     """Seconds the platform asks to be left alone, if it said so."""
+    length: int | None = None
+    """The bytes of the body as the header tells them, which is all that a HEAD gives."""
 
     @property
     def busy(self) -> bool:

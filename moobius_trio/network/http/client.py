@@ -10,19 +10,28 @@ from __future__ import annotations
 import io
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TypeVar
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal, TypeVar
 
 import httpx
 import trio
 
-from moobius_trio.codec.http0 import decode_reply
+from moobius_trio.codec import http0, http1
 from moobius_trio.codec.text import MAX_REPLY_BYTES
 from moobius_trio.errors import ApiError, MalformedPayload
-from moobius_trio.network.http.address import BaseAddress
-from moobius_trio.network.http.calls import PATIENT, QUICK, Call, NoReply, Reply
+from moobius_trio.network.http.address import BaseAddress, without_query
+from moobius_trio.network.http.calls import (
+    PATIENT,
+    QUICK,
+    Call,
+    NoReply,
+    Patience,
+    ProtocolName,
+    Reply,
+)
 from moobius_trio.network.http.retry import read_retry_after, with_retries
 from moobius_trio.types import Secret
 
@@ -34,11 +43,8 @@ CLOSE_SECONDS = 1.0
 LIMITS = httpx.Timeout(connect=5, read=15, write=15, pool=30)
 """Seconds for one step each; the limits of a whole call are in ``calls.Patience``."""
 
-HEADERS = {
-    "Accept": "application/json",
-    "Accept-Encoding": "identity",
-    "User-Agent": "moobius_trio",
-}
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
+GENERATIONS: Mapping[ProtocolName, int] = {"0.0.1": 0, "1.8": 1}
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -46,11 +52,16 @@ class Client:
     """Makes calls to one platform."""
 
     def __init__(
-        self, http: httpx.AsyncClient, address: BaseAddress, random: random.Random
+        self,
+        http: httpx.AsyncClient,
+        address: BaseAddress,
+        random: random.Random,
+        protocol: ProtocolName,
     ) -> None:
         self._http = http
         self.address = address
         self._random = random
+        self._decode_reply = http0.decode_reply if protocol == "0.0.1" else http1.decode_reply
 
     async def request(
         self, call: Call, decode: Callable[[object], T], *, token: Secret | None = None
@@ -75,7 +86,7 @@ class Client:
             )
 
         async def attempt(seconds: float) -> Reply:
-            return await self._exchange(build(), call.path, seconds)
+            return await self._exchange(build(), call.path, seconds, call.max_bytes)
 
         reply = await with_retries(
             attempt,
@@ -86,18 +97,29 @@ class Client:
         )
         try:
             # Nested, so that no local variable holds what may be tokens (see calls.py).
-            return decode(decode_reply(reply.content, path=call.path, status=reply.status))
+            return decode(
+                self._decode_reply(
+                    reply.content, path=call.path, status=reply.status, max_bytes=call.max_bytes
+                )
+            )
         except MalformedPayload as fault:
             raise ApiError(call.path, str(fault), status=reply.status) from None
 
     async def post_file(
-        self, url: str, fields: Mapping[str, str], name: str, content: bytes, *, path: str
+        self,
+        url: str,
+        fields: Mapping[str, str],
+        name: str,
+        content: bytes,
+        *,
+        path: str,
+        taken: Collection[int] = (204,),
     ) -> None:
         """Post a file as a form, without a token: ``fields`` in order, then the part ``file``.
 
-        Only HTTP 204 is success (docs/protocol/generation-0.md section 2.3). Made again after a
-        failure: the fields name the key, so the same file lands in the same place. ``url`` has
-        been checked; ``path`` is the call that gave it, for errors.
+        ``taken`` are the HTTP statuses that mean success. Made again after a failure: the fields
+        name the key, so the same file lands in the same place. ``url`` has been checked; ``path``
+        is the call that gave it, for errors.
 
         Raises:
             ApiError: anything else was answered, or nothing.
@@ -113,16 +135,38 @@ class Client:
         reply = await with_retries(
             attempt, path=path, idempotent=True, patience=PATIENT, random=self._random
         )
-        if reply.status != 204:
+        if reply.status not in taken:
             raise ApiError(path, "the bucket did not take the file", status=reply.status)
 
-    async def _exchange(self, request: httpx.Request, path: str, seconds: float) -> Reply:
+    async def fetch(self, method: Literal["GET", "HEAD"], url: str, max_bytes: int) -> Reply:
+        """What a checked address has, or with HEAD how much: without a token, HTTP 200 only.
+
+        Raises:
+            ApiError: anything else was answered, more than ``max_bytes``, or nothing.
+        """
+        name = without_query(url)
+
+        async def attempt(seconds: float) -> Reply:
+            request = self._http.build_request(method, url, headers={"Accept": "*/*"})
+            return await self._exchange(request, name, seconds, max_bytes)
+
+        patience: Patience = PATIENT if method == "GET" else QUICK
+        reply = await with_retries(
+            attempt, path=name, idempotent=True, patience=patience, random=self._random
+        )
+        if reply.status != 200:
+            raise ApiError(name, "there is no file to be had", status=reply.status)
+        return reply
+
+    async def _exchange(
+        self, request: httpx.Request, path: str, seconds: float, max_bytes: int = MAX_REPLY_BYTES
+    ) -> Reply:
         """One request and its whole reply, within ``seconds``."""
         try:
             with trio.fail_after(seconds):
                 response = await self._http.send(request, stream=True)
                 try:
-                    content = await _read(response, path)
+                    content = await _read(response, path, max_bytes)
                 finally:
                     # A connection that is not given back or closed here blocks its place for good.
                     with trio.move_on_after(CLOSE_SECONDS, shield=True):
@@ -139,6 +183,7 @@ class Client:
             retry_after=read_retry_after(
                 response.headers.get("retry-after"), response.headers.get("date")
             ),
+            length=_length(response),
         )
 
 
@@ -165,7 +210,12 @@ def _headers(call: Call, token: Secret | None) -> httpx.Headers:
     return headers
 
 
-async def _read(response: httpx.Response, path: str) -> bytes:
+def _length(response: httpx.Response) -> int | None:
+    told = response.headers.get("content-length", "")
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 20 else None
+
+
+async def _read(response: httpx.Response, path: str, max_bytes: int) -> bytes:
     """The body of a reply that is worth reading.
 
     A compressed one is refused unread: a small one can hold any amount (and we asked for none).
@@ -179,17 +229,31 @@ async def _read(response: httpx.Response, path: str) -> bytes:
         )
     if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         raise ApiError(path, "the reply is compressed, which was not asked for", status=status)
+    if response.request.method == "HEAD":
+        return b""
     content = bytearray()
+    too_large = (_length(response) or 0) > max_bytes
     with trio.CancelScope() as reading:
+        if too_large:
+            reading.cancel()
         async for piece in response.aiter_bytes():
             content += piece
-            if len(content) > MAX_REPLY_BYTES:
+            if len(content) > max_bytes:
                 # The next read ends httpx's generators from the innermost outwards; leaving the
                 # loop would strand them half-way.
                 reading.cancel()
-    if len(content) > MAX_REPLY_BYTES:
-        raise ApiError(path, f"the reply is larger than {MAX_REPLY_BYTES:,} bytes", status=status)
+    if too_large or len(content) > max_bytes:
+        raise ApiError(path, f"the reply is larger than {max_bytes:,} bytes", status=status)
     return bytes(content)
+
+
+def _user_agent(protocol: ProtocolName) -> str:
+    """Who asks, by which a platform that speaks both generations can tell them apart."""
+    try:
+        of = version("moobius_trio")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        of = "0"
+    return f"moobius_trio/{of} (generation {GENERATIONS[protocol]})"
 
 
 @asynccontextmanager
@@ -199,6 +263,7 @@ async def open_client(
     transport: httpx.AsyncBaseTransport | None,
     tls: ssl.SSLContext | None = None,
     random: random.Random,
+    protocol: ProtocolName = "0.0.1",
 ) -> AsyncIterator[Client]:
     """A client for one platform; its connections are closed at the end of the block.
 
@@ -206,7 +271,7 @@ async def open_client(
     followed and no cookie kept.
     """
     async with httpx.AsyncClient(
-        headers=HEADERS,
+        headers={**HEADERS, "User-Agent": _user_agent(protocol)},
         timeout=LIMITS,
         transport=transport,
         verify=tls if tls is not None else True,
@@ -214,4 +279,4 @@ async def open_client(
         follow_redirects=False,
         cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
     ) as http:
-        yield Client(http, address, random)
+        yield Client(http, address, random, protocol)

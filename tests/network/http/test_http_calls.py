@@ -22,6 +22,7 @@ from moobius_trio.types import (
     ServiceId,
     ServiceInfo,
     UserId,
+    UserInfo,
 )
 
 T = TypeVar("T")
@@ -190,7 +191,7 @@ async def signed_in(
             "/user/info",
             None,
             {"sub": "u-1"},
-            ALICE,
+            UserInfo(user_id=ALICE),
             id="fetch_user_info",
         ),
         pytest.param(
