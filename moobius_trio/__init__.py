@@ -90,6 +90,7 @@ from moobius_trio.types import (
     UserId,
     UserInfo,
 )
+from moobius_trio.user import MoobiusUser, UserHandle
 
 __all__ = (
     "NO_SENDER",
@@ -135,6 +136,7 @@ __all__ = (
     "MoobiusError",
     "MoobiusService",
     "MoobiusStorage",
+    "MoobiusUser",
     "MoobiusWand",
     "MovedError",
     "NameTaken",
@@ -173,6 +175,7 @@ __all__ = (
     "UpdateStyle",
     "UpdateUserList",
     "UsageError",
+    "UserHandle",
     "UserId",
     "UserInfo",
     "container",

@@ -7,12 +7,13 @@ and no decision about what a setting leads to. docs/architecture.md section 10 h
 """
 
 from moobius_trio.config.engines import check_engines_writable, write_engines
-from moobius_trio.config.files import find_database_config, find_service_config
+from moobius_trio.config.files import find_database_config, find_service_config, find_user_config
 from moobius_trio.config.load import (
     load_database_settings,
     load_run_options,
     load_service_id,
     load_settings,
+    load_user_settings,
 )
 from moobius_trio.config.settings import SETTINGS_TABLE, Setting, Settings, is_loopback
 from moobius_trio.config.writeback import (
@@ -34,11 +35,13 @@ __all__ = (
     "clear_pending",
     "find_database_config",
     "find_service_config",
+    "find_user_config",
     "is_loopback",
     "load_database_settings",
     "load_run_options",
     "load_service_id",
     "load_settings",
+    "load_user_settings",
     "make_id_file",
     "pending_path",
     "read_pending",

@@ -21,6 +21,7 @@ __all__ = (
     "decode_config",
     "find_database_config",
     "find_service_config",
+    "find_user_config",
     "kind_of",
     "parse_config",
     "read_config",
@@ -37,14 +38,29 @@ def find_service_config(folder: Path) -> Path:
     Raises:
         ConfigError: neither is there; both places are named.
     """
-    places = (folder / "config" / "service.json", folder / "service.json")
+    return _find(
+        folder, "service.json", "`moobius-trio new NAME` makes a project with one; or name the file"
+    )
+
+
+def find_user_config(folder: Path) -> Path:
+    """The file of a `MoobiusUser`: ``config/user.json``, else ``user.json``.
+
+    Raises:
+        ConfigError: neither is there; both places are named.
+    """
+    return _find(folder, "user.json", "Make one, name the file, or give the settings as arguments")
+
+
+def _find(folder: Path, name: str, remedy: str) -> Path:
+    places = (folder / "config" / name, folder / name)
     for place in places:
         if place.exists():
             return place
     raise ConfigError(
         str(folder),
         f"has neither {places[0].relative_to(folder)} nor {places[1].relative_to(folder)}",
-        "`moobius-trio new NAME` makes a project with one; or name the file",
+        remedy,
     )
 
 

@@ -34,6 +34,7 @@ __all__ = (
     "load_run_options",
     "load_service_id",
     "load_settings",
+    "load_user_settings",
 )
 
 log = structlog.get_logger()
@@ -73,10 +74,59 @@ def load_settings(path: Path, *, environ: Mapping[str, str]) -> Settings:
     found, shared = _read_object(path)
     if shared and found.get("password"):
         _warn_of_shared_password(path)
+    if found.get("service_mode") is False:
+        raise ConfigError(
+            f"{path}, key service_mode",
+            "is false, so the file is for a MoobiusUser",
+            "Give the service a file of its own",
+        )
     found, origin = _with_environment(found, environ)
+    return _settings(found, origin, path)
+
+
+def load_user_settings(
+    path: Path | None, given: Mapping[str, object], *, environ: Mapping[str, str]
+) -> Settings:
+    """The settings of user mode, which a file, the environment and the program give.
+
+    Args:
+        path: a file with the keys of a service.json, among them ``"service_mode": false``, so
+            that no service's account is taken by mistake; None: there is no file.
+        given: settings by key as the program gives them; they win over file and environment.
+        environ: as for `load_settings`.
+
+    Raises:
+        ConfigError: as `load_settings`; or the file is that of a service.
+    """
+    found: dict[str, object] = {}
+    shared = False
+    if path is not None:
+        found, shared = _read_object(path)
+        if found.get("service_mode") is not False:
+            raise ConfigError(
+                f"{path}, key service_mode",
+                "is not false, so the file is for a service",
+                'Give the user a file of its own with "service_mode": false',
+            )
+    if path is not None and shared and found.get("password"):
+        _warn_of_shared_password(path)
+    found, origin = _with_environment(found, environ)
+    found |= given
+    origin |= {key: f"MoobiusUser({key}=…)" for key in given}
+    found["service_mode"] = False
+    return _settings(found, origin, path)
+
+
+def _settings(found: dict[str, object], origin: dict[str, str], path: Path | None) -> Settings:
+    """The value of all keys; ``origin`` says where those come from that the file does not give."""
     values: dict[str, Any] = {"path": path}
+    if found.get("service_mode") is False and not found.get("channels"):
+        values["channels"] = ()  # a user may join later
     for setting in SETTINGS_TABLE:
-        where = origin.get(setting.key, f"{path}, key {setting.key}")
+        if setting.key in values:
+            continue
+        place = f"MoobiusUser({setting.key}=…)" if path is None else f"{path}, key {setting.key}"
+        where = origin.get(setting.key, place)
         if setting.key in found:
             values[setting.key] = _read(setting, found[setting.key], where)
         elif setting.required:
@@ -199,7 +249,7 @@ def _warn_of_shared_password(
     )
 
 
-def _refuse_local_ids_elsewhere(settings: Settings, path: Path) -> None:
+def _refuse_local_ids_elsewhere(settings: Settings, path: Path | None) -> None:
     """A ``local-`` id means nothing to any other platform than the one on this machine."""
     addresses = (settings.http_server_uri, settings.ws_server_uri)
     away = next((address for address in addresses if not is_loopback(address)), None)
@@ -209,7 +259,7 @@ def _refuse_local_ids_elsewhere(settings: Settings, path: Path) -> None:
     for key, text in ids:
         if text.startswith(LOCAL):
             raise ConfigError(
-                f"{path}, key {key}",
+                f"{path}, key {key}" if path is not None else key,
                 f"{text!r} is an id of the local platform, but {away} is not on this machine",
                 "Put in the id that this platform gave, or the local platform's address",
             )

@@ -61,6 +61,7 @@ class Settings:
     log_level: str = "info"
     logs: str | None = "logs"
     ca_file: str | None = None
+    service_mode: bool = True
     path: Path | None = None
 
 
@@ -361,6 +362,13 @@ SETTINGS_TABLE: tuple[Setting, ...] = (
         "besides that of those which this machine trusts; `moobius-trio local --tls` prints the "
         "path of its own. Null: none.",
         _or_null(read_text),
+    ),
+    Setting(
+        "service_mode",
+        "true or false",
+        "False: the file is for a `MoobiusUser`, which logs in as the account itself and joins "
+        "`channels` (there may be none). `service_id`, `others` and `lanes` say nothing then.",
+        read_flag,
     ),
 )
 """Every key that service.json may have, in the order of the reference page."""

@@ -15,14 +15,31 @@ import attrs
 
 from moobius_trio.types import (
     Action,
+    BottomButton,
+    Character,
     Content,
     Copy,
+    Dialog,
+    Feature,
+    FeatureArgument,
     FeatureCall,
     FeatureCallArgument,
+    GenericUpdate,
     GroupMessage,
+    MenuItem,
     MenuItemClick,
+    MessageDown,
     MessageUp,
+    Playground,
+    StyleItem,
     UnknownPayload,
+    UpdateChannelInfo,
+    UpdateCharacterGroup,
+    UpdateFeatures,
+    UpdateMenu,
+    UpdatePlayground,
+    UpdateStyle,
+    UpdateUserList,
 )
 
 __all__ = ("weight",)
@@ -39,6 +56,9 @@ _FIELDS: dict[type, Callable[[Any], tuple[Any, ...]]] = {
         FeatureCallArgument,
         Copy,
         UnknownPayload,
+        *(MessageDown, GenericUpdate, UpdateChannelInfo, UpdateCharacterGroup),
+        *(UpdateUserList, Character, UpdatePlayground, Playground, UpdateStyle, StyleItem),
+        *(UpdateFeatures, Feature, FeatureArgument, Dialog, BottomButton, UpdateMenu, MenuItem),
     )
 }
 
