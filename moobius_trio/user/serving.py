@@ -99,10 +99,11 @@ class UserLife(Life[UserHandle]):
             tls=tls,
             random=env.random,
             on_tokens=keep_out_of_logs,
+            protocol=settings.protocol,
         ) as http_api:
             with reaching(settings.http_server_uri):
                 await http_api.authenticate()
-                user_id = await http_api.fetch_user_info()
+                user_id = (await http_api.fetch_user_info()).user_id
             speech = make_speech(settings, http_api, user_id)
             tracing = Tracing(env.trace, trio.current_time) if env.trace else None
             outbox = self._make_outbox(settings, user_id, speech, tracing)
