@@ -204,12 +204,6 @@ def _choice(*words: str) -> Reader:
     return read
 
 
-def _read_protocol(value: object) -> str:
-    if value == "1.8":
-        raise WrongValue("is '1.8', which this version does not speak yet", "Use '0.0.1'")
-    return str(_choice("0.0.1")(value))
-
-
 def _read_level(value: object) -> str:
     return str(_choice(*LOG_LEVELS)(value.lower() if isinstance(value, str) else value))
 
@@ -299,8 +293,9 @@ SETTINGS_TABLE: tuple[Setting, ...] = (
     Setting(
         "protocol",
         "'0.0.1' or '1.8'",
-        "The words that the platform speaks.",
-        _read_protocol,
+        "The words that the platform speaks: those of the SDK's first public version, or those of "
+        "today, which moobius.ai speaks.",
+        _choice("0.0.1", "1.8"),
     ),
     Setting(
         "name",

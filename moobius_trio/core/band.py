@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moobius_trio.core.members import Members
@@ -21,6 +22,8 @@ from moobius_trio.types import (
     Feature,
     JsonValue,
     MenuItem,
+    MessageId,
+    PastMessage,
     Playground,
     StyleItem,
     UserId,
@@ -192,6 +195,26 @@ class Band:
     async def send_update_channel_info(self, channel_data: Mapping[str, JsonValue]) -> Receipt:
         """Tell what is known of the band itself."""
         return await self._service.send_update_channel_info(self.channel_id, channel_data)
+
+    async def send_file(
+        self,
+        file: str | Path,
+        recipients: Recipients,
+        *,
+        subtype: str | None = None,
+        filename: str = "",
+        sender: Speaker | None = None,
+    ) -> Receipt:
+        """Show the recipients a picture, a sound or a file; see `MoobiusService.send_file`."""
+        return await self._service.send_file(
+            self.channel_id, file, recipients, subtype=subtype, filename=filename, sender=sender
+        )
+
+    async def fetch_message_history(
+        self, limit: int = 64, before: MessageId | None = None
+    ) -> list[PastMessage]:
+        """What was said here; see `MoobiusService.fetch_message_history`."""
+        return await self._service.fetch_message_history(self.channel_id, limit, before)
 
     def __getattr__(self, name: str) -> Any:
         """A container that only db.json names."""

@@ -13,6 +13,7 @@ import trio
 from moobius_trio.codec import generation0
 from moobius_trio.config import Settings
 from moobius_trio.core.band import Band
+from moobius_trio.core.bands import Bands
 from moobius_trio.core.boundary import Boundary
 from moobius_trio.core.cast import CHARACTERS, UPLOADS, Cast, side_by_side
 from moobius_trio.core.catching_up import CatchUp
@@ -21,14 +22,17 @@ from moobius_trio.core.environment import Environment
 from moobius_trio.core.members import Members
 from moobius_trio.core.runtime import Runtime, Tracing
 from moobius_trio.core.spells import SpellLoop
+from moobius_trio.core.taking_on import TakingOn
 from moobius_trio.core.unheard import UnheardWatch
 from moobius_trio.database import Stores, declared_containers
 from moobius_trio.errors import GroupUnknown
 from moobius_trio.network.clocks import LOOK_SECONDS
+from moobius_trio.network.group_book import GroupBook
 from moobius_trio.network.http import HttpApi
 from moobius_trio.network.link import Gap, Link, Side, service_side
 from moobius_trio.network.outbox import Outbox
 from moobius_trio.network.websocket import websocket_connector
+from moobius_trio.network.wire1 import Generation1Wire
 from moobius_trio.types import (
     ChannelId,
     Character,
@@ -71,8 +75,12 @@ class Footing:
     tracing: Tracing | None
 
 
-def make_speech() -> Speech:
-    """Generation 0."""
+def make_speech(settings: Settings, http_api: HttpApi) -> Speech:
+    """The generation that service.json names; on generation 1 with a book of groups."""
+    if settings.protocol == "1.8":
+        wire = Generation1Wire(GroupBook(http_api.create_group, http_api.fetch_group))
+        side = attrs.evolve(service_side(wire), prepare=wire.prepare)
+        return Speech(side=side, resolve=wire.resolve)
     return Speech(side=service_side(generation0), resolve=_no_groups)
 
 
@@ -142,7 +150,8 @@ async def make_runtime(
         on_failure=environment.on_failure,
         on_end=footing.tracing.ended if footing.tracing is not None else None,
     )
-    bands = await _make_bands(footing, taken, nursery)
+    make_band = _band_maker(footing, nursery)
+    bands = Bands(await side_by_side(make_band, taken))
     catch_up = CatchUp(
         bands=bands,
         fetch=lambda channel_id: _fetch_members(footing, channel_id),
@@ -191,16 +200,23 @@ async def make_runtime(
         dispatcher=dispatcher,
         catch_up=catch_up,
         bands=bands,
+        taking_on=TakingOn(
+            bands=bands,
+            make=make_band,
+            dispatcher=dispatcher,
+            boundary=boundary,
+            on_channel_init=service.on_channel_init,
+            handler=f"{type(service).__name__}.on_channel_init",
+            name=footing.name,
+        ),
         nursery=nursery,
         tracing=footing.tracing,
         unheard=UnheardWatch(bands=bands, figures=cast.ids, tell=environment.on_unheard),
     )
 
 
-async def _make_bands(
-    footing: Footing, taken: Sequence[ChannelId], nursery: trio.Nursery
-) -> dict[ChannelId, Band]:
-    """The bands with their members and stores, in the order of the settings."""
+def _band_maker(footing: Footing, nursery: trio.Nursery) -> Callable[[ChannelId], Awaitable[Band]]:
+    """Makes a band with its members and its store."""
     band_class = type(footing.service)._band_class
     declared = declared_containers(band_class)
 
@@ -213,7 +229,7 @@ async def _make_bands(
         band._storage = await footing.stores.storage(channel_id, declared)
         return band
 
-    return {band.channel_id: band for band in await side_by_side(make, taken)}
+    return make
 
 
 async def _fetch_members(footing: Footing, channel_id: ChannelId) -> Sequence[Character]:

@@ -24,6 +24,8 @@ __all__ = ("CHARACTERS", "UPLOADS", "Cast", "side_by_side")
 UPLOADS = "sdk-uploads"
 CHARACTERS = "sdk-characters"
 IN_FLIGHT = 16
+NO_NAME = ""
+"""The username of every figure that generation 1 tells of, which has none."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -86,13 +88,21 @@ class Cast:
             if missing:
                 unclaimed = await self._unclaimed()
                 for new in missing:
-                    found = unclaimed.get((new.username, new.nickname, new.description))
-                    if found:
-                        self._characters[new.key] = found.pop(0)
+                    for username in (new.username, NO_NAME):
+                        found = unclaimed.get((username, new.nickname, new.description))
+                        if found:
+                            self._characters[new.key] = found.pop(0)
+                            break
                 await side_by_side(
                     self._make, (new for new in missing if new.key not in self._characters)
                 )
             return {key: self._characters[key] for key in by_key}
+
+    def note_changed(self, character: Character) -> None:
+        """A figure is not what it was; whoever asks for it by its key gets it as it is."""
+        for key, known in list(self._characters.items()):
+            if known.user_id == character.user_id:
+                self._characters[key] = character
 
     def ids(self) -> set[UserId]:
         """The figures that were asked for by key so far."""

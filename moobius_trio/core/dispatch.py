@@ -135,7 +135,9 @@ class Dispatcher:
         self._resolve = resolve
         self._strangers: set[ChannelId] = set()
         self._not_held = 0
-        self._unloaded = {band.channel_id for band in bands.values() if not band._storage.loaded}
+        self._unloaded: set[ChannelId] = set()
+        for band in bands.values():
+            self.note_band(band)
         self._wants_copies = _overrides(service, "on_copy")
         self._dispatches_actions = not _overrides(service, "on_action")
         self._takes_refreshes = _overrides(service, "on_refresh")
@@ -147,6 +149,11 @@ class Dispatcher:
             on_shed=self._on_shed,
         )
         self._shedding = Shedding(lanes=self.lanes, report=self._report_shedding)
+
+    def note_band(self, band: Band) -> None:
+        """Such a band is among those that are held, also one that came later."""
+        if not band._storage.loaded:
+            self._unloaded.add(band.channel_id)
 
     def receive(self, event: ServiceFrame) -> None:
         """File one event of the socket; never waits and never raises."""

@@ -132,6 +132,11 @@ class Lanes(Generic[E]):
         self._idle = trio.Event()
         self._idle.set()
 
+    @property
+    def are_open(self) -> bool:
+        """True when workers begin, so that a turn comes."""
+        return self._open
+
     def open(self) -> None:
         """Let the workers begin; until then events wait in their lanes."""
         self._open = True

@@ -79,7 +79,9 @@ _STYLE = "send_update_style(channel_id, style_content, recipients)"
 _MENU = "send_update_menu(channel_id, menu, recipients)"
 _CANVAS = "content is one Playground or several"
 _MEMBERS = "self.bands[channel_id].members"
-_FIGURES = "ensure_characters(NewCharacter(key=…, nickname=…))"
+_AGENT = "create_agent(name, avatar, description)"
+_ONCE = "ensure_characters makes one once and finds it again by its key"
+_ACCOUNT = "the account is signed in by serve"
 _RUN = "moobius_trio.run(service.serve)"
 
 _METHODS = (
@@ -98,11 +100,16 @@ _METHODS = (
     Moved("send_menu", "1.8", "method", _MENU),
     Moved("send_update_context_menu", "1.8", "method", _MENU),
     Moved("send_heartbeat", "1.8", "method", "", "the connection beats by itself"),
-    Moved("create_agent", "1.8", "method", _FIGURES, "made once and found again by its key"),
-    Moved("create_puppet", "1.8", "method", _FIGURES, "made once and found again by its key"),
-    Moved("create_character", "1.8", "method", _FIGURES, "made once and found again by its key"),
-    Moved("update_agent", "1.8", "method", "", "on the wire of 0.0.1 a figure cannot be changed"),
-    Moved("fetch_agents", "1.8", "method", "self.http_api.get_service_user_list(service_id)"),
+    Moved("create_puppet", "1.8", "method", _AGENT, _ONCE),
+    Moved("create_character", "1.8", "method", _AGENT, _ONCE),
+    Moved("update_puppet", "1.8", "method", "update_agent(agent, name=…)"),
+    Moved(
+        "agent_join_service_channels",
+        "1.8",
+        "method",
+        "",
+        "a figure is wherever its service puts it into a list",
+    ),
     Moved("fetch_member_ids", "1.8", "method", _MEMBERS, "kept up to date by the SDK"),
     Moved("fetch_characters", "1.8", "method", _MEMBERS, "kept up to date by the SDK"),
     Moved(
@@ -114,15 +121,13 @@ _METHODS = (
     ),
     Moved("do_member_sync", "1.8", "method", "", "members are kept up to date by the SDK"),
     Moved("upload", "1.8", "method", "upload_file(path)"),
-    Moved("download", "1.8", "method", "httpx.AsyncClient", "content.path is an address"),
+    Moved("sign_up", "1.8", "method", "self.http_api.sign_up", _ACCOUNT),
+    Moved("sign_out", "1.8", "method", "self.http_api.sign_out", _ACCOUNT),
     Moved("bind_service_to_channel", "1.8", "method", "self.http_api.bind_service_to_channel"),
     Moved(
         "unbind_service_from_channel", "1.8", "method", "self.http_api.unbind_service_from_channel"
     ),
     Moved("fetch_bound_channels", "1.8", "method", "self.bands", "its keys"),
-    Moved("create_channel", "1.8", "method", "", "the wire of 0.0.1 cannot make bands"),
-    Moved("update_channel", "1.8", "method", "send_update_channel_info(channel_id, channel_data)"),
-    Moved("fetch_message_history", "1.8", "method", "", "the wire of 0.0.1 has no history"),
     Moved("send_join_channel", "1.8", "method", "", _ACTOR),
     Moved("send_leave_channel", "1.8", "method", "", _ACTOR),
     Moved("send_button_click", "1.8", "method", "", _ACTOR),

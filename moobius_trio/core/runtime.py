@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from moobius_trio.core.catching_up import CatchUp
     from moobius_trio.core.dispatch import Dispatcher
     from moobius_trio.core.jobs import Job
+    from moobius_trio.core.taking_on import TakingOn
     from moobius_trio.core.unheard import UnheardWatch
     from moobius_trio.database import MoobiusStorage, Stores, StoreStatistics
     from moobius_trio.network.outbox import WrittenFrame
@@ -64,6 +65,7 @@ class Runtime(Running):
     dispatcher: Dispatcher
     catch_up: CatchUp
     bands: Mapping[ChannelId, Any]
+    taking_on: TakingOn
     unheard: UnheardWatch
 
     @property

@@ -21,7 +21,7 @@ from moobius_trio.core.dispatch import PARTS
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.jobs import Job, Jobs
 from moobius_trio.core.names import attribute_hint, check_callbacks, refused_argument
-from moobius_trio.core.sending import Sending
+from moobius_trio.core.platform_calls import PlatformCalls
 from moobius_trio.errors import MovedError, ServiceStopped
 from moobius_trio.types import (
     Action,
@@ -51,7 +51,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-class MoobiusService(Callbacks, Sending, Generic[B]):
+class MoobiusService(Callbacks, PlatformCalls, Generic[B]):
     """A chat service. Subclass it, define callbacks, and run `serve`.
 
     Args:
@@ -231,17 +231,6 @@ class MoobiusService(Callbacks, Sending, Generic[B]):
             ApiError: the platform did not answer as it should.
         """
         return list(await self.http_api.fetch_real_characters(channel_id, self.service_id))
-
-    async def upload_file(self, path: str | Path) -> str:
-        """Upload a local file and give its address; the same content is uploaded once only.
-
-        Remembered over restarts. A relative path counts from the working directory.
-
-        Raises:
-            OSError: the file cannot be read.
-            ApiError: the upload was refused.
-        """
-        return await self._live.cast.upload_file(Path(path))
 
     async def ensure_characters(self, *characters: NewCharacter) -> dict[str, Character]:
         """Figures of this service by key: made at the first call, found again ever after.

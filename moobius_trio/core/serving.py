@@ -168,6 +168,7 @@ class _Run:
             settings.http_server_uri,
             email=settings.email,
             password=settings.password,
+            protocol=settings.protocol,
             run_sync=env.run_sync,
             transport=env.transport,
             tls=tls,
@@ -193,7 +194,7 @@ class _Run:
                 on_stray=env.on_stray,
             ) as stores:
                 tracing = Tracing(env.trace, trio.current_time) if env.trace else None
-                speech = make_speech()
+                speech = make_speech(settings, http_api)
                 outbox = make_outbox(env, settings, service_id, speech, tracing)
                 link = make_link(
                     env,

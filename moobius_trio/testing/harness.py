@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Literal, TypedDict, Unpack, cast
+from typing import Any, Final, Literal, TypeAlias, TypedDict, Unpack, cast
 
 import trio
 
@@ -28,7 +28,9 @@ from moobius_trio.testing.site import Sinks, Site
 from moobius_trio.testing.uploading import upload_as
 from moobius_trio.types import ChannelId, Secret, ServiceId
 
-__all__ = ("Local", "LocalBand", "RunOptions")
+__all__ = ("Local", "LocalBand", "Protocol", "RunOptions")
+
+Protocol: TypeAlias = Literal["0.0.1", "1.8"]
 
 __tracebackhide__ = True  # pytest shows the test's line and the service's, not ours
 
@@ -40,6 +42,7 @@ class RunOptions(TypedDict, total=False):
 
     name: str | None
     others: Literal["ignore", "unbind", "include"]
+    protocol: Protocol
     max_message_bytes: int
     lanes: Literal["channel", "sender"]
     handler_seconds: float | None
@@ -96,7 +99,7 @@ class Local:
         units: every handler, job run, spell and task that has ended, with how it did.
     """
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, protocol: Protocol | None = None) -> None:
         self.failures: list[tuple[object, BaseException]] = []
         self.keep_failures = False
         self.trace: list[TraceRecord] = []
@@ -104,6 +107,7 @@ class Local:
         self.unheard: list[Unheard] = []
         self.keep_unheard = False
         self._site = site
+        self._chosen = {} if protocol is None else {"protocol": protocol}
         self._runs: list[Run] = []
         self._actors: list[Actor] = []
         self._settling = Settling(runs=self._runs, actors=self._actors, simulated=site.simulated)
@@ -136,7 +140,8 @@ class Local:
                 given.
             state: the folder where they are stored, such as pytest's ``tmp_path``; the engine is
                 ``sqlite`` then if none is given.
-            options: win over those of service.json, such as ``handler_seconds=1``.
+            options: win over those of service.json, such as ``handler_seconds=1``, and over what
+                `open_local` was told.
 
         Returns:
             The first of the bands; `band` gives the others.
@@ -160,6 +165,7 @@ class Local:
                 "service_id": service_id,
                 "channels": channels,
                 **chosen,
+                **self._chosen,
                 **options,
             }
         )

@@ -17,7 +17,7 @@ from moobius_trio.local import Knobs, open_platform
 from moobius_trio.network.groups import unwrapped
 from moobius_trio.serving import serve_app
 from moobius_trio.testing.guards import jumps_by_itself, keep_signals, refuse_threads
-from moobius_trio.testing.harness import Local
+from moobius_trio.testing.harness import Local, Protocol
 from moobius_trio.testing.inline import run_inline
 from moobius_trio.testing.site import START, Site
 
@@ -26,7 +26,11 @@ __all__ = ("open_local",)
 
 @asynccontextmanager
 async def open_local(
-    *, sockets: bool = False, bands: Sequence[str] = (), knobs: Knobs | None = None
+    *,
+    sockets: bool = False,
+    bands: Sequence[str] = (),
+    knobs: Knobs | None = None,
+    protocol: Protocol | None = None,
 ) -> AsyncIterator[Local]:
     """A local platform for the length of the block; services that run in it are stopped at its end.
 
@@ -36,6 +40,8 @@ async def open_local(
             ``trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))``.
         bands: names of bands to make besides ``local-demo``.
         knobs: how the platform behaves where nothing is known of the real one.
+        protocol: the words that services speak with it, ``"0.0.1"`` or ``"1.8"``; None: as their
+            service.json says. People and all calls of the kit are the same with both.
 
     Raises:
         RuntimeError: in memory, on a clock that does not jump by itself.
@@ -69,7 +75,8 @@ async def open_local(
         if sockets:
             url: str = await nursery.start(serve_app, platform.app)
             address = url.removeprefix("http://")
-        local = Local(Site(platform=platform, nursery=nursery, address=address))
+        site = Site(platform=platform, nursery=nursery, address=address)
+        local = Local(site, protocol)
         stack.enter_context(watch_unawaited(lambda exc: local.failures.append((None, exc))))
         yield local
         await local.close()

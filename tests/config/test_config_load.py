@@ -87,7 +87,7 @@ def test_every_key_of_ours_is_read(tmp_path: Path) -> None:
     ours = with_(
         service_id="service-1",
         others="include",
-        protocol="0.0.1",
+        protocol="1.8",
         name="my-demo",
         max_message_bytes=131_072,
         lanes="sender",
@@ -96,6 +96,7 @@ def test_every_key_of_ours_is_read(tmp_path: Path) -> None:
         log_level="DEBUG",
     )
     settings = load_settings(write(tmp_path, ours), environ={})
+    assert settings.protocol == "1.8"
     assert (settings.service_id, settings.others, settings.name) == (
         "service-1",
         "include",
@@ -202,8 +203,8 @@ def test_a_missing_account_names_key_and_variable(tmp_path: Path, key: str, vari
         ({"service_id": "x" * 201}, "is not an id"),
         ({"others": "exclude"}, "cannot be 'exclude'"),
         ({"others": None}, "must be a text, not null"),
-        ({"protocol": "1.8"}, "does not speak yet"),
-        ({"protocol": "2"}, "cannot be '2'"),
+        ({"protocol": "1.9"}, "cannot be '1.9'"),
+        ({"protocol": 1.8}, "must be a text, not a number"),
         ({"name": "../x"}, "must have 1 to 64"),
         ({"name": ".x"}, "must have 1 to 64"),
         ({"max_message_bytes": "65000"}, "must be a whole number, not a text"),

@@ -1,0 +1,102 @@
+"""Generation 1 as a service speaks it: the words of the codec, and groups in place of lists.
+
+What a frame looks like is the codec's, which group stands for whom is the book's
+(docs/protocol/generation-1.md section 3.5).
+"""
+
+from __future__ import annotations
+
+import attrs
+import structlog
+
+from moobius_trio.codec import generation1
+from moobius_trio.errors import GroupUnknown
+from moobius_trio.network.group_book import GroupBook
+from moobius_trio.network.items import ADDRESSED
+from moobius_trio.types import (
+    GroupMessage,
+    MessageUp,
+    RequestId,
+    ServiceCommand,
+    ServiceFrame,
+    ServiceId,
+    UpdateUserList,
+)
+
+__all__ = ("Generation1Wire",)
+
+log = structlog.get_logger()
+
+
+class Generation1Wire:
+    """A `ServiceWire`. Before a command is encoded, `prepare` has to have returned for it.
+
+    What the generation has no word for is left out, and told in the log once for each kind
+    (docs/protocol/generation-1.md section 11).
+    """
+
+    def __init__(self, book: GroupBook) -> None:
+        self._book = book
+        self._told: set[str] = set()
+
+    def decode_for_service(self, text: str | bytes, /) -> ServiceFrame:
+        """What the platform told the service; of a message the recipients may be a group's id.
+
+        Raises:
+            MalformedPayload: it is no frame.
+        """
+        return generation1.decode_for_service(text)
+
+    def encode_from_service(
+        self,
+        command: ServiceCommand,
+        /,
+        *,
+        request_id: RequestId,
+        client_id: ServiceId,
+        timestamp: int,
+    ) -> str:
+        """The frame with which a service sends the command.
+
+        Raises:
+            LookupError: it was not prepared.
+        """
+        self._tell_losses(command)
+        return generation1.encode_from_service(
+            command,
+            request_id=request_id,
+            client_id=client_id,
+            timestamp=timestamp,
+            group_of=self._book.id_of,
+        )
+
+    def origin_type(self, value: ServiceCommand, /) -> str:
+        """The word by which a copy names the frame it answers."""
+        return generation1.origin_type(value)
+
+    def _tell_losses(self, command: ServiceCommand) -> None:
+        """What generation 1 has no word for is told once for each kind of loss."""
+        for loss in generation1.losses(command):
+            if loss not in self._told:
+                self._told.add(loss)
+                log.info("generation 1 has no word for a part of a frame", part=loss)
+
+    async def prepare(self, command: ServiceCommand) -> None:
+        """Have the platform know every list of people in the command; see `GroupBook.ready`."""
+        if isinstance(command, UpdateUserList):
+            people = tuple(character.user_id for character in command.user_list)
+            await self._book.ready(command.recipients, people)
+        elif isinstance(command, ADDRESSED):
+            await self._book.ready(command.recipients)
+
+    async def resolve(self, event: GroupMessage) -> MessageUp:
+        """The message with its recipients, asked for once for each group.
+
+        Raises:
+            GroupUnknown: the platform names nobody. It must not seem to be for the Service.
+            MoobiusError: the platform could not be asked.
+        """
+        members = await self._book.members(event.group_id, event.channel_id, event.sender)
+        if not members:
+            raise GroupUnknown(event.group_id, event.channel_id, "the platform names nobody in it")
+        return attrs.evolve(event.message, recipients=generation1.as_recipients(members))
