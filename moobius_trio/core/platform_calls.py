@@ -95,7 +95,7 @@ class PlatformCalls(Sending, ABC):
             name = filename or file.name
             content = Content.file(address, filename=name, size=status.st_size)
         else:
-            name = filename or PurePosixPath(file.partition("?")[0]).name
+            name = filename or file.partition("?")[0]
             content = Content.file(file, filename=filename)
         kind = subtype or _kind_of(name)
         return await self.send_msg_down(channel_id, recipients, kind, content, sender)

@@ -61,7 +61,7 @@ def test_the_public_names_of_a_band() -> None:
     sends.discard("send_update")
     public = {name for name in dir(a_band()) if not name.startswith("_")}
     assert public == own | sends
-    assert len(sends) == 6
+    assert len(sends) == 8
 
 
 async def test_a_service_names_its_band_class(local: Local) -> None:
