@@ -96,7 +96,7 @@ async def _reach(project: Project, *, sign_in: bool) -> Sequence[Finding]:
         try:
             tls = await run_in_thread(trusting, project.folder / settings.ca_file)
         except ConfigError as exc:
-            return [config_error(exc)]
+            return [config_error(exc, run_only=True)]
     found: dict[str, Finding] = {}
 
     async def look(name: str) -> None:
