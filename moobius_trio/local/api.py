@@ -1,4 +1,5 @@
-"""The HTTP calls of the protocol (docs/protocol/generation-0.md section 2.2).
+"""The HTTP calls for services, bands and characters in the form of generation 0, and what all calls
+have in common (docs/protocol/generation-0.md section 2.2).
 
 Each handler reads its request by the codec, asks a rule, makes the change and gives the ``data``
 of the reply. What is allowed is decided in ``rules_http``, and no wire name stands here.
@@ -11,28 +12,22 @@ from contextlib import aclosing
 from typing import Final, TypeAlias
 
 import structlog
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from moobius_trio.codec import http0
 from moobius_trio.errors import MalformedPayload, StorageError
 from moobius_trio.local import rules_http as rules
-from moobius_trio.local.credentials import password_matches
-from moobius_trio.local.history import as_frame
-from moobius_trio.local.records import Account
 from moobius_trio.local.rules_http import Refused
 from moobius_trio.local.sessions import Sessions
 from moobius_trio.local.state import State
-from moobius_trio.types import ChannelId, Character, GroupId, ServiceId, Tokens, UserId
+from moobius_trio.types import ChannelId, Character, ServiceId, UserId
 
-__all__ = ("Api", "Handler", "answered", "failure", "param", "read_body", "signed_in")
+__all__ = ("Api", "Handler", "answered", "failure", "param", "read_body", "signed_in", "token_of")
 
 Handler: TypeAlias = Callable[[Request], Awaitable[object]]
 
 _BODY_BYTES: Final = 128 * 1024
-_PASSWORD_LENGTH: Final = 1_000
-_HISTORY: Final = 200
 
 _PATIENCE_BYTES: Final = 100 * 1024 * 1024
 """How much of a refused request is read on, and thrown away."""
@@ -111,14 +106,19 @@ def param(request: Request, name: str) -> str:
     return value
 
 
+def token_of(request: Request) -> str:
+    """The access token that the request has, good or not; empty when it has none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 def signed_in(state: State, request: Request) -> UserId:
     """Whose access token the request has.
 
     Raises:
         Refused: none, a wrong one or one that has expired; HTTP 401.
     """
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    user_id = state.user_of(token.strip()) if scheme.lower() == "bearer" else None
+    user_id = state.user_of(token_of(request))
     if user_id is None:
         raise Refused(401, "the access token is missing, wrong or expired; sign in again")
     return user_id
@@ -130,44 +130,6 @@ class Api:
     def __init__(self, state: State, sessions: Sessions) -> None:
         self._state = state
         self._sessions = sessions
-
-    async def sign_in(self, request: Request) -> object:
-        body = http0.decode_sign_in(await read_body(request))
-        if not 0 < len(body.password.reveal()) <= _PASSWORD_LENGTH:
-            raise Refused(400, f"a password has 1 to {_PASSWORD_LENGTH:,} characters")
-        account = self._state.world.account(body.email)
-        if account is None:
-            password_hash = await self._state.hash_password(body.password)
-            account = self._state.world.account(body.email)  # another call may have been faster
-            if account is None:
-                user_id = UserId(self._state.new_id())
-                account = rules.new_account(self._state.world, body.email, password_hash, user_id)
-                return await self._let_in(account)
-        known = account.password_hash
-        if not await self._state.run_sync(password_matches, body.password, known):
-            raise Refused(401, f"the account {body.email} exists here with another password")
-        return await self._let_in(account)
-
-    async def _let_in(self, account: Account) -> object:
-        if self._state.world.accounts.get(account.user_id) != account:
-            self._state.change(account)
-            await self._state.saved()
-        return http0.tokens_data(self._state.issue_tokens(account))
-
-    async def refresh(self, request: Request) -> object:
-        body = http0.decode_refresh(await read_body(request))
-        account = self._state.world.account(body.email)
-        now = self._state.now
-        user_id = self._state.tokens.refresh(body.refresh, now=now)
-        if account is None or user_id != account.user_id:
-            raise Refused(401, "the refresh token is wrong or has expired; sign in again")
-        tokens: Tokens = self._state.tokens.issue_access(
-            user_id, now=now, access_seconds=self._state.knobs.access_seconds
-        )
-        return http0.tokens_data(tokens)
-
-    async def user_info(self, request: Request) -> object:
-        return http0.user_info_data(signed_in(self._state, request))
 
     async def service_list(self, request: Request) -> object:
         user_id = signed_in(self._state, request)
@@ -209,20 +171,6 @@ class Api:
         people = rules.members_for(self._state.world, user_id, service_id, channel_id)
         return http0.user_list_data(people)
 
-    async def history(self, request: Request) -> object:
-        """Whether a service may ask this, and what it is answered, is not known of the platform."""
-        mode = self._state.knobs.history
-        if mode == "absent":
-            raise HTTPException(404)
-        user_id = signed_in(self._state, request)
-        if mode == "refused":
-            raise Refused(403, "a service may not read the history")
-        channel_id = ChannelId(param(request, "channel_id"))
-        asked = request.query_params.get("limit", "")
-        limit = min(int(asked), _HISTORY) if asked.isdecimal() and len(asked) < 6 else _HISTORY
-        messages = rules.history_for(self._state.world, user_id, channel_id, limit)
-        return [as_frame(message) for message in messages]
-
     async def fetch_profile(self, request: Request) -> object:
         signed_in(self._state, request)
         user_ids = http0.decode_fetch_profile(await read_body(request))
@@ -251,23 +199,3 @@ class Api:
         user_id = signed_in(self._state, request)
         service_id = ServiceId(param(request, "service_id"))
         return http0.characters_data(rules.characters_of(self._state.world, user_id, service_id))
-
-    async def group_create(self, request: Request) -> object:
-        user_id = signed_in(self._state, request)
-        body = http0.decode_create_group(await read_body(request))
-        fresh = GroupId(self._state.new_id())
-        world = self._state.world
-        group = rules.new_group(world, user_id, body.group_id, body.user_ids, fresh)
-        self._state.change(group)
-        await self._state.saved()
-        return http0.group_data(group.group_id)
-
-    async def group_user(self, request: Request) -> object:
-        signed_in(self._state, request)
-        character = rules.member_of_group(
-            self._state.world,
-            UserId(param(request, "user_id")),
-            ChannelId(param(request, "channel_id")),
-            GroupId(param(request, "group_id")),
-        )
-        return http0.character_data(character)

@@ -1,7 +1,7 @@
 """The routes of the local platform, and nothing but the routes.
 
-The protocol's are those of docs/protocol/generation-0.md section 2.2; those below ``/local/`` and
-``/page/`` are the page's.
+The protocol's are those of section 2.2 of docs/protocol/generation-0.md and generation-1.md; those
+below ``/local/`` and ``/page/`` are the page's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from moobius_trio.local.api import Api, Handler, answered, failure, param, signed_in
+from moobius_trio.codec.generations import Generation
+from moobius_trio.local.accounts import Accounts
+from moobius_trio.local.api import Api, Handler, answered, failure, param, signed_in, token_of
+from moobius_trio.local.api1 import Api1
 from moobius_trio.local.guard import OUTSIDE, Guard
 from moobius_trio.local.http_faults import HttpFaults
 from moobius_trio.local.page_api import PageApi
@@ -31,6 +34,7 @@ __all__ = ("make_app",)
 def make_app(state: State, sessions: Sessions, page: PageApi, desk: TapeDesk) -> ASGIApp:
     """The whole platform as an ASGI application."""
     uploads = Uploads(state)
+    calls, accounts = _Calls(state, sessions), Accounts(state, sessions)
     tools = Tools(state, sessions, lambda: desk.recording)
 
     async def file_upload(request: Request) -> object:
@@ -52,11 +56,12 @@ def make_app(state: State, sessions: Sessions, page: PageApi, desk: TapeDesk) ->
         await sessions.inspect(StarletteSocket(websocket))
 
     routes: list[BaseRoute] = [
-        *_protocol_routes(Api(state, sessions)),
-        _get("/file/upload", file_upload),
-        _post("/bucket/{place}/", uploads.take),
-        _get("/bucket/{key}", uploads.give),
-        _get("/bucket/{place}/{key}", uploads.give),
+        *_protocol_routes(
+            calls, Api(state, sessions), Api1(state, sessions), accounts, file_upload
+        ),
+        calls.post("/bucket/{place}/", uploads.take),
+        calls.get("/bucket/{key}", uploads.give),
+        calls.get("/bucket/{place}/{key}", uploads.give),
         _get("/", page.index),
         _get("/page/{name:path}", page.file),
         _post("/local/guest", page.guest),
@@ -64,6 +69,7 @@ def make_app(state: State, sessions: Sessions, page: PageApi, desk: TapeDesk) ->
         _post("/local/bands", page.add_band),
         _get("/local/membership", page.membership),
         _get("/local/history", page.history),
+        _get("/local/codes", accounts.codes),
         _get("/local/tapes", desk.status),
         _post("/local/tapes", desk.order),
         _post("/local/puppets", page.puppets),
@@ -80,22 +86,72 @@ def make_app(state: State, sessions: Sessions, page: PageApi, desk: TapeDesk) ->
     return Guard(behind, state.access, lambda: state.front_port, uploads.is_place)
 
 
-def _protocol_routes(api: Api) -> list[BaseRoute]:
+class _Calls:
+    """The routes of the protocol: each call is counted, and tells which generation its client
+    speaks where only one has it (docs/protocol/generation-1.md section 8)."""
+
+    def __init__(self, state: State, sessions: Sessions) -> None:
+        self._state = state
+        self._sessions = sessions
+
+    def get(self, path: str, handler: Handler, generation: Generation | None = None) -> Route:
+        return _get(path, self._watched(f"GET {path}", handler, generation))
+
+    def post(self, path: str, handler: Handler, generation: Generation | None = None) -> Route:
+        return _post(path, self._watched(f"POST {path}", handler, generation))
+
+    def _watched(self, name: str, handler: Handler, generation: Generation | None) -> Handler:
+        async def watched(request: Request) -> object:
+            self._state.calls[name] += 1
+            token = token_of(request)
+            if generation is not None and self._state.user_of(token) is not None:
+                self._sessions.learn(token, generation)
+            return await handler(request)
+
+        return watched
+
+
+def _protocol_routes(
+    calls: _Calls, api: Api, api1: Api1, accounts: Accounts, file_upload: Handler
+) -> list[BaseRoute]:
+    get, post = calls.get, calls.post
     return [
-        _post("/auth/sign_in", api.sign_in),
-        _post("/auth/refresh", api.refresh),
-        _get("/user/info", api.user_info),
-        _get("/service/list", api.service_list),
-        _post("/service/create", api.service_create),
-        _post("/service/bind", api.service_bind),
-        _post("/service/unbind", api.service_unbind),
-        _get("/channel/userlist", api.channel_userlist),
-        _get("/channel/history_message", api.history),
-        _post("/user/fetch_profile", api.fetch_profile),
-        _post("/service/user/create", api.character_create),
-        _get("/service/user/list", api.character_list),
-        _post("/service/group/create", api.group_create),
-        _get("/user/group", api.group_user),
+        post("/auth/sign_in", accounts.sign_in),
+        post("/auth/sign_up", accounts.sign_up),
+        post("/auth/resend_confirmation", accounts.resend_confirmation),
+        post("/auth/confirm_sign_up", accounts.confirm_sign_up),
+        post("/auth/forgot_password", accounts.forgot_password),
+        post("/auth/confirm_reset_password", accounts.reset_password),
+        post("/auth/delete_account", accounts.delete_account),
+        post("/auth/sign_out", accounts.sign_out, 1),
+        post("/auth/refresh", accounts.refresh),
+        get("/user/info", accounts.user_info),
+        post("/user/info", accounts.update_user, 1),
+        get("/service/list", api.service_list),
+        post("/service/create", api.service_create),
+        post("/service/bind", api.service_bind),
+        post("/service/unbind", api.service_unbind),
+        get("/channel/userlist", api.channel_userlist, 0),
+        get("/channel/character_list", api1.member_ids, 1),
+        post("/channel/create", api1.create_channel, 1),
+        post("/channel/update", api1.update_channel, 1),
+        get("/channel/popular", api1.popular, 1),
+        get("/channel/list", api1.channels, 1),
+        get("/channel/history_message", api1.history),
+        post("/user/fetch_profile", api.fetch_profile, 0),
+        post("/character/fetch_profile", api1.profiles, 1),
+        post("/service/user/create", api.character_create, 0),
+        get("/service/user/list", api.character_list, 0),
+        post("/service/character/create", api1.create_agent, 1),
+        post("/service/character/update", api1.update_agent, 1),
+        get("/service/character/list", api1.agents, 1),
+        post("/service/group/create", api1.create_group),
+        get("/service/group", api1.service_group, 1),
+        get("/user/group", api1.user_group),
+        get("/user/group/list", api1.channel_groups, 1),
+        get("/user/group/temp", api1.temporary_groups, 1),
+        post("/user/group/create", api1.create_channel_group, 1),
+        get("/file/upload", file_upload),
     ]
 
 

@@ -12,14 +12,14 @@ from typing import Final, Protocol, TypeAlias
 
 import attrs
 
-from moobius_trio.types import Action, FeatureCall, MessageUp
+from moobius_trio.types import Action, FeatureCall, MenuItemClick, MessageUp
 
 __all__ = ("Causes", "Traced", "UpEvent")
 
 REMEMBERED: Final = 2_000
 """Events and units, each."""
 
-UpEvent: TypeAlias = MessageUp | Action | FeatureCall
+UpEvent: TypeAlias = MessageUp | Action | FeatureCall | MenuItemClick
 """What people do, as a service is told."""
 
 
@@ -47,7 +47,7 @@ class Traced(Protocol):
 class _Came:
     n: int
     at: int
-    event: Action | FeatureCall
+    event: Action | FeatureCall | MenuItemClick
 
     def is_for(self, record: Traced) -> bool:
         event = self.event
@@ -56,6 +56,8 @@ class _Came:
         method = record.handler.rpartition(".")[2]
         if isinstance(event, FeatureCall):
             return method == "on_feature_call"
+        if isinstance(event, MenuItemClick):
+            return method == "on_menu_item_click"
         return method in ("on_action", f"on_{event.subtype}")
 
     @property

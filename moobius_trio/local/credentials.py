@@ -14,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from moobius_trio.codec.generations import Generation
 from moobius_trio.types import Secret, Tokens, UserId
 
 __all__ = ("PASSWORD_WORK", "TokenBook", "hash_password", "password_matches", "without_tokens")
@@ -60,12 +61,13 @@ def without_tokens(text: str) -> str:
     return _TOKEN.sub("***", text)
 
 
-@attrs.frozen
+@attrs.define
 class _Issued:
     user_id: UserId
     kind: str
     secret: bytes = attrs.field(repr=False)
     expires: float
+    generation: Generation
 
 
 class TokenBook:
@@ -79,19 +81,40 @@ class TokenBook:
         self._issued: dict[str, _Issued] = {}
 
     def issue(
-        self, user_id: UserId, *, now: float, access_seconds: float, refresh_seconds: float
+        self,
+        user_id: UserId,
+        *,
+        now: float,
+        access_seconds: float,
+        refresh_seconds: float,
+        generation: Generation = 0,
     ) -> Tokens:
-        """A new access and a new refresh token."""
+        """A new access and a new refresh token, for a client that seems to speak this
+        generation."""
         self._forget_expired(now)
         return Tokens(
-            access=self._new(user_id, "access", now + access_seconds),
-            refresh=self._new(user_id, "refresh", now + refresh_seconds),
+            access=self._new(user_id, "access", now + access_seconds, generation),
+            refresh=self._new(user_id, "refresh", now + refresh_seconds, generation),
         )
 
-    def issue_access(self, user_id: UserId, *, now: float, access_seconds: float) -> Tokens:
+    def issue_access(
+        self, user_id: UserId, *, now: float, access_seconds: float, generation: Generation = 0
+    ) -> Tokens:
         """A new access token alone, as the answer to a refresh has it."""
         self._forget_expired(now)
-        return Tokens(access=self._new(user_id, "access", now + access_seconds))
+        return Tokens(access=self._new(user_id, "access", now + access_seconds, generation))
+
+    def generation(self, token: str) -> Generation:
+        """Which generation of the protocol the client with this token speaks, as far as was
+        heard (docs/protocol/generation-1.md section 8); 0 for a token that is nobody's."""
+        issued = self._issued.get(token.partition(".")[0])
+        return 0 if issued is None else issued.generation
+
+    def learn(self, token: str, generation: Generation) -> None:
+        """What the client with this good token did tells which generation it speaks."""
+        issued = self._issued.get(token.partition(".")[0])
+        if issued is not None:
+            issued.generation = generation
 
     def access(self, token: str, *, now: float) -> UserId | None:
         """Whose access token this is; None when it is nobody's or has expired."""
@@ -111,9 +134,9 @@ class TokenBook:
             or (issued.kind != "access" and not refresh)
         }
 
-    def _new(self, user_id: UserId, kind: str, expires: float) -> Secret:
+    def _new(self, user_id: UserId, kind: str, expires: float, generation: Generation) -> Secret:
         handle, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
-        self._issued[handle] = _Issued(user_id, kind, secret.encode(), expires)
+        self._issued[handle] = _Issued(user_id, kind, secret.encode(), expires, generation)
         return Secret(f"{handle}.{secret}")
 
     def _find(self, token: str, kind: str, now: float) -> UserId | None:

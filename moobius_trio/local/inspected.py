@@ -43,7 +43,7 @@ class Inspected:
     direction: Direction
     """``up``: from people towards the service; ``down``: what the service sent."""
     type_: str
-    """As on the wire, like the next one."""
+    """As on the wire of generation 0, like the next one, whichever the connection speaks."""
     subtype: str
     """Of a key press the key's id."""
     band: str
@@ -73,6 +73,9 @@ class Inspected:
     """Bytes on the wire."""
     frame: str
     """The text on the wire without secrets, `LONGEST` characters at most."""
+    plain: str = ""
+    """The same in generation 0 of the protocol, where the frame is in another one; a frame of a
+    user as they did it, whatever the service was told."""
 
 
 @attrs.frozen(kw_only=True)
@@ -111,6 +114,7 @@ def as_plain(news: News) -> Plain:
     """The same as plain data."""
     match news:
         case Inspected():
+            plain = {"plain": news.plain} if news.plain else {}
             return {
                 "kind": "frame",
                 "n": news.n,
@@ -130,6 +134,7 @@ def as_plain(news: News) -> Plain:
                 "refused": news.refused,
                 "bytes": news.size,
                 "frame": news.frame,
+                **plain,
             }
         case Handled():
             return {

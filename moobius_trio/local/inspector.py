@@ -7,7 +7,7 @@ references: it is described, and its text masked, when it is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -57,6 +57,8 @@ class Seen:
     """As it is on the wire, `BEGINNING` characters at least."""
     size: int
     """Bytes of the whole text."""
+    plain: Callable[[], str] = lambda: ""
+    """Gives the same in generation 0, as tapes have it; an empty text where it is that."""
 
 
 @attrs.define(eq=False)
@@ -136,7 +138,7 @@ class Inspector:
         *,
         weight: int,
         request_id: str = "",
-        event: UpEvent | None = None,
+        events: Sequence[UpEvent] = (),
         link: bool = False,
     ) -> None:
         """A frame went through the platform, or came to it.
@@ -145,12 +147,12 @@ class Inspector:
             describe: called each time when the frame is told, and not before.
             weight: how much memory that keeps, in characters.
             request_id: by which the trace names it; only for the frames of services.
-            event: what the service is told of it, if it is.
+            events: what the service is told of it, if it is.
             link: it is a login, a heartbeat or a receipt.
         """
         self._last += 1
         kept = _Kept(self._last, self._now(), weight, request_id, describe)
-        if event is not None:
+        for event in events:
             self._causes.came(kept.n, kept.at, event)
         if request_id:
             if self._early and (early := self._early.pop(request_id, None)) is not None:
@@ -234,5 +236,10 @@ class Inspector:
             error=later.error,
             refused=seen.refused,
             size=seen.size,
-            frame=without_tokens(without_secrets(seen.text[:BEGINNING]))[:LONGEST],
+            frame=_shown(seen.text),
+            plain=_shown(seen.plain()),
         )
+
+
+def _shown(text: str) -> str:
+    return without_tokens(without_secrets(text[:BEGINNING]))[:LONGEST]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -86,6 +87,12 @@ class Platform:
         """Frames accepted for sockets and not yet handed over to them. Zero means that nothing
         the platform was told so far will still make it send."""
         return self._sessions.in_flight
+
+    @property
+    def calls(self) -> Counter[str]:
+        """How often each call of the protocol came in, by method and route, such as
+        ``POST /service/group/create``; it may be emptied."""
+        return self._state.calls
 
     @property
     def pages(self) -> int:

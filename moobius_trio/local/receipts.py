@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from moobius_trio.codec.generation0 import encode_for_service
+from moobius_trio.local.dialects import Dialects
 from moobius_trio.local.faults import Faults
 from moobius_trio.local.often import Often
 from moobius_trio.local.scribe import Scribe
@@ -36,9 +36,10 @@ _log = structlog.get_logger()
 class Receipts:
     """Answers frames."""
 
-    def __init__(self, state: State, faults: Faults, scribe: Scribe) -> None:
+    def __init__(self, state: State, faults: Faults, scribe: Scribe, dialects: Dialects) -> None:
         self._state = state
         self._scribe = scribe
+        self._dialects = dialects
         self._faults = faults
         self._refused_login = Often(lambda count: _log.warning("login refused", times=count))
 
@@ -99,7 +100,7 @@ class Receipts:
             connection_id=self._state.new_id(),
             request_id=RequestId(self._state.new_id()),
         )
-        return encode_for_service(error)
+        return self._dialects.for_service(0, error)  # the host speaks alike in all generations
 
     def _copy(
         self,
@@ -115,7 +116,7 @@ class Receipts:
         if knobs.copies_echo_id == "foreign":
             request_id = RequestId(self._state.new_id())
         copy = Copy(request_id=request_id, origin_type=origin_type, status=status, context=context)
-        text = encode_for_service(copy)
+        text = self._dialects.receipt(session, copy)
         self._scribe.receipt(session, text, copy)
         if session.role is Role.USER:
             session.send_nowait(text)

@@ -28,6 +28,7 @@ __all__ = (
     "BandEmptied",
     "Change",
     "Figure",
+    "Forgotten",
     "Group",
     "Message",
     "RequestSeen",
@@ -47,6 +48,8 @@ class Account:
     """The e-mail; for a guest a text that no e-mail can be."""
     password_hash: str = attrs.field(default="", repr=False)
     """Empty for a guest, whom no password lets in."""
+    confirmed: bool = True
+    """False from a sign-up until the code that came with it is given back."""
 
     @property
     def user_id(self) -> UserId:
@@ -60,6 +63,9 @@ class Band:
     channel_id: ChannelId
     name: str
     service_id: ServiceId | None = None
+    description: str = ""
+    owner: UserId | None = None
+    """The account that made it by a call of the protocol, and may change it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -81,11 +87,14 @@ class Figure:
 
 @attrs.frozen(kw_only=True)
 class Group:
-    """A set of users known by an id (docs/protocol/generation-0.md section 2.2 row 11)."""
+    """Users known by an id, in order (docs/protocol/generation-1.md section 3.5)."""
 
     group_id: GroupId
     owner: UserId
     members: tuple[UserId, ...] = ()
+    channel_id: ChannelId | None = None
+    """The band for which a user made it; None for a service's."""
+    name: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -104,6 +113,7 @@ class Message:
     timestamp: int = 0
     """Milliseconds since 1970."""
     msg_id: MessageId = MessageId("")
+    """Empty for messages down that an older version kept."""
     service_id: ServiceId | None = None
     """The service that sent it down."""
     request_id: RequestId = RequestId("")
@@ -139,6 +149,13 @@ class BandEmptied:
 
 
 @attrs.frozen(kw_only=True)
+class Forgotten:
+    """The record is no more; what refers to it is changed or forgotten before."""
+
+    record: Account | Service | Figure | Group
+
+
+@attrs.frozen(kw_only=True)
 class RequestSeen:
     """A service's frame was accepted; it is not stored by itself (``Message.request_id`` is)."""
 
@@ -157,6 +174,7 @@ Change: TypeAlias = (
     | UserJoined
     | UserLeft
     | BandEmptied
+    | Forgotten
     | RequestSeen
 )
 """Everything that can become different in a ``World``."""

@@ -4,7 +4,7 @@ Pure functions: a frame, the ``World``, the time and new ids come in; changes an
 come out. No trio, SQLite, clock, randomness or wire names. The rules of the HTTP calls are in
 ``rules_http``.
 
-Known facts are those of docs/protocol/generation-0.md; what the platform is known to do besides
+Known facts are those of docs/protocol/; what the platform is known to do besides
 (docs/architecture.md section 8): a service that is away misses what users do, recipients who are
 no members are ignored, the order of lists is kept, a repeated request id is dropped and answered.
 """
@@ -16,13 +16,16 @@ from typing import TypeAlias
 
 import attrs
 
+from moobius_trio.codec.generations import Generation
 from moobius_trio.local.records import Band, Change, Message, RequestSeen, UserJoined, UserLeft
 from moobius_trio.local.world import World
 from moobius_trio.types import (
     Action,
     ChannelId,
+    Character,
     FeatureCall,
     GenericUpdate,
+    MenuItemClick,
     MessageDown,
     MessageId,
     MessageUp,
@@ -35,6 +38,7 @@ from moobius_trio.types import (
     UnknownPayload,
     UpdateChannelInfo,
     UpdateFeatures,
+    UpdateMenu,
     UpdatePlayground,
     UpdateStyle,
     UpdateUserList,
@@ -48,11 +52,19 @@ from moobius_trio.types import (
 
 __all__ = ("Delivery", "Outcome", "ToService", "ToUsers", "from_service", "from_user", "leaving")
 
+ListUpdate: TypeAlias = (
+    UpdateUserList | UpdateFeatures | UpdatePlayground | UpdateStyle | UpdateMenu
+)
+
 MAX_REQUEST_ID = 200
 """Characters; clients send UUIDs. A hundred thousand ids are remembered for each service."""
 
 JOIN = "join_channel"
 LEAVE = "leave_channel"
+NO_ID = MessageId("")
+
+UNKNOWN_SUBTYPE = "<unknown>"
+"""What a client writes that names the message of a menu by its id alone."""
 
 
 @attrs.frozen(kw_only=True)
@@ -69,6 +81,10 @@ class ToService:
 
     service_id: ServiceId
     event: ServiceEvent
+    generation: Generation = 0
+    """In which generation of the protocol it is told, on those of its connections that speak it."""
+    covered: bool = False
+    """The service was told just before, and is not told again."""
 
 
 Delivery: TypeAlias = ToUsers | ToService
@@ -92,11 +108,13 @@ def from_service(
     command: ServiceCommand | UserCommand | UnknownPayload,
     *,
     now: int,
+    msg_id: MessageId = NO_ID,
     drop_repeats: bool = True,
 ) -> Outcome:
     """What a frame of a logged-in service does (docs/protocol/generation-0.md section 3.2).
 
-    ``now`` is in milliseconds since 1970 and fills a missing timestamp.
+    ``now`` is in milliseconds since 1970 and fills a missing timestamp; ``msg_id`` is the id of the
+    message if this is one.
     """
     if len(request_id) > MAX_REQUEST_ID:
         return Outcome(refusal=f"a request_id may have {MAX_REQUEST_ID} characters")
@@ -106,8 +124,11 @@ def from_service(
         return Outcome(note="received before; not delivered again")
     match command:
         case MessageDown():
-            return _message_down(world, service_id, request_id, command, now)
-        case UpdateUserList() | UpdateFeatures() | UpdatePlayground() | UpdateStyle():
+            return _message_down(world, service_id, request_id, command, now, msg_id)
+        case UpdateUserList():
+            shown = attrs.evolve(command, user_list=[_whole(world, c) for c in command.user_list])
+            return _update(world, service_id, request_id, shown, command.recipients)
+        case UpdateFeatures() | UpdatePlayground() | UpdateStyle() | UpdateMenu():
             return _update(world, service_id, request_id, command, command.recipients)
         case UpdateChannelInfo():
             everybody = world.members(command.channel_id)
@@ -122,8 +143,21 @@ def from_service(
             return Outcome(refusal="a service cannot send this")
 
 
+def _whole(world: World, character: Character) -> Character:
+    """The character as it is known, where a service of generation 1 has named it by its id alone;
+    one of generation 0 writes what it wants to be seen."""
+    if character != Character(user_id=character.user_id):
+        return character
+    return world.character(character.user_id) or character
+
+
 def _message_down(
-    world: World, service_id: ServiceId, request_id: RequestId, command: MessageDown, now: int
+    world: World,
+    service_id: ServiceId,
+    request_id: RequestId,
+    command: MessageDown,
+    now: int,
+    msg_id: MessageId,
 ) -> Outcome:
     if refusal := _not_held(world, service_id, command.channel_id):
         return Outcome(refusal=refusal)
@@ -138,10 +172,11 @@ def _message_down(
         readers=readers,
         subtype=command.subtype,
         timestamp=timestamp,
+        msg_id=msg_id,
         service_id=service_id,
         request_id=request_id,
     )
-    event = attrs.evolve(command, timestamp=timestamp)
+    event = attrs.evolve(command, timestamp=timestamp, msg_id=msg_id)
     return Outcome(changes=(message,), frames=(ToUsers(users=readers, event=event),))
 
 
@@ -149,7 +184,7 @@ def _update(
     world: World,
     service_id: ServiceId,
     request_id: RequestId,
-    command: UpdateUserList | UpdateFeatures | UpdatePlayground | UpdateStyle | UpdateChannelInfo,
+    command: ListUpdate | UpdateChannelInfo,
     recipients: Iterable[UserId],
 ) -> Outcome:
     if refusal := _not_held(world, service_id, command.channel_id):
@@ -195,7 +230,7 @@ def from_user(
     match command:
         case Ping():
             return Outcome()
-        case UserAction() | UserMessage() | FeatureCall():
+        case UserAction() | UserMessage() | FeatureCall() | MenuItemClick():
             pass
         case _:
             return Outcome(refusal="a user cannot send this")
@@ -213,10 +248,29 @@ def from_user(
             return _tell(band, event, *((left,) if subtype == LEAVE else ()))
         case UserMessage():
             return _message_up(band, user_id, command, now, msg_id)
-        case FeatureCall():
-            if command.sender != user_id:
+        case FeatureCall() | MenuItemClick():
+            # Generation 1 says who it is beside the body, or not at all.
+            if command.sender not in ("", user_id):
                 return Outcome(refusal="the sender of a key press is another user")
-            return _tell(band, command)
+            call = attrs.evolve(command, sender=user_id)
+            return _tell(band, _repeated(world, call) if isinstance(call, MenuItemClick) else call)
+
+
+def _repeated(world: World, click: MenuItemClick) -> MenuItemClick:
+    """The click with what was clicked: a client may name the message by its id alone
+    (docs/protocol/generation-1.md section 3.3)."""
+    if click.message_subtype != UNKNOWN_SUBTYPE:
+        return click
+    for message in reversed(world.history.get(click.channel_id, ())):
+        if (
+            message.msg_id
+            and message.msg_id == click.message_id
+            and click.sender in message.readers
+        ):
+            return attrs.evolve(
+                click, message_subtype=message.subtype, message_content=message.content
+            )
+    return click
 
 
 def _join(world: World, band: Band, user_id: UserId) -> Outcome:
@@ -252,11 +306,12 @@ def _message_up(
     return _tell(band, event, message)
 
 
-def leaving(world: World, channel_id: ChannelId) -> tuple[Outcome, ...]:
-    """What it is that every member leaves the band, in joining order, each by themselves."""
+def leaving(world: World, channel_id: ChannelId, *user_ids: UserId) -> tuple[Outcome, ...]:
+    """What it is that these members, or else all, leave the band, in joining order, each by
+    themselves."""
     band = world.bands[channel_id]
     outcomes = []
-    for user_id in world.members(channel_id):
+    for user_id in user_ids or world.members(channel_id):
         left = UserLeft(channel_id=channel_id, user_id=user_id)
         event = Action(subtype=LEAVE, channel_id=channel_id, sender=user_id)
         outcomes.append(_tell(band, event, left))

@@ -28,8 +28,12 @@ __all__ = (
     "MAX_UPLOAD_BYTES",
     "MAX_UPLOAD_BYTES_IN_ALL",
     "Refused",
+    "band_of",
     "bind",
     "characters_of",
+    "check_profile",
+    "check_room",
+    "check_text",
     "check_upload",
     "guest_login",
     "guest_name",
@@ -68,23 +72,25 @@ class Refused(Exception):
         self.message = message
 
 
-def _check_text(value: str, what: str, limit: int, *, least: int = 0) -> str:
+def check_text(value: str, what: str, limit: int, *, least: int = 0) -> str:
+    """The text, if it has no more characters than that."""
     if not least <= len(value) <= limit:
         raise Refused(400, f"{what} must have {least} to {limit:,} characters, not {len(value):,}")
     return value
 
 
-def _check_room(count: int, what: str) -> None:
+def check_room(count: int, what: str) -> None:
+    """Refuse one more where there are so many."""
     if count >= _MAX_RECORDS:
         raise Refused(409, f"there are {count:,} {what} already, which is all that fit")
 
 
 def new_account(world: World, email: str, password_hash: str, user_id: UserId) -> Account:
     """The account that the first sign-in of an e-mail makes (docs/architecture.md section 8)."""
-    _check_text(email, "username", _MAX_NAME, least=1)
+    check_text(email, "username", _MAX_NAME, least=1)
     if not email.isprintable():  # a line break above all: that is how guests are told apart
         raise Refused(400, "username has characters that cannot be shown")
-    _check_room(len(world.accounts), "accounts")
+    check_room(len(world.accounts), "accounts")
     name = email.partition("@")[0] or email
     person = Character(user_id=user_id, username=name, nickname=name)
     return Account(person=person, login=email, password_hash=password_hash)
@@ -106,17 +112,17 @@ def guest_name(account: Account) -> str:
 
 def new_guest(world: World, name: str, user_id: UserId) -> Account:
     """A person who comes in through the page by name alone; no password opens the account."""
-    name = unicodedata.normalize("NFC", _check_text(name.strip(), "name", 40, least=1))
+    name = unicodedata.normalize("NFC", check_text(name.strip(), "name", 40, least=1))
     if not name.isprintable():
         raise Refused(400, "name has characters that cannot be shown")
-    _check_room(len(world.accounts), "accounts")
+    check_room(len(world.accounts), "accounts")
     person = Character(user_id=user_id, username=name, nickname=name[:1].upper() + name[1:])
     return Account(person=person, login=guest_login(name))
 
 
 def renamed(world: World, user_id: UserId, nickname: str) -> Account:
     """The account under another nickname. A guest's login stays what it was."""
-    nickname = unicodedata.normalize("NFC", _check_text(nickname.strip(), "name", 40, least=1))
+    nickname = unicodedata.normalize("NFC", check_text(nickname.strip(), "name", 40, least=1))
     if not nickname.isprintable():
         raise Refused(400, "name has characters that cannot be shown")
     account = world.accounts[user_id]
@@ -129,13 +135,13 @@ def new_band(world: World, name: str, fresh_id: ChannelId) -> Band:
     Its id is ``local-`` and the name's letters and digits, so that it is the same on every
     machine; ``fresh_id`` serves for a name that has none of them or whose id is taken.
     """
-    name = unicodedata.normalize("NFC", _check_text(name.strip(), "name", 60, least=1))
+    name = unicodedata.normalize("NFC", check_text(name.strip(), "name", 60, least=1))
     if not name.isprintable():
         raise Refused(400, "name has characters that cannot be shown")
     for band in world.bands.values():
         if name in (band.name, band.channel_id):
             return band
-    _check_room(len(world.bands), "bands")
+    check_room(len(world.bands), "bands")
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-").removeprefix("local-")
     channel_id = ChannelId(f"local-{slug}")
     if not slug or channel_id in world.bands:
@@ -144,8 +150,8 @@ def new_band(world: World, name: str, fresh_id: ChannelId) -> Band:
 
 
 def new_service(world: World, owner: UserId, description: str, service_id: ServiceId) -> Service:
-    _check_text(description, "description", _MAX_TEXT)
-    _check_room(len(world.services), "services")
+    check_text(description, "description", _MAX_TEXT)
+    check_room(len(world.services), "services")
     return Service(service_id=service_id, owner=owner, description=description)
 
 
@@ -172,7 +178,8 @@ def services_of(world: World, user_id: UserId) -> tuple[ServiceInfo, ...]:
     )
 
 
-def _band(world: World, channel_id: ChannelId) -> Band:
+def band_of(world: World, channel_id: ChannelId) -> Band:
+    """The band, if there is one of this id."""
     if (band := world.bands.get(channel_id)) is None:
         raise Refused(404, f"there is no band {channel_id}")
     return band
@@ -185,7 +192,7 @@ def bind(world: World, user_id: UserId, service_id: ServiceId, channel_id: Chann
         Refused: another service holds it; the message names the holder and its account.
     """
     own_service(world, user_id, service_id)
-    band = _band(world, channel_id)
+    band = band_of(world, channel_id)
     if band.service_id is not None and band.service_id != service_id:
         holder = world.services[band.service_id]
         account = world.accounts[holder.owner]
@@ -200,7 +207,7 @@ def bind(world: World, user_id: UserId, service_id: ServiceId, channel_id: Chann
 def unbind(world: World, user_id: UserId, service_id: ServiceId, channel_id: ChannelId) -> Band:
     """The band, free again. Unbinding a band that is free already changes nothing."""
     own_service(world, user_id, service_id)
-    band = _band(world, channel_id)
+    band = band_of(world, channel_id)
     if band.service_id not in (None, service_id):
         raise Refused(409, f"band {channel_id} is held by another service, {band.service_id}")
     return attrs.evolve(band, service_id=None)
@@ -211,7 +218,7 @@ def members_for(
 ) -> tuple[Character, ...]:
     """The people of a band in joining order, for the service that holds it."""
     own_service(world, user_id, service_id)
-    if _band(world, channel_id).service_id != service_id:
+    if band_of(world, channel_id).service_id != service_id:
         raise Refused(403, f"band {channel_id} is not bound to service {service_id}")
     return tuple(world.accounts[member].person for member in world.members(channel_id))
 
@@ -220,7 +227,7 @@ def history_for(
     world: World, user_id: UserId, channel_id: ChannelId, limit: int
 ) -> tuple[Message, ...]:
     """The last messages of a band, oldest first, for the account whose service holds it."""
-    holder = _band(world, channel_id).service_id
+    holder = band_of(world, channel_id).service_id
     if holder is None:
         raise Refused(403, f"no service holds band {channel_id}")
     own_service(world, user_id, holder)
@@ -241,12 +248,18 @@ def profiles(world: World, user_ids: tuple[UserId, ...]) -> tuple[Character, ...
 def new_figure(world: World, owner: UserId, service_id: ServiceId, character: Character) -> Figure:
     """A character of a service's own."""
     own_service(world, owner, service_id)
-    _check_text(character.username, "username", _MAX_NAME)
-    _check_text(character.nickname, "nickname", _MAX_NAME)
-    _check_text(character.avatar, "avatar", _MAX_TEXT)
-    _check_text(character.description, "description", _MAX_TEXT)
-    _check_room(len(world.figures), "characters")
+    check_profile(character)
+    check_room(len(world.figures), "characters")
     return Figure(service_id=service_id, character=character)
+
+
+def check_profile(character: Character) -> Character:
+    """The character, if no text of it is too long."""
+    check_text(character.username, "username", _MAX_NAME)
+    check_text(character.nickname, "name", _MAX_NAME)
+    check_text(character.avatar, "avatar", _MAX_TEXT)
+    check_text(character.description, "description", _MAX_TEXT)
+    return character
 
 
 def characters_of(world: World, user_id: UserId, service_id: ServiceId) -> tuple[Character, ...]:
@@ -264,21 +277,23 @@ def new_group(
     user_ids: tuple[UserId, ...],
     fresh_id: GroupId,
 ) -> Group:
-    """A group under the id the caller chose, or a fresh one if it chose none."""
-    _check_text(group_id, "group_id", _MAX_NAME)
-    _check_room(len(world.groups), "groups")
-    _check_room(len(user_ids), "members")
-    known = world.groups.get(group_id)
-    if known is not None and known.owner != owner:
+    """A group under the id the caller chose; without one a fresh one, or the one that the caller
+    made of the same users before."""
+    check_text(group_id, "group_id", _MAX_NAME)
+    check_room(len(user_ids), "members")
+    known = world.groups.get(group_id or world.group_of(owner, user_ids) or GroupId(""))
+    if known is None:
+        return Group(group_id=group_id or fresh_id, owner=owner, members=user_ids)
+    if known.owner != owner:
         raise Refused(409, f"group {group_id} belongs to another account")
-    return Group(group_id=group_id or fresh_id, owner=owner, members=user_ids)
+    return attrs.evolve(known, members=user_ids)
 
 
 def member_of_group(
     world: World, user_id: UserId, channel_id: ChannelId, group_id: GroupId
 ) -> Character:
     """One member of a group."""
-    _band(world, channel_id)
+    band_of(world, channel_id)
     group = world.groups.get(group_id)
     if group is None:
         raise Refused(404, f"there is no group {group_id}")

@@ -6,22 +6,26 @@ decided in ``rules`` and ``sessions``; what is kept and told of it, in ``inspect
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
 import attrs
 
-from moobius_trio.codec.generation0 import ClientFrame, encode_for_service, origin_type
-from moobius_trio.codec.tags import subtype_of, subtype_to_wire
+from moobius_trio.codec.frames import ClientFrame
+from moobius_trio.codec.generations import Generation
+from moobius_trio.codec.tags import origin_type, subtype_of, subtype_to_wire
 from moobius_trio.local.causes import UpEvent
+from moobius_trio.local.dialects import Dialects
 from moobius_trio.local.inspector import BEGINNING, Inspector, Seen
 from moobius_trio.local.roster import Roster
-from moobius_trio.local.rules import Outcome, ToService
+from moobius_trio.local.rules import Delivery, Outcome, ToService, ToUsers
 from moobius_trio.local.session import Role, Session
 from moobius_trio.types import (
     Action,
     Copy,
     FeatureCall,
+    MenuItemClick,
     MessageUp,
     Ping,
     ServiceId,
@@ -38,7 +42,7 @@ PLATFORM: Final = "platform"
 _AWAY: Final = "received; the service that holds this band is not connected"
 _NO_MEMBER: Final = "none of its recipients is a member of the band"
 _LINK: Final = (Ping, UserLogin, ServiceLogin)
-_UP: Final = (MessageUp, Action, FeatureCall)
+_UP: Final = (MessageUp, Action, FeatureCall, MenuItemClick)
 
 _RECIPIENT: Final = 100
 """Characters that one recipient counts for."""
@@ -51,42 +55,75 @@ class Scribe:
         services: those that are connected.
     """
 
-    def __init__(self, inspector: Inspector, services: Roster[ServiceId]) -> None:
+    def __init__(
+        self, inspector: Inspector, dialects: Dialects, services: Roster[ServiceId]
+    ) -> None:
         self._inspector = inspector
+        self._dialects = dialects
         self._services = services
 
-    def taken(self, session: Session, text: str, frame: ClientFrame, outcome: Outcome) -> None:
-        """A client's frame was taken, or refused if the outcome says so."""
+    def taken(
+        self,
+        session: Session,
+        text: str,
+        frame: ClientFrame,
+        outcome: Outcome,
+        told: Sequence[Delivery],
+    ) -> None:
+        """A client's frame was taken, or refused if the outcome says so.
+
+        Args:
+            told: for whom that is, in the words of each.
+        """
         sender = None if session.role is Role.SERVICE else session.user_id or UserId("")
         if isinstance(frame.command, _LINK):
             describe = partial(_link_frame, sender, text, frame, outcome)
             self._inspector.note(describe, weight=len(text), link=True)
             return
-        event, weight = None, len(text)
-        for delivery in outcome.frames:  # one, or none
-            if isinstance(delivery, ToService):
-                event = self._event_of(delivery)
-            else:
-                weight += _RECIPIENT * len(delivery.users)
+        heard = self._heard(told)
+        weight = len(text) + sum(
+            _RECIPIENT * len(each.users) for each in told if isinstance(each, ToUsers)
+        )
+        shown = text if not heard else partial(self._text, heard[0])
+        plain = partial(self._plain, outcome, heard, session.generation)
         self._inspector.note(
-            partial(_client_frame, sender, text, frame, outcome, event),
+            partial(_client_frame, sender, shown, plain, frame, outcome, bool(heard)),
             weight=weight,
             request_id=frame.request_id if sender is None else "",
-            event=event,
+            events=_events(heard),
         )
 
-    def _event_of(self, delivery: ToService) -> UpEvent | None:
-        """What the service is told; None while it is not connected."""
-        event = delivery.event
-        return event if isinstance(event, _UP) and delivery.service_id in self._services else None
+    def _heard(self, told: Iterable[Delivery]) -> tuple[ToService, ...]:
+        """What services are told; nothing while they are not connected."""
+        return tuple(
+            each
+            for each in told
+            if isinstance(each, ToService) and each.service_id in self._services
+        )
 
-    def done(self, outcome: Outcome) -> None:
+    def _text(self, heard: ToService) -> str:
+        return self._dialects.for_service(heard.generation, heard.event)
+
+    def _plain(self, outcome: Outcome, heard: Sequence[ToService], generation: Generation) -> str:
+        """The frame in generation 0, if it is not: of a user as they sent it."""
+        if not outcome.frames:
+            return ""
+        first = outcome.frames[0]
+        if isinstance(first, ToUsers):
+            return self._dialects.for_user(0, first.event) if generation else ""
+        if heard and heard[0].generation == 0 and heard[0].event is first.event:
+            return ""
+        return self._dialects.for_service(0, first.event)
+
+    def done(self, outcome: Outcome, told: Sequence[Delivery]) -> None:
         """The platform itself did what a user may do, and the service is told of it as ever."""
+        heard = self._heard(told)
         for delivery in outcome.frames:
             if isinstance(delivery, ToService) and isinstance(delivery.event, Action):
-                event = self._event_of(delivery)
-                describe = partial(_deed, delivery.event, told=event is not None)
-                self._inspector.note(describe, weight=_RECIPIENT, event=event)
+                text = partial(self._text, heard[0] if heard else delivery)
+                plain = partial(self._plain, outcome, heard, 0)
+                describe = partial(_deed, delivery.event, text, plain, told=bool(heard))
+                self._inspector.note(describe, weight=_RECIPIENT, events=_events(heard))
 
     def unreadable(self, session: Session, text: str, type_: str, reason: str) -> None:
         """A client's text is none that the platform takes."""
@@ -121,31 +158,32 @@ def _link_frame(sender: UserId | None, text: str, frame: ClientFrame, outcome: O
     if isinstance(frame.command, ServiceLogin):
         sender = None  # also before it was let in
     seen = _from_client(sender, text)
-    return attrs.evolve(seen, type_=frame.origin_type, refused=outcome.refusal)
+    return attrs.evolve(seen, type_=origin_type(frame.command), refused=outcome.refusal)
 
 
 def _client_frame(
     sender: UserId | None,
-    text: str,
+    text: str | Callable[[], str],
+    plain: Callable[[], str],
     frame: ClientFrame,
     outcome: Outcome,
-    event: UpEvent | None,
+    heard: bool,
 ) -> Seen:
-    to, refused = _for_whom(outcome, event)
-    text = text if event is None else encode_for_service(event)
+    to, refused = _for_whom(outcome, heard=heard)
     return attrs.evolve(
-        _from_client(sender, text),
-        type_=frame.origin_type,
+        _from_client(sender, text if isinstance(text, str) else text()),
+        type_=origin_type(frame.command),
         subtype=getattr(frame.command, "feature_id", "") or subtype_of(frame.command),
         band=getattr(frame.command, "channel_id", ""),
         to=to,
         refused=refused,
+        plain=plain,
     )
 
 
-def _for_whom(outcome: Outcome, event: UpEvent | None) -> tuple[tuple[str, ...], str]:
+def _for_whom(outcome: Outcome, *, heard: bool) -> tuple[tuple[str, ...], str]:
     """Who gets what a frame led to, and why nobody does if that is so."""
-    if event is not None:
+    if heard:
         return (SERVICE,), ""
     if outcome.refusal or not outcome.frames:
         return (), outcome.refusal or outcome.note
@@ -155,8 +193,10 @@ def _for_whom(outcome: Outcome, event: UpEvent | None) -> tuple[tuple[str, ...],
     return delivery.users, "" if delivery.users else _NO_MEMBER
 
 
-def _deed(event: Action, *, told: bool) -> Seen:
-    text = encode_for_service(event)
+def _deed(
+    event: Action, written: Callable[[], str], plain: Callable[[], str], *, told: bool
+) -> Seen:
+    text = written()
     return Seen(
         direction="up",
         type_=origin_type(event),
@@ -167,7 +207,13 @@ def _deed(event: Action, *, told: bool) -> Seen:
         refused="" if told else _AWAY,
         text=text,
         size=_bytes(text),
+        plain=plain,
     )
+
+
+def _events(heard: Iterable[ToService]) -> tuple[UpEvent, ...]:
+    """What the service's trace may name as a cause."""
+    return tuple(each.event for each in heard if isinstance(each.event, _UP) and not each.covered)
 
 
 def _receipt(user_id: UserId | None, text: str, copy: Copy) -> Seen:

@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 import trio
 
+from moobius_trio.codec.generations import Generation
 from moobius_trio.errors import ConnectionLost
 from moobius_trio.local.later import Later
 from moobius_trio.local.sockets import GOING_AWAY, POLICY_VIOLATION, Socket
@@ -25,6 +26,10 @@ QUEUE_FRAMES: Final = 10_000
 QUEUE_BYTES: Final = 16 * 1024 * 1024
 """What may wait for one reader; one slower than that is closed, so that it never holds up
 others."""
+
+EARLY_FRAMES: Final = 100
+EARLY_CHARACTERS: Final = 1024 * 1024
+"""What may wait for the login of one connection."""
 
 CLOSE_SECONDS: Final = 1.5
 """The bound of a close, above the socket's own."""
@@ -56,7 +61,12 @@ class Session:
         self._later = Later()
         self._due = -math.inf
         self.access_token = ""
-        """The token of a service's login."""
+        """The token of the last login."""
+        self.generation: Generation = 0
+        """Which generation of the protocol the client speaks, as far as is known."""
+        self.settled = False
+        """Whether a frame has told the generation for good."""
+        self._early: list[str] = []
         self.refused_logins = 0
         """How many logins on it were refused."""
         self.heard_at = trio.current_time()
@@ -101,6 +111,19 @@ class Session:
     def finish(self) -> None:
         """The connection has ended: let what it said take effect."""
         self._later.finish()
+
+    def hold(self, text: str) -> bool:
+        """Keep a text that came before the login; False when too much waits already."""
+        size = sum(map(len, self._early)) + len(text)
+        if len(self._early) >= EARLY_FRAMES or size > EARLY_CHARACTERS:
+            return False
+        self._early.append(text)
+        return True
+
+    def release(self) -> list[str]:
+        """The texts that were kept, oldest first; they are kept no longer."""
+        early, self._early = self._early, []
+        return early
 
     @property
     def closing(self) -> bool:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
 import trio
 
+from moobius_trio.codec.generations import Generation
 from moobius_trio.local.access import Access
 from moobius_trio.local.credentials import TokenBook, hash_password
 from moobius_trio.local.knobs import Knobs
@@ -44,6 +46,8 @@ class State:
         self.knobs = knobs
         self.run_sync = run_sync
         self.tokens = TokenBook()
+        self.calls: Counter[str] = Counter()
+        """How often each call of the protocol was made, by method and path."""
         self.access = Access()
         self.front_port: int | None = None
         """Where clients come in, if another program listens for the platform."""
@@ -112,13 +116,14 @@ class State:
         """What is kept of a password."""
         return await self.run_sync(hash_password, password, self._password_work)
 
-    def issue_tokens(self, account: Account) -> Tokens:
+    def issue_tokens(self, account: Account, generation: Generation = 0) -> Tokens:
         """New tokens for the account, good for as long as the knobs say."""
         return self.tokens.issue(
             account.user_id,
             now=self.now,
             access_seconds=self.knobs.access_seconds,
             refresh_seconds=self.knobs.refresh_seconds,
+            generation=generation,
         )
 
     def user_of(self, access_token: str) -> UserId | None:

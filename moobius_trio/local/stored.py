@@ -20,6 +20,7 @@ from moobius_trio.local.records import (
     BandEmptied,
     Change,
     Figure,
+    Forgotten,
     Group,
     Message,
     RequestSeen,
@@ -67,6 +68,8 @@ def statement(change: Change) -> tuple[str, tuple[str, ...]]:
             return APPEND, (_dump(change.channel_id), _dump(_converter.unstructure(change)))
         case UserLeft():
             return DELETE, ("member", _dump([change.channel_id, change.user_id]))
+        case Forgotten(record=record):
+            return DELETE, (_NAMES[type(record)], _dump(_key(record)))
         case BandEmptied():
             return EMPTY, (_dump(change.channel_id),)
         case _:

@@ -6,7 +6,9 @@ What may happen is decided in ``rules``; here a change is simply taken in.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
+from collections.abc import Iterator
 
 from moobius_trio.local.records import (
     Account,
@@ -14,6 +16,7 @@ from moobius_trio.local.records import (
     BandEmptied,
     Change,
     Figure,
+    Forgotten,
     Group,
     Message,
     RequestSeen,
@@ -48,10 +51,12 @@ class World:
         self.services: dict[ServiceId, Service] = {}
         self.figures: dict[UserId, Figure] = {}
         self.groups: dict[GroupId, Group] = {}
+        """The one used last stands last."""
         self.history: dict[ChannelId, deque[Message]] = {}
         self.uploads: dict[str, Upload] = {}
         self.upload_bytes = 0
         self._members: dict[ChannelId, dict[UserId, None]] = {}
+        self._group_of: dict[tuple[UserId, tuple[UserId, ...]], GroupId] = {}
         self._seen: dict[ServiceId, dict[RequestId, None]] = {}
 
     def apply(self, change: Change) -> None:
@@ -67,7 +72,11 @@ class World:
             case Figure():
                 self.figures[change.character.user_id] = change
             case Group():
+                self._forget_group(change.group_id)
                 self.groups[change.group_id] = change
+                self._group_of[change.owner, change.members] = change.group_id
+            case Forgotten():
+                self._forget(change.record)
             case Message():
                 self._keep(change)
             case Upload():
@@ -81,6 +90,24 @@ class World:
                 self.history.pop(change.channel_id, None)
             case RequestSeen():
                 self._see(change.service_id, change.request_id)
+
+    def _forget_group(self, group_id: GroupId) -> None:
+        group = self.groups.pop(group_id, None)
+        if group is not None and self._group_of.get((group.owner, group.members)) == group_id:
+            del self._group_of[group.owner, group.members]
+
+    def _forget(self, record: Account | Service | Figure | Group) -> None:
+        match record:
+            case Account():
+                self.accounts.pop(record.user_id, None)
+                self.logins.pop(record.login, None)
+            case Service():
+                self.services.pop(record.service_id, None)
+                self._seen.pop(record.service_id, None)
+            case Figure():
+                self.figures.pop(record.character.user_id, None)
+            case Group():
+                self._forget_group(record.group_id)
 
     def _keep(self, message: Message) -> None:
         empty: deque[Message] = deque(maxlen=HISTORY_PER_BAND)
@@ -122,17 +149,47 @@ class World:
         user_id = self.logins.get(login)
         return None if user_id is None else self.accounts[user_id]
 
+    def group_of(self, owner: UserId, members: tuple[UserId, ...]) -> GroupId | None:
+        """The group that this account made of exactly these in this order, the last one of a band
+        or none; None when there is none."""
+        return self._group_of.get((owner, members))
+
+    def use_group(self, group_id: GroupId) -> Group | None:
+        """The group, which now counts as used last; None when there is none."""
+        if (group := self.groups.pop(group_id, None)) is not None:
+            self.groups[group_id] = group
+        return group
+
     def bands_of(self, service_id: ServiceId) -> tuple[ChannelId, ...]:
         """The bands that the service holds."""
         held = (band for band in self.bands.values() if band.service_id == service_id)
         return tuple(band.channel_id for band in held)
 
-    def history_of(self, channel_id: ChannelId, user_id: UserId, limit: int) -> tuple[Message, ...]:
-        """The last messages that this user sent or was sent in the band, oldest first."""
-        found: list[Message] = []
-        for message in reversed(self.history.get(channel_id, ())):
-            if len(found) == limit:
-                break
-            if user_id in message.readers:
-                found.append(message)
-        return tuple(reversed(found))
+    def history_of(
+        self,
+        channel_id: ChannelId,
+        user_id: UserId | None,
+        limit: int,
+        before: str | None = None,
+    ) -> tuple[Message, ...]:
+        """The last messages that this user sent or was sent in the band, oldest first.
+
+        Args:
+            user_id: None: those of everybody.
+            before: only those before the message of this id, or, if these are digits, before that
+                time in milliseconds; none at all when there is no such message.
+        """
+        kept: Iterator[Message] = reversed(self.history.get(channel_id, ()))
+        if before is not None:
+            kept = _before(kept, before)
+        found = (each for each in kept if user_id is None or user_id in each.readers)
+        return tuple(reversed(tuple(itertools.islice(found, limit))))
+
+
+def _before(messages: Iterator[Message], before: str) -> Iterator[Message]:
+    if before.isdecimal():
+        moment = int(before[:20])
+        return (each for each in messages if each.timestamp < moment)
+    found = itertools.dropwhile(lambda each: each.msg_id != before, messages)
+    next(found, None)
+    return found

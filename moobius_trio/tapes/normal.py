@@ -27,7 +27,9 @@ UPLOAD: Final = re.compile(
 """The address of an upload; the group is its key."""
 
 _ID: Final = re.compile(r"local-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_GOES: Final = frozenset(("channel_id", "timestamp", "msg_id", "recipients", "sender_id"))
+_GOES: Final = frozenset(
+    ("channel_id", "timestamp", "msg_id", "message_id", "recipients", "sender_id")
+)
 _CONSTANT: Final[Mapping[str, JsonValue]] = {"context": {}, "group_id": "temp"}
 """What every frame of the kind has, and tells nobody anything."""
 

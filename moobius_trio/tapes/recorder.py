@@ -117,7 +117,7 @@ class Recorder:
         nicknames = record.get("names")
         if isinstance(nicknames, Mapping):
             self.learn({identity: str(nickname) for identity, nickname in nicknames.items()})
-        text = str(record.get("frame"))
+        text = str(record.get("plain") or record.get("frame"))
         try:
             frame = cast("Frame", parse_object(text, "frame"))
         except MalformedPayload:

@@ -40,7 +40,7 @@ def inspector(clock: Clock | None = None) -> Inspector:
 def do(looked: Inspector, event: MessageUp | Action | FeatureCall) -> None:
     """Somebody does something, and the service is told of it."""
     seen = Seen(direction="up", type_="x", from_=event.sender, to=("service",), text="", size=0)
-    looked.note(lambda: seen, weight=0, event=event)
+    looked.note(lambda: seen, weight=0, events=[event])
 
 
 def press(user: str) -> FeatureCall:
