@@ -7,7 +7,7 @@ import random
 import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from moobius_trio.cli.state import open_state, user_state
 from moobius_trio.cli.tape.checking import Tools
 from moobius_trio.core.signals import counted_signals
 from moobius_trio.core.threads import run_in_thread
+from moobius_trio.errors import StoreLocked, UsageError
 from moobius_trio.local import Knobs, Platform, open_platform
 from moobius_trio.logs import configure_logs
 from moobius_trio.serving import serve_app
@@ -53,18 +54,24 @@ async def open_served_platform(
             there before ``let_guests_in``.
         faults: the port is a relay's, and the platform listens on another one behind it.
         tls: the certificate to speak https and wss with, and nothing else.
+
+    Raises:
+        UsageError: another platform has the folder open.
     """
-    async with (
-        open_platform(
+    async with AsyncExitStack() as stack:
+        opening = open_platform(
             state=state,
             bands=bands,
             knobs=knobs,
             run_sync=run_in_thread,
             wall_clock=time.time,
             random=random.SystemRandom(),
-        ) as platform,
-        trio.open_nursery() as nursery,
-    ):
+        )
+        try:
+            platform = await stack.enter_async_context(opening)
+        except StoreLocked as exc:
+            raise _taken(exc) from None
+        nursery = await stack.enter_async_context(trio.open_nursery())
         if faults is None:
             serve = partial(serve_app, platform.app, host=host, port=port, exposed=True, tls=tls)
             yield platform, await nursery.start(serve)
@@ -75,6 +82,14 @@ async def open_served_platform(
                 platform.front_port = relay.port
                 yield platform, f"{address}:{relay.port}"
         nursery.cancel_scope.cancel()
+
+
+def _taken(locked: StoreLocked) -> UsageError:
+    process = f" (process {locked.pid})" if locked.pid is not None else ""
+    return UsageError(
+        f"{locked.where}: `moobius-trio dev`, `demo` or `local` runs there already{process}. "
+        "Use its page, stop it with Ctrl+C there, or name another folder with --state DIR."
+    )
 
 
 def say_faults(knobs: Knobs, faults: RelayFaults | None) -> None:

@@ -21,7 +21,7 @@ from moobius_trio.errors import MoobiusError
 from moobius_trio.logs import configure_logs, escape, is_unconfigured, redact
 from moobius_trio.network.groups import leaves
 
-__all__ = ("ending", "run", "spare_what_stays")
+__all__ = ("ending", "masked_threads", "run", "spare_what_stays")
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -63,9 +63,9 @@ def ending() -> Iterator[None]:
     Raises:
         SystemExit: in place of this package's errors and of a second Ctrl+C.
     """
-    masked = _mask_threads()
     try:
-        yield
+        with masked_threads():
+            yield
     except (Exception, BaseExceptionGroup, KeyboardInterrupt, SystemExit) as exc:
         causes = leaves(exc)
         exits = [cause.code for cause in causes if isinstance(cause, SystemExit)]
@@ -80,18 +80,22 @@ def ending() -> Iterator[None]:
         for cause in causes:
             sys.stderr.write(escape(redact(f"{type(cause).__name__}: {cause}")) + "\n")
         raise SystemExit(max(getattr(cause, "exit_code", 1) for cause in causes)) from None
-    finally:
-        if masked:
-            threading.excepthook = threading.__excepthook__
 
 
-def _mask_threads() -> bool:
-    """Have what ends a thread of the author's printed without registered secrets; False for a
-    program that prints it in its own way, which it keeps."""
+@contextmanager
+def masked_threads() -> Iterator[None]:
+    """In the block, what ends a thread of the author's is printed without registered secrets.
+
+    A program that prints it in its own way keeps that.
+    """
     if threading.excepthook is not threading.__excepthook__:
-        return False
+        yield
+        return
     threading.excepthook = _print_masked_thread
-    return True
+    try:
+        yield
+    finally:
+        threading.excepthook = threading.__excepthook__
 
 
 def _print_masked_thread(ended: threading.ExceptHookArgs) -> None:

@@ -18,6 +18,8 @@ from moobius_trio.errors import NeverAwaited
 __all__ = ("watch_unawaited",)
 
 _MESSAGE = re.compile(r"coroutine '(?P<call>[^']+)' was never awaited")
+_INNER = ("Callbacks", "Sending")
+"""Classes of ours that a service is made of, and whose names no author has to know."""
 _ORIGIN = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 
 
@@ -47,7 +49,8 @@ def watch_unawaited(report: Callable[[NeverAwaited], None]) -> Iterator[None]:
             origin = _ORIGIN.search(str(message))
             where = f"{origin['file']}:{origin['line']}" if origin else f"{filename}:{lineno}"
             unit = current.get()
-            report(NeverAwaited(found["call"], unit.handler if unit is not None else "", where))
+            handler = unit.handler if unit is not None else ""
+            report(NeverAwaited(_known_as(found["call"], handler), handler, where))
 
         warnings.filterwarnings("always", message=_MESSAGE.pattern, category=RuntimeWarning)
         warnings.showwarning = show
@@ -56,3 +59,11 @@ def watch_unawaited(report: Callable[[NeverAwaited], None]) -> Iterator[None]:
             yield
         finally:
             sys.set_coroutine_origin_tracking_depth(depth)
+
+
+def _known_as(call: str, handler: str) -> str:
+    """The function as its caller knows it: ``Sending.reply`` is ``Demo.reply``."""
+    owner, _, name = call.rpartition(".")
+    if owner not in _INNER:
+        return call
+    return f"{handler.partition('.')[0] or 'MoobiusService'}.{name}"

@@ -6,6 +6,7 @@ section 3.1.
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterable
 from typing import Final
@@ -67,7 +68,14 @@ def refusal(status: int, headers: Iterable[tuple[bytes, bytes]]) -> CouldNotConn
 
 def _words(error: OSError) -> str:
     """What went wrong; trio's own text names the address only, the cause says the rest."""
-    cause = error.__cause__
+    cause: BaseException = error.__cause__ or error
     if isinstance(cause, BaseExceptionGroup):
         cause = cause.exceptions[0]
-    return str(cause or error) or type(error).__name__
+    match cause:
+        case ConnectionRefusedError():
+            return "nobody listens there (connection refused)"
+        case socket.gaierror():
+            return f"the name is not known here ({cause.strerror})"
+        case OSError(strerror=str(words)) if words:
+            return words
+    return str(cause) or type(cause).__name__

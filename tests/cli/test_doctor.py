@@ -97,6 +97,54 @@ def test_what_stands_in_the_way_is_exit_1(project: Path, tmp_path: Path) -> None
     assert (ended.code, ended.errors.count("\n")) == (2, 1)
 
 
+def test_a_fresh_project_lacks_only_what_run_needs(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its password and its platform: `dev` and tests do without."""
+    uris = {"http_server_uri": "http://127.0.0.1:1/", "ws_server_uri": "ws://127.0.0.1:1/"}
+    configure(project, **uris)
+    ended = run_command(
+        "doctor", project, cwd=tmp_path, environ=environ(tmp_path, MOOBIUS_PASSWORD="")
+    )
+    lines = ended.output.splitlines()
+    wrong = [line.split()[-1] for line in lines if "WRONG" in line and "port" not in line]
+    assert wrong == ["missing", "refused)", "refused)"]
+    assert "ws://127.0.0.1:1/: nobody listens there (connection refused)" in ended.output
+    assert ended.code == 1
+    if "another program has it" not in ended.output:  # somebody may have port 8765
+        assert lines[-2:] == [
+            "3 things stand in the way of `moobius-trio run`.",
+            "Nothing stands in the way of `moobius-trio dev` and of tests.",
+        ]
+
+
+async def test_code_that_is_no_python_is_found(project: Path, tmp_path: Path) -> None:
+    """By its text alone: the service's file and those beside it; nothing of them is run."""
+    service = project / "service.py"
+    service.write_text("raise SystemExit('it was run')\nx = '\\d'\n")
+    assert wrongs(await look(project, tmp_path), "project") == []
+    service.write_text("import os\n\ndef broken(:\n")
+    (project / "words.py").write_bytes(b"x = '\0'")
+    first, second = wrongs(await look(project, tmp_path), "project")
+    assert first.said.startswith(f"{service}, line 3: this is not valid Python (")
+    assert str(project / "words.py") in second.said
+    assert not first.run_only
+
+
+async def test_a_broken_file_counts_once(project: Path, tmp_path: Path) -> None:
+    """`dev` reads it too; a wrong address or password is a matter of `run` alone."""
+    config = project / "config" / "service.json"
+    text = config.read_text()
+    config.write_text("{")
+    findings = await look(project, tmp_path)
+    [found] = [each for each in findings if each.state == "wrong"]
+    assert (found.area, found.run_only) == ("config", False)
+    config.write_text(text)
+    configure(project, http_server_uri="http://example.org/")
+    [found] = wrongs(await look(project, tmp_path), "config")
+    assert found.run_only
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

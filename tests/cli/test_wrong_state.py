@@ -72,11 +72,12 @@ def test_an_account_file_that_is_not_one(tmp_path: Path) -> None:
 
 
 def test_a_state_folder_that_is_in_use(tmp_path: Path) -> None:
-    """The process that uses it is named by its id."""
+    """It says what runs there, by its id, and what to do."""
     with open_command(*LOCAL, tmp_path / "state", "--ready-json", cwd=tmp_path) as first:
         pid = first.ready()["pid"]
-        line = line_of(run_command(*LOCAL, tmp_path / "state", cwd=tmp_path), 78)
-        assert f"pid {pid}" in line
+        line = line_of(run_command(*LOCAL, tmp_path / "state", cwd=tmp_path), 2)
+        assert f"runs there already (process {pid})" in line
+        assert "--state" in line
         assert first.stop().code == 0
 
 

@@ -16,6 +16,7 @@ from moobius_trio import Feature, MoobiusService, NeverAwaited, load_features
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.reading import own_choices, read_settings, service_name
 from moobius_trio.core.unawaited import watch_unawaited
+from moobius_trio.core.units import Unit, current
 from moobius_trio.errors import ConfigError
 from moobius_trio.testing import Local, run_inline
 
@@ -159,6 +160,31 @@ def test_a_call_without_await_is_found(forgotten: list[NeverAwaited]) -> None:
     assert found.call == "_call"
     assert found.handler == ""
     assert found.where.startswith(__file__)
+
+
+@pytest.mark.parametrize(
+    ("call", "handler", "known_as"),
+    [
+        ("Sending.reply", "Demo.on_msg_up", "Demo.reply"),
+        ("Callbacks.on_start", "", "MoobiusService.on_start"),
+        ("Band.create_message", "Demo.on_msg_up", "Band.create_message"),
+        ("Demo.greet", "Demo.on_msg_up", "Demo.greet"),
+    ],
+)
+def test_a_call_has_the_name_that_its_author_knows(
+    forgotten: list[NeverAwaited], call: str, handler: str, known_as: str
+) -> None:
+    """What a service is made of inside is not told."""
+
+    async def lost() -> None: ...
+
+    lost.__qualname__ = call
+    token = current.set(Unit(handler=handler, started=0.0)) if handler else None
+    lost()  # type: ignore[unused-coroutine]
+    gc.collect()
+    if token is not None:
+        current.reset(token)
+    assert [found.call for found in forgotten] == [known_as]
 
 
 def test_other_warnings_are_shown_as_before(forgotten: list[NeverAwaited]) -> None:

@@ -33,6 +33,7 @@ from moobius_trio.cli.develop.words import (
     Stopped,
     read_order,
 )
+from moobius_trio.core.run import masked_threads
 from moobius_trio.errors import MoobiusError
 from moobius_trio.logs import configure_logs
 from moobius_trio.network.groups import leaves
@@ -67,7 +68,8 @@ def main() -> None:
     code = 0
     last: Report = Stopped()
     try:
-        trio.run(child.run, control, os.dup(reports))
+        with masked_threads():
+            trio.run(child.run, control, os.dup(reports))
     # boundary: the author's code; its parent shows what it raised, also by sys.exit
     except BaseException as exc:  # noqa: ASYNC103  # no event loop runs here
         code, last = child.report_of(exc)

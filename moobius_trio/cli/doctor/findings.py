@@ -23,6 +23,8 @@ class Finding:
     """One line."""
     remedy: str = ""
     """What to do about it; empty where there is nothing to do."""
+    run_only: bool = False
+    """It concerns `moobius-trio run` alone: `dev`, `demo` and tests do without it."""
 
 
 def good(area: str, said: str) -> Finding:
@@ -35,6 +37,6 @@ def note(area: str, said: str, remedy: str = "") -> Finding:
     return Finding(area, "note", said, remedy)
 
 
-def wrong(area: str, said: str, remedy: str) -> Finding:
+def wrong(area: str, said: str, remedy: str, *, run_only: bool = False) -> Finding:
     """It stands in the way."""
-    return Finding(area, "wrong", said, remedy)
+    return Finding(area, "wrong", said, remedy, run_only)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,7 @@ from moobius_trio.config import (
     Settings,
     find_database_config,
     load_database_settings,
+    load_run_options,
     load_settings,
 )
 from moobius_trio.config.writeback import check_service_id_writable, pending_path
@@ -79,7 +82,7 @@ def read_project(path: str, environ: Mapping[str, str]) -> tuple[Project, list[F
         )
         project = attrs.evolve(project, complete=load_settings(config, environ=environ))
     except ConfigError as exc:
-        findings.append(config_error(exc))
+        findings.append(config_error(exc, run_only=_dev_can_read(config)))
     try:
         if (found := find_database_config(config)) is not None:
             specs = load_database_settings(found)
@@ -91,10 +94,19 @@ def read_project(path: str, environ: Mapping[str, str]) -> tuple[Project, list[F
     return project, findings
 
 
-def config_error(exc: ConfigError) -> Finding:
+def config_error(exc: ConfigError, *, run_only: bool = False) -> Finding:
     """What a setting that cannot be used is to people."""
     remedy = exc.remedy or "Correct it; docs/reference/service-json.md has every key"
-    return wrong("config", f"{exc.where} {exc.problem}", f"{remedy}.")
+    return wrong("config", f"{exc.where} {exc.problem}", f"{remedy}.", run_only=run_only)
+
+
+def _dev_can_read(config: Path) -> bool:
+    """Whether `dev` finds in a service.json all that it takes from it."""
+    try:
+        load_run_options(config)
+    except ConfigError:
+        return False
+    return True
 
 
 def config_findings(project: Project, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -114,7 +126,7 @@ def config_findings(project: Project, environ: Mapping[str, str]) -> Iterator[Fi
         try:
             check_service_id_writable(config)
         except ConfigError as exc:
-            yield config_error(exc)
+            yield config_error(exc, run_only=True)
         else:
             yield good(area, "no service yet; the id of a new one can be written into the file")
     if pending_path(config).exists():
@@ -141,6 +153,7 @@ def folder_findings(project: Project) -> Iterator[Finding]:
     if target.is_dir() and not any((target / name).is_file() for name in FOLDER_FILES):
         remedy = "Name the service's file itself, or begin with `moobius-trio new NAME`."
         yield wrong(area, f"{folder} has neither {' nor '.join(FOLDER_FILES)}", remedy)
+    yield from _syntax_errors(sorted(target.glob("*.py")) if target.is_dir() else [target])
     state = folder / ".moobius-trio"
     place = state if state.exists() else folder
     if place.is_dir() and os.access(place, os.R_OK | os.W_OK | os.X_OK):
@@ -150,12 +163,30 @@ def folder_findings(project: Project) -> Iterator[Finding]:
         yield wrong(area, f"{place}: what `dev` keeps cannot be written there", remedy)
 
 
+def _syntax_errors(files: Iterable[Path]) -> Iterator[Finding]:
+    """What is no valid Python, found by its text: nothing of it is run."""
+    for file in files:
+        if file.suffix != ".py" or not file.is_file():
+            continue
+        try:
+            with warnings.catch_warnings(action="ignore"):  # of the author's text, at each look
+                compile(file.read_bytes(), file, "exec", ast.PyCF_ONLY_AST)
+        except SyntaxError as exc:
+            where = f"{file}, line {exc.lineno}" if exc.lineno else str(file)
+            yield wrong("project", f"{where}: this is not valid Python ({exc.msg})", "Correct it.")
+        except (OSError, ValueError, RecursionError, MemoryError) as exc:
+            said = f"{file}: cannot be read as Python ({exc})"
+            yield wrong("project", said, "Look at the file; no service can be loaded from it.")
+
+
 async def store_findings(project: Project) -> list[Finding]:
     """Each store that a service of the project has, opened to look only."""
     area = "stores"
     try:
         sites = known_sites(Where(path=project.path))
-    except (ConfigError, UsageError) as exc:
+    except ConfigError:
+        return [note(area, "not looked at, since the config cannot be read")]  # as said there
+    except UsageError as exc:
         return [wrong(area, str(exc), "Mend that file, or remove .moobius-trio/ to begin afresh.")]
     found: list[Finding] = []
     for site in sites:

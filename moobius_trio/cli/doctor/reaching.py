@@ -47,9 +47,9 @@ async def http_finding(settings: Settings, tls: ssl.SSLContext | None = None) ->
             async with httpx.AsyncClient(timeout=SECONDS, verify=tls or True) as http:
                 reply = await http.get(uri)
         except (OSError, trio.BrokenResourceError, httpx.HTTPError) as exc:
-            return wrong(AREA, f"{uri}: {_words(exc)}", _remedy(uri))
+            return _wrong(f"{uri}: {_words(exc)}", _remedy(uri))
         return good(AREA, f"{uri} answers (HTTP {reply.status_code})")
-    return wrong(AREA, f"{uri}: no answer within {SECONDS:g} s", _remedy(uri))
+    return _wrong(f"{uri}: no answer within {SECONDS:g} s", _remedy(uri))
 
 
 async def socket_finding(settings: Settings, tls: ssl.SSLContext | None = None) -> Finding:
@@ -60,8 +60,8 @@ async def socket_finding(settings: Settings, tls: ssl.SSLContext | None = None) 
             async with websocket_connector(uri, tls=tls)():
                 return good(AREA, f"{uri} takes WebSockets")
         except (CouldNotConnect, ConnectionLost) as exc:
-            return wrong(AREA, f"{uri}: {exc.reason}", _remedy(uri))
-    return wrong(AREA, f"{uri}: no answer within {SECONDS:g} s", _remedy(uri))
+            return _wrong(f"{uri}: {exc.reason}", _remedy(uri))
+    return _wrong(f"{uri}: no answer within {SECONDS:g} s", _remedy(uri))
 
 
 async def sign_in_finding(settings: Settings, tls: ssl.SSLContext | None = None) -> Finding:
@@ -77,12 +77,17 @@ async def sign_in_finding(settings: Settings, tls: ssl.SSLContext | None = None)
             ) as api:
                 await api.authenticate()
         except (SignInRefused, LoginRejected) as exc:
-            return wrong(AREA, str(exc), "Correct the e-mail or the password.")
+            return _wrong(str(exc), "Correct the e-mail or the password.")
         except (ApiError, Unreachable, ConfigError) as exc:
-            return wrong(AREA, f"signing in failed: {exc}", _remedy(settings.http_server_uri))
+            return _wrong(f"signing in failed: {exc}", _remedy(settings.http_server_uri))
         return good(AREA, f"signed in as {settings.email}")
     said = f"signing in: no answer within {SIGN_IN_SECONDS:g} s"
-    return wrong(AREA, said, _remedy(settings.http_server_uri))
+    return _wrong(said, _remedy(settings.http_server_uri))
+
+
+def _wrong(said: str, remedy: str) -> Finding:
+    """`dev` and tests have a platform of their own."""
+    return wrong(AREA, said, remedy, run_only=True)
 
 
 async def answers_as_platform(port: int) -> bool:

@@ -58,7 +58,7 @@ async def run_doctor(path: str, *, sign_in: bool, as_json: bool) -> None:
         told = {"ok": not in_the_way, "findings": [attrs.asdict(each) for each in findings]}
         tell([json.dumps(told, ensure_ascii=False)])
     else:
-        tell(_lines(findings, len(in_the_way)))
+        tell(_lines(findings))
     if in_the_way:
         raise SystemExit(1)
 
@@ -96,7 +96,7 @@ async def _reach(project: Project, *, sign_in: bool) -> Sequence[Finding]:
         try:
             tls = await run_in_thread(trusting, project.folder / settings.ca_file)
         except ConfigError as exc:
-            return [config_error(exc)]
+            return [config_error(exc, run_only=True)]
     found: dict[str, Finding] = {}
 
     async def look(name: str) -> None:
@@ -119,7 +119,7 @@ def _safe(finding: Finding) -> Finding:
     return attrs.evolve(finding, said=said, remedy=remedy)
 
 
-def _lines(findings: Sequence[Finding], in_the_way: int) -> list[str]:
+def _lines(findings: Sequence[Finding]) -> list[str]:
     lines: list[str] = []
     for area, group in groupby(findings, key=lambda each: each.area):
         lines.append(area)
@@ -127,7 +127,21 @@ def _lines(findings: Sequence[Finding], in_the_way: int) -> list[str]:
             lines.append(f"  {_MARKS[each.state]}  {each.said}")
             if each.remedy:
                 lines.append(f"         {each.remedy}")
+    return [*lines, "", *_summary([each for each in findings if each.state == "wrong"])]
+
+
+def _summary(in_the_way: Sequence[Finding]) -> list[str]:
+    """How many things stand in the way, and of what."""
     if not in_the_way:
-        return [*lines, "", "Nothing stands in the way."]
-    thing = counted(in_the_way, "thing")
-    return [*lines, "", f"{thing} {'stands' if in_the_way == 1 else 'stand'} in the way."]
+        return ["Nothing stands in the way."]
+    number = len(in_the_way)
+    they = f"{counted(number, 'thing')} {'stands' if number == 1 else 'stand'} in the way"
+    of_run = [each for each in in_the_way if each.run_only]
+    if not of_run:
+        return [f"{they}."]
+    if len(of_run) == number:
+        return [
+            f"{they} of `moobius-trio run`.",
+            "Nothing stands in the way of `moobius-trio dev` and of tests.",
+        ]
+    return [f"{they}, {len(of_run)} of them of `moobius-trio run` alone."]

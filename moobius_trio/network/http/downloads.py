@@ -109,19 +109,29 @@ def _refuse_existing(target: Path) -> None:
 def _save(content: bytes, target: Path, overwrite: bool) -> None:
     """Write a file beside its place, then give it its name, all at once."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".download-")
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".download-")
+    written = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if overwrite:
-            Path(temporary).replace(target)
-            return
-        try:
-            os.link(temporary, target)  # unlike a renaming it does not take a name that is taken
-        except FileExistsError:
-            _refuse_existing(target)
-            raise
+        if not overwrite:
+            _take_name(written, target)
+        written.replace(target)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        written.unlink(missing_ok=True)
+
+
+def _take_name(written: Path, target: Path) -> None:
+    """Make sure that ``target`` is this download's: a renaming would take a name that is taken."""
+    try:
+        try:
+            os.link(written, target)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links: an empty file is there for a moment
+            target.touch(exist_ok=False)
+    except FileExistsError:
+        _refuse_existing(target)
+        raise

@@ -21,6 +21,7 @@ import trio
 
 from moobius_trio.errors import ApiError, ConfigError, SignInRefused, Unreachable
 from moobius_trio.network.http import HttpApi, open_http_api
+from moobius_trio.network.http.calls import ProtocolName
 from moobius_trio.types import Secret
 
 T = TypeVar("T")
@@ -99,9 +100,20 @@ async def server(answer: Answer) -> AsyncIterator[str]:
         nursery.cancel_scope.cancel()
 
 
-def api_at(url: str) -> AbstractAsyncContextManager[HttpApi]:
+def api_at(url: str, protocol: ProtocolName = "0.0.1") -> AbstractAsyncContextManager[HttpApi]:
     """An API at ``url`` that has not signed in."""
-    return open_http_api(url, email="alice@example.org", password=Secret(PASSWORD), run_sync=inline)
+    return open_http_api(
+        url,
+        email="alice@example.org",
+        password=Secret(PASSWORD),
+        run_sync=inline,
+        protocol=protocol,
+    )
+
+
+def files_in(folder: Path) -> list[Path]:
+    """What is in a folder."""
+    return list(folder.iterdir())
 
 
 def signs_in(request: Request) -> bytes | None:
@@ -144,6 +156,47 @@ async def test_a_file_arrives_at_a_bucket_of_another_origin(tmp_path: Path) -> N
     assert content in request.body
     assert b'filename="hat.png"' in request.body
     assert ACCESS.encode() not in request.body
+
+
+async def test_a_file_comes_over_a_socket(tmp_path: Path) -> None:
+    """A download bears no token; its size is told without it, and one too large is not read."""
+    content = bytes(range(256)) * 2_048
+    asked: list[Request] = []
+
+    def files(request: Request) -> bytes:
+        asked.append(request)
+        answer = reply("200 OK", content)
+        return answer[: -len(content)] if request.line.startswith("HEAD") else answer
+
+    async with server(files) as files_url, server(signs_in) as url, api_at(url, "1.8") as api:
+        await api.authenticate()
+        address = f"{files_url}/a/hat.PNG?signature=s"
+        assert await api.fetch_size(address) == len(content)
+        path = await api.download(address, tmp_path)
+        assert path.read_bytes() == content
+        with pytest.raises(ApiError, match="larger than 1,000 bytes") as caught:
+            await api.download(address, tmp_path, max_bytes=1_000)
+        assert caught.value.path == f"{files_url}/a/hat.PNG"
+        assert await api.download_bytes(address, max_bytes=len(content)) == content
+    assert files_in(tmp_path) == [path]
+    assert [request.line.split()[0] for request in asked] == ["HEAD", "GET", "GET", "GET"]
+    for request in asked:
+        assert "authorization" not in request.headers
+        assert request.headers["accept-encoding"] == "identity"
+
+
+async def test_a_body_that_goes_on_beyond_its_limit_is_left(tmp_path: Path) -> None:
+    """Without a length before it, a body is read as far as the limit and not to its end."""
+
+    def files(request: Request) -> bytes:
+        chunk = b"1000\r\n" + b"x" * 4_096 + b"\r\n"
+        return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 100
+
+    async with server(files) as files_url, server(signs_in) as url, api_at(url, "1.8") as api:
+        await api.authenticate()
+        with pytest.raises(ApiError, match="larger than 10,000 bytes"):
+            await api.download(files_url + "/endless", tmp_path, max_bytes=10_000)
+    assert files_in(tmp_path) == []
 
 
 async def test_an_answer_lost_after_the_work_is_not_asked_for_twice() -> None:
@@ -189,8 +242,9 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
     assert trapped == []
 
 
+@pytest.mark.parametrize("protocol", ["0.0.1", "1.8"])
 async def test_no_secret_is_shown_by_logs_reprs_or_tracebacks(
-    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    protocol: ProtocolName, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With every logger at its most talkative and all sorts of failures, no canary sings.
 
@@ -216,7 +270,7 @@ async def test_no_secret_is_shown_by_logs_reprs_or_tracebacks(
     no = reply("401 Unauthorized", json.dumps({"code": 40100, "msg": "no"}).encode())
     bad_token = {"AccessToken": ACCESS + "\n", "RefreshToken": REFRESH}
     bad_shape = {"AccessToken": [ACCESS], "RefreshToken": REFRESH}
-    async with server(platform) as url, api_at(url) as api:
+    async with server(platform) as url, api_at(url, protocol) as api:
         await api.authenticate()
         await api.refresh()
         await api.get_service_list()
@@ -229,6 +283,12 @@ async def test_no_secret_is_shown_by_logs_reprs_or_tracebacks(
         await fails(api.get_service_list, no, no, no)
         await fails(api.get_service_list, good({"odd": ACCESS}))
         await fails(partial(api.create_service, "x"), None)
+        if protocol == "1.8":
+            await fails(api.sign_up, None)
+            await fails(api.delete_account, no)
+            await fails(partial(api.reset_password_with_code, "123456"), no)
+            await fails(api.sign_out, no)
+            await fails(api.sign_out, reply("200 OK", b"<html>"))
         texts.extend([repr(api), repr(vars(api)), repr(vars(vars(api)["_account"]))])
     texts.append(caplog.text)
     texts.extend(capsys.readouterr())
