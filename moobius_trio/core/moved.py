@@ -27,8 +27,8 @@ class Moved:
     """What the reader has to know besides: one sentence without its stop, or nothing."""
 
 
-_NO_USER_MODE = "a service is no user; in tests the kit's actors are"
-_ACTOR = "the kit's actors press and say things in tests"
+_USER = "of user mode; a service is no user, and in tests the kit's actors are"
+_USER_MODE = "a program that is a user is a MoobiusUser"
 _JOB = "@every(hours=1) async def check_in(self, band)"
 
 _CALLBACKS = (
@@ -50,13 +50,13 @@ _CALLBACKS = (
     Moved("initialize_channel", "1.8", "callback", "on_channel_init", "called before on_start"),
     Moved("on_channel_checkin", "1.8", "callback", _JOB, "a job that takes a band runs for each"),
     Moved("on_checkin", "1.8", "callback", _JOB, "a job that takes a band runs for each"),
-    Moved("on_message_down", "1.8", "callback", "", _NO_USER_MODE),
-    Moved("on_update_characters", "1.8", "callback", "", _NO_USER_MODE),
-    Moved("on_update_channel_info", "1.8", "callback", "", _NO_USER_MODE),
-    Moved("on_update_canvas", "1.8", "callback", "", _NO_USER_MODE),
-    Moved("on_update_buttons", "1.8", "callback", "", _NO_USER_MODE),
-    Moved("on_update_style", "1.8", "callback", "", _NO_USER_MODE),
-    Moved("on_update_menu", "1.8", "callback", "", _NO_USER_MODE),
+    Moved("on_message_down", "1.8", "callback", "MoobiusUser.on_msg_down", _USER),
+    Moved("on_update_characters", "1.8", "callback", "MoobiusUser.on_update_user_list", _USER),
+    Moved("on_update_channel_info", "1.8", "callback", "MoobiusUser.on_update_channel_info", _USER),
+    Moved("on_update_canvas", "1.8", "callback", "MoobiusUser.on_update_playground", _USER),
+    Moved("on_update_buttons", "1.8", "callback", "MoobiusUser.on_update_features", _USER),
+    Moved("on_update_style", "1.8", "callback", "MoobiusUser.on_update_style", _USER),
+    Moved("on_update_menu", "1.8", "callback", "MoobiusUser.on_update_menu", _USER),
     Moved("on_message", "discord.py", "callback", "on_msg_up"),
     Moved("on_ready", "discord.py", "callback", "on_start", "called once, not at each reconnect"),
     Moved("setup_hook", "discord.py", "callback", "on_start"),
@@ -128,11 +128,11 @@ _METHODS = (
         "unbind_service_from_channel", "1.8", "method", "self.http_api.unbind_service_from_channel"
     ),
     Moved("fetch_bound_channels", "1.8", "method", "self.bands", "its keys"),
-    Moved("send_join_channel", "1.8", "method", "", _ACTOR),
-    Moved("send_leave_channel", "1.8", "method", "", _ACTOR),
-    Moved("send_button_click", "1.8", "method", "", _ACTOR),
-    Moved("send_menu_item_click", "1.8", "method", "", _ACTOR),
-    Moved("send_refresh", "1.8", "method", "", _ACTOR),
+    Moved("send_join_channel", "1.8", "method", "MoobiusUser.join", _USER),
+    Moved("send_leave_channel", "1.8", "method", "MoobiusUser.leave", _USER),
+    Moved("send_button_click", "1.8", "method", "MoobiusUser.click", _USER),
+    Moved("send_menu_item_click", "1.8", "method", "MoobiusUser.choose", _USER),
+    Moved("send_refresh", "1.8", "method", "MoobiusUser.refresh", _USER),
     Moved("run", "discord.py", "method", _RUN),
     Moved("loop", "discord.py", "method", "self.start_soon(fn, *args)"),
     Moved("wait_until_ready", "discord.py", "method", "", "no event comes before on_start is done"),
@@ -161,8 +161,8 @@ _ARGUMENTS = (
     Moved("service_config", "1.8", "argument", _CONFIG),
     Moved("db_config", "1.8", "argument", "db_config_path=…"),
     Moved("log_config", "1.8", "argument", _LOGGING, "log_level is a key of service.json"),
-    Moved("service_mode", "1.8", "argument", "", _NO_USER_MODE),
-    Moved("is_agent", "1.8", "argument", "", _NO_USER_MODE),
+    Moved("service_mode", "1.8", "argument", "", _USER_MODE),
+    Moved("is_agent", "1.8", "argument", "", _USER_MODE),
     Moved("intents", "discord.py", "argument", "", "every event of its bands reaches a service"),
     Moved("command_prefix", "discord.py", "argument", "match msg_up.text: …", "in on_msg_up"),
     Moved("token", "aiogram", "argument", _CONFIG, "e-mail and password stand in service.json"),

@@ -95,7 +95,7 @@ class PlatformCalls(Sending, ABC):
             name = filename or file.name
             content = Content.file(address, filename=name, size=status.st_size)
         else:
-            name = filename or file.partition("?")[0]
+            name = filename or file
             content = Content.file(file, filename=filename)
         kind = subtype or _kind_of(name)
         return await self.send_msg_down(channel_id, recipients, kind, content, sender)
@@ -259,7 +259,7 @@ class PlatformCalls(Sending, ABC):
 
 
 def _kind_of(name: str) -> str:
-    extension = PurePosixPath(name).suffix.lower()
+    extension = PurePosixPath(name.partition("?")[0]).suffix.lower()
     if extension in PICTURES:
         return "image"
     return "audio" if extension in SOUNDS else "file"

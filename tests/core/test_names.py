@@ -90,7 +90,10 @@ def test_misspelt_callback_is_named_with_the_right_one() -> None:
         ("on_join", "a name of 1.8; here write `async def on_join_channel(self, action)`"),
         ("on_message", "discord.py; here write `async def on_msg_up(self, msg_up)`"),
         ("on_startup", "a name of aiogram; here write `async def on_start(self)`"),
-        ("on_message_down", "nothing stands for it here (a service is no user;"),
+        (
+            "on_message_down",
+            "here write `MoobiusUser.on_msg_down` (of user mode; a service is no user,",
+        ),
         ("before_channel_init", "here write `on_channel_init` (called before on_start)"),
         ("on_zebra", "there are on_start, on_msg_up, on_join_channel, on_copy, on_error;"),
     ],
@@ -212,7 +215,8 @@ def test_hints_name_ours_and_are_silent_otherwise() -> None:
         "(reply(event, text) answers a user)"
     )
     assert attribute_hint("send_refresh") == (
-        "a name of 1.8; nothing stands for it here (the kit's actors press and say things in tests)"
+        "a name of 1.8; here write `MoobiusUser.refresh` "
+        "(of user mode; a service is no user, and in tests the kit's actors are)"
     )
     assert refused_argument("background") == (
         "an argument of 0.0.1; here write `handle = await wand.run(Demo())` "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Never
 
 import pytest
@@ -18,6 +19,7 @@ from moobius_trio import (
     Feature,
     FeatureCall,
     GenericUpdate,
+    MenuItem,
     MessageDown,
     MessageUp,
     MoobiusService,
@@ -31,6 +33,7 @@ from moobius_trio import (
     StyleItem,
     UpdateChannelInfo,
     UpdateFeatures,
+    UpdateMenu,
     UpdatePlayground,
     UpdateStyle,
     UpdateUserList,
@@ -115,6 +118,7 @@ async def test_anything_else_is_refused_at_the_call(given: Any) -> None:
         lambda: service.send_update_features(BAND, [], given),
         lambda: service.send_update_playground(BAND, Playground(), given),
         lambda: service.send_update_style(BAND, [], given),
+        lambda: service.send_update_menu(BAND, [], given),
         lambda: a_band(service).create_message("hi", given),
     )
     for call in calls:
@@ -153,6 +157,9 @@ async def test_content(content: Any, subtype: str, meant: Content) -> None:
         (lambda s: Feature(**KEY | {"arguments": [{"name": "count"}]}), r"FeatureArgument\("),
         (lambda s: s.send_update_playground(BAND, "Light", ALICE), r"Playground\("),
         (lambda s: s.send_update_playground(BAND, {"text": "Light"}, ALICE), r"Playground\("),
+        (lambda s: s.send_update_playground(BAND, [{"text": "Light"}], ALICE), r"Playground\("),
+        (lambda s: s.send_update_playground(BAND, 5, ALICE), r"Playground\("),
+        (lambda s: s.send_update_menu(BAND, [{"menu_item_id": "a"}], ALICE), r"MenuItem\("),
         (lambda s: s.send_update_style(BAND, [{"widget": "feature"}], ALICE), r"StyleItem\("),
         (lambda s: s.send_update_user_list(BAND, {ALICE: CAROL}, ALICE), r"members\.values\(\)"),
         (lambda s: s.send_update_user_list(BAND, CAROL, ALICE), "brackets"),
@@ -237,6 +244,76 @@ async def test_calls_take_the_originals_order() -> None:
         UpdateChannelInfo(channel_id=BAND, data={"name": "x"}),
     ]
     assert service.sent == [said] * 4 + [GenericUpdate(data={"subtype": "own"}), *expected * 2]
+
+
+async def test_a_stage_of_several_items_is_a_canvas() -> None:
+    """One item, several in their order, or none for an empty stage; from a band as well."""
+    service = Speaking()
+    one, two = Playground(text="one"), Playground(text="two")
+    await service.send_update_playground(BAND, one, ALICE)
+    await service.send_update_playground(BAND, [one], ALICE)
+    await a_band(service).send_update_playground(iter([one, two]), ALICE)
+    await service.send_update_playground(BAND, [], ALICE)
+    updates = [update for update in service.sent if isinstance(update, UpdatePlayground)]
+    assert [update.items for update in updates] == [(one,), (one,), (one, two), ()]
+
+
+async def test_a_menu_goes_to_its_recipients() -> None:
+    """From the service and from a band alike."""
+    service = Speaking()
+    item = MenuItem(menu_item_id="translate", menu_item_text="Translate", message_subtypes=["text"])
+    await service.send_update_menu(BAND, [item], [ALICE, BOB])
+    await a_band(service).send_update_menu([item], [ALICE, BOB])
+    assert service.sent == [UpdateMenu(channel_id=BAND, menu=[item], recipients=[ALICE, BOB])] * 2
+
+
+@pytest.mark.parametrize(
+    ("address", "filename", "subtype"),
+    [
+        ("https://host/a.png", "", "image"),
+        ("https://host/a.PNG?size=2", "", "image"),
+        ("https://host/a.mp3", "", "audio"),
+        ("https://host/a.mp4", "", "file"),
+        ("https://host/a", "", "file"),
+        ("https://host/a", "cat.jpg", "image"),
+    ],
+)
+async def test_a_file_is_of_the_kind_that_its_name_says(
+    address: str, filename: str, subtype: str
+) -> None:
+    """An address goes out as it is; another kind may be named."""
+    service = Speaking()
+    await service.send_file(BAND, address, ALICE, filename=filename, sender=BOB)
+    await a_band(service).send_file(address, ALICE, filename=filename, sender=BOB)
+    await service.send_file(BAND, address, ALICE, subtype="file")
+    message = MessageDown(
+        channel_id=BAND,
+        content=Content.file(address, filename=filename),
+        recipients=[ALICE],
+        subtype=subtype,
+        sender=BOB,
+    )
+    assert service.sent[:2] == [message, message]
+    assert isinstance(service.sent[2], MessageDown)
+    assert service.sent[2].subtype == "file"
+
+
+async def test_a_local_file_is_uploaded_and_shown_with_its_name_and_size(
+    local: Local, tmp_path: Path
+) -> None:
+    """A path as a ``Path`` is a local file; its folder is told to nobody."""
+    service = MoobiusService()
+    band = await local.start(service)
+    [alice] = await band.join("Alice")
+    picture = tmp_path / "cat.png"
+    picture.write_bytes(b"\x89PNG cat")
+    await service.send_file(band.channel_id, picture, alice.user_id)
+    await local.settle()
+    assert alice.last.subtype == "image"
+    assert alice.last.content.path is not None
+    assert alice.last.content.path.startswith("http")
+    assert (alice.last.content.filename, alice.last.content.size) == ("cat.png", 8)
+    assert str(tmp_path) not in repr(alice.last)
 
 
 def test_an_upward_message_turned_round() -> None:
