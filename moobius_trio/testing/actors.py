@@ -18,24 +18,19 @@ import trio
 from moobius_trio.codec import generation0
 from moobius_trio.errors import ConnectionLost
 from moobius_trio.network.websocket import Connector, FrameStream
-from moobius_trio.testing.forms import filled_in
+from moobius_trio.testing.forms import filled_in, pressed
+from moobius_trio.testing.screen import Screen
 from moobius_trio.testing.uploading import subtype_of
 from moobius_trio.types import (
     ChannelId,
     Character,
     Content,
     Copy,
-    Feature,
     FeatureCall,
+    MenuItemClick,
     MessageDown,
-    Playground,
     RequestId,
     Secret,
-    StyleItem,
-    UpdateFeatures,
-    UpdatePlayground,
-    UpdateStyle,
-    UpdateUserList,
     UserAction,
     UserCommand,
     UserEvent,
@@ -64,7 +59,7 @@ class _Answer:
     refusal: str = ""
 
 
-class Actor:
+class Actor(Screen):
     """One person in one band.
 
     Every call returns when the platform has taken it and the service is idle again, so a test
@@ -75,11 +70,6 @@ class Actor:
         name: as the others see it.
         user_id: this person's id.
         channel_id: the band. The same name in another band is the same person.
-        messages: what this person was sent, oldest first.
-        characters: the character list as this person was sent it.
-        keys: the keys on the screen.
-        stage: the stage on the screen; None until one came.
-        style: how the parts of the screen are shown.
     """
 
     def __init__(
@@ -101,16 +91,9 @@ class Actor:
             answered: False while the platform answers no frames.
             upload: gives a local file's address on the platform, for `send_file`.
         """
-        self.name = name
+        super().__init__(name)
         self.user_id = user_id
         self.channel_id = channel_id
-        self.messages: list[MessageDown] = []
-        self.characters: tuple[Character, ...] = ()
-        self.keys: tuple[Feature, ...] = ()
-        self.stage: Playground | None = None
-        self.style: tuple[StyleItem, ...] = ()
-        self.seen = 0
-        """How many messages and updates this person was sent."""
         self._token = token
         self._settle = settle
         self._upload = upload
@@ -120,57 +103,6 @@ class Actor:
         self._sent = 0
         self._awaited: deque[_Answer] = deque()
         self._lost = ""
-
-    # What this person sees
-
-    @property
-    def last(self) -> MessageDown:
-        """The newest message.
-
-        Raises:
-            AssertionError: none has come.
-        """
-        if not self.messages:
-            raise AssertionError(f"{self.name} has been sent no message")
-        return self.messages[-1]
-
-    @property
-    def texts(self) -> list[str]:
-        """The texts of all messages, oldest first; messages that are no text are left out."""
-        return [message.text for message in self.messages if message.text is not None]
-
-    @property
-    def names(self) -> list[str]:
-        """The nicknames on this person's character list, in order."""
-        return [character.nickname for character in self.characters]
-
-    def key(self, feature_id: str) -> Feature:
-        """One of this person's keys.
-
-        Raises:
-            AssertionError: there is no such key on the screen.
-        """
-        for feature in self.keys:
-            if feature.feature_id == feature_id:
-                return feature
-        shown = ", ".join(feature.feature_id for feature in self.keys) or "none"
-        raise AssertionError(f"{self.name} has no key {feature_id!r}; on the screen: {shown}")
-
-    def character(self, nickname: str) -> Character:
-        """One of this person's characters, by nickname.
-
-        Raises:
-            AssertionError: there is none on the list.
-        """
-        for character in self.characters:
-            if character.nickname == nickname:
-                return character
-        raise AssertionError(f"{self.name} does not see {nickname!r}, only {self.names}")
-
-    def clear(self) -> None:
-        """Forget what was sent so far: no messages, an empty screen."""
-        self.messages.clear()
-        self.characters, self.keys, self.stage, self.style = (), (), None, ()
 
     # What this person does
 
@@ -236,6 +168,8 @@ class Actor:
         feature_id: str,
         arguments: Mapping[str, str | int] | None = None,
         /,
+        *,
+        bottom_button_id: str | None = None,
         **more: str | int,
     ) -> None:
         """Press a key that is on the screen, with its form filled in.
@@ -243,16 +177,56 @@ class Actor:
         ``click("key1", magic_type="Mickey")``; fields whose names are no Python names are given
         as a mapping.
 
+        Args:
+            bottom_button_id: which button of the form; None: the first that sends it.
+
         Raises:
-            AssertionError: there is no such key, or its form does not allow these arguments.
+            AssertionError: there is no such key, or its form does not allow these arguments or
+                has no such button.
         """
-        filled = filled_in(self.key(feature_id), {**(arguments or {}), **more})
+        key = self.key(feature_id)
+        filled = filled_in(key, {**(arguments or {}), **more})
         await self.act(
             FeatureCall(
                 feature_id=feature_id,
                 channel_id=self.channel_id,
                 sender=self.user_id,
                 arguments=filled,
+                bottom_button_id=pressed(key, bottom_button_id),
+            )
+        )
+
+    async def choose(
+        self,
+        menu_item_id: str,
+        arguments: Mapping[str, str | int] | None = None,
+        /,
+        *,
+        message: MessageDown | None = None,
+        bottom_button_id: str | None = None,
+        **more: str | int,
+    ) -> None:
+        """Choose an entry of a message's menu; the rest is as in `click`.
+
+        Args:
+            message: the message; None: the newest one.
+
+        Raises:
+            AssertionError: there is no such message, its kind has no such entry, or as `click`.
+        """
+        said = self.last if message is None else message
+        item = self.menu_item(menu_item_id, said)
+        filled = filled_in(item, {**(arguments or {}), **more})
+        await self.act(
+            MenuItemClick(
+                menu_item_id=menu_item_id,
+                channel_id=self.channel_id,
+                sender=self.user_id,
+                message_id=said.msg_id,
+                message_subtype=said.subtype,
+                message_content=said.content,
+                arguments=filled,
+                bottom_button_id=pressed(item, bottom_button_id),
             )
         )
 
@@ -310,18 +284,7 @@ class Actor:
         if isinstance(event, Copy):
             self._take_answer(event)
         elif getattr(event, "channel_id", self.channel_id) == self.channel_id:
-            self.seen += 1
-            match event:
-                case MessageDown():
-                    self.messages.append(event)
-                case UpdateUserList():
-                    self.characters = event.user_list
-                case UpdateFeatures():
-                    self.keys = event.features
-                case UpdatePlayground():
-                    self.stage = event.content
-                case UpdateStyle():
-                    self.style = event.style
+            self.show(event)
 
     def _take_answer(self, copy: Copy) -> None:
         # By order, since a platform may answer with ids of its own.
