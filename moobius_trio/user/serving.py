@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import ssl
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -104,7 +104,8 @@ class UserLife(Life[UserHandle]):
             with reaching(settings.http_server_uri):
                 await http_api.authenticate()
                 user_id = (await http_api.fetch_user_info()).user_id
-            speech = make_speech(settings, http_api, user_id)
+                speech = make_speech(settings, http_api, user_id)
+                already = await speech.joined()
             tracing = Tracing(env.trace, trio.current_time) if env.trace else None
             outbox = self._make_outbox(settings, user_id, speech, tracing)
             link = self._make_link(settings, user_id, http_api, speech, outbox, tls)
@@ -122,13 +123,15 @@ class UserLife(Life[UserHandle]):
                     runtime = self._live = self._make_runtime(footing, nursery, tracing)
                     await self.lead(
                         runtime,
-                        partial(self._prepare, runtime, gate),
+                        partial(self._prepare, runtime, gate, already),
                         partial(self._say_ready, runtime, task_status),
                     )
 
-    async def _prepare(self, runtime: UserRuntime, gate: _Gate) -> None:
+    async def _prepare(
+        self, runtime: UserRuntime, gate: _Gate, already: Collection[ChannelId]
+    ) -> None:
         await gate.connect()
-        await join_configured(runtime, runtime.settings.channels)
+        await join_configured(runtime, runtime.settings.channels, already)
         await self.attempt("on_start", self._user.on_start)
 
     def _say_ready(self, runtime: UserRuntime, task_status: trio.TaskStatus[UserHandle]) -> None:
