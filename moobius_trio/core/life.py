@@ -28,7 +28,7 @@ from moobius_trio.core.units import Unit
 from moobius_trio.core.watching import Watching, open_watching
 from moobius_trio.logs import quiet_unless_configured, register_secrets, set_level
 from moobius_trio.network.groups import unwrapped
-from moobius_trio.types import Tokens
+from moobius_trio.types import ChannelId, Tokens
 
 __all__ = ("Authored", "Life", "keep_out_of_logs")
 
@@ -193,10 +193,16 @@ class Life(ABC, Generic[H]):
         finally:
             self.ending.close(runtime)
 
-    async def attempt(self, name: str, callback: Callable[[], Awaitable[None]]) -> None:
+    async def attempt(
+        self,
+        name: str,
+        callback: Callable[[], Awaitable[None]],
+        channel_id: ChannelId | None = None,
+    ) -> None:
         """Run a callback of the start, of this name; what it raises ends the run."""
         assert self.runtime is not None  # noqa: S101  # lead() has set it
-        unit = Unit(handler=f"{self.name_of_class}.{name}", in_lane=True)
+        handler = f"{self.name_of_class}.{name}"
+        unit = Unit(handler=handler, channel_id=channel_id, in_lane=True)
         await self.runtime.boundary.attempt(unit, callback, limited=False)
 
     async def _serve_jobs(self, *, task_status: trio.TaskStatus[None]) -> None:
