@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +24,10 @@ from moobius_trio.core.taking_on import TakingOn
 from moobius_trio.core.unheard import UnheardWatch
 from moobius_trio.database import Stores, declared_containers
 from moobius_trio.errors import GroupUnknown
-from moobius_trio.network.clocks import LOOK_SECONDS
 from moobius_trio.network.group_book import GroupBook
 from moobius_trio.network.http import HttpApi
-from moobius_trio.network.link import Gap, Link, Side, service_side
+from moobius_trio.network.link import Link, Side, service_side
 from moobius_trio.network.outbox import Outbox
-from moobius_trio.network.websocket import websocket_connector
 from moobius_trio.network.wire1 import Generation1Wire
 from moobius_trio.types import (
     ChannelId,
@@ -41,13 +37,12 @@ from moobius_trio.types import (
     ServiceCommand,
     ServiceFrame,
     ServiceId,
-    ServiceLogin,
 )
 
 if TYPE_CHECKING:
     from moobius_trio.core.service import MoobiusService
 
-__all__ = ("Footing", "Speech", "make_link", "make_outbox", "make_runtime", "make_speech")
+__all__ = ("Footing", "Speech", "make_runtime", "make_speech")
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -86,57 +81,6 @@ def make_speech(settings: Settings, http_api: HttpApi) -> Speech:
 
 async def _no_groups(event: GroupMessage) -> MessageUp:
     raise GroupUnknown(event.group_id, event.channel_id, "generation 0 has no groups")
-
-
-def make_outbox(
-    environment: Environment,
-    settings: Settings,
-    service_id: ServiceId,
-    speech: Speech,
-    tracing: Tracing | None,
-) -> Outbox:
-    """The outbox of a service."""
-    return Outbox(
-        wire=speech.side,
-        client_id=service_id,
-        max_message_bytes=settings.max_message_bytes,
-        new_request_id=environment.new_request_id,
-        wall_clock_ms=environment.wall_clock_ms,
-        ordering=settings.ordering,
-        on_written=tracing.written if tracing is not None else None,
-    )
-
-
-def make_link(
-    environment: Environment,
-    settings: Settings,
-    service_id: ServiceId,
-    http_api: HttpApi,
-    outbox: Outbox,
-    *,
-    side: Side[ServiceCommand, ServiceFrame],
-    tls: ssl.SSLContext | None,
-    on_event: Callable[[ServiceFrame], None],
-    on_gap: Callable[[Gap], None],
-) -> Link:
-    """The link of a service, not connected yet."""
-    return Link(
-        connect=environment.connect or websocket_connector(settings.ws_server_uri, tls=tls),
-        wire=side,
-        outbox=outbox,
-        address=settings.ws_server_uri,
-        client_id=service_id,
-        login=lambda: ServiceLogin(
-            service_id=service_id, access_token=http_api.access_token.reveal()
-        ),
-        renew=http_api.renew,
-        on_event=on_event,
-        on_gap=on_gap,
-        random=environment.random,
-        wall_clock_ms=environment.wall_clock_ms,
-        # in simulated time there is no second clock
-        clock_seconds=LOOK_SECONDS if environment.reread_seconds < math.inf else math.inf,
-    )
 
 
 async def make_runtime(

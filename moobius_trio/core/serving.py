@@ -13,8 +13,9 @@ import structlog
 import trio
 
 from moobius_trio.config import Settings
-from moobius_trio.core.building import Footing, make_link, make_outbox, make_runtime, make_speech
+from moobius_trio.core.building import Footing, make_runtime, make_speech
 from moobius_trio.core.cast import side_by_side
+from moobius_trio.core.connecting import make_link, make_outbox
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.handle import ServiceHandle
 from moobius_trio.core.inlet import Inlet
@@ -27,7 +28,7 @@ from moobius_trio.database import ContainerSpec, open_stores
 from moobius_trio.errors import StorageError
 from moobius_trio.network.http import open_http_api
 from moobius_trio.network.tls import trusting
-from moobius_trio.types import ChannelId
+from moobius_trio.types import ChannelId, ServiceLogin
 
 if TYPE_CHECKING:
     from moobius_trio.core.service import MoobiusService
@@ -108,7 +109,7 @@ class _Run(Life[ServiceHandle]):
             ) as stores:
                 tracing = Tracing(env.trace, trio.current_time) if env.trace else None
                 speech = make_speech(settings, http_api)
-                outbox = make_outbox(env, settings, service_id, speech, tracing)
+                outbox = make_outbox(env, settings, service_id, speech.side, tracing)
                 link = make_link(
                     env,
                     settings,
@@ -117,6 +118,9 @@ class _Run(Life[ServiceHandle]):
                     outbox,
                     side=speech.side,
                     tls=tls,
+                    login=lambda: ServiceLogin(
+                        service_id=service_id, access_token=http_api.access_token.reveal()
+                    ),
                     on_event=self._inlet,
                     on_gap=self._on_gap,
                 )

@@ -6,8 +6,6 @@ of a service does as well stands in `core.life`.
 
 from __future__ import annotations
 
-import math
-import ssl
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -21,6 +19,7 @@ import trio
 
 from moobius_trio.config import Settings, find_user_config, load_user_settings
 from moobius_trio.core.boundary import Boundary
+from moobius_trio.core.connecting import make_link, make_outbox
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.life import Life, keep_out_of_logs
 from moobius_trio.core.reading import environment_variables
@@ -29,14 +28,12 @@ from moobius_trio.core.spells import SpellLoop
 from moobius_trio.core.start import reaching
 from moobius_trio.core.supervision import open_background, open_handlers
 from moobius_trio.errors import LoginRejected, SignInRefused
-from moobius_trio.network.clocks import LOOK_SECONDS
 from moobius_trio.network.groups import unwrapped
 from moobius_trio.network.http import HttpApi, open_http_api
 from moobius_trio.network.link import Gap as LinkGap
 from moobius_trio.network.link import Link
 from moobius_trio.network.outbox import Outbox
 from moobius_trio.network.tls import trusting
-from moobius_trio.network.websocket import websocket_connector
 from moobius_trio.types import (
     ChannelId,
     Character,
@@ -107,8 +104,19 @@ class UserLife(Life[UserHandle]):
                 speech = make_speech(settings, http_api, user_id)
                 already = await speech.joined()
             tracing = Tracing(env.trace, trio.current_time) if env.trace else None
-            outbox = self._make_outbox(settings, user_id, speech, tracing)
-            link = self._make_link(settings, user_id, http_api, speech, outbox, tls)
+            outbox = make_outbox(env, settings, user_id, speech.side, tracing)
+            link = make_link(
+                env,
+                settings,
+                user_id,
+                http_api,
+                outbox,
+                side=speech.side,
+                tls=tls,
+                login=lambda: UserLogin(access_token=http_api.access_token.reveal()),
+                on_event=self._receive,
+                on_gap=self._on_gap,
+            )
             gate = _Gate(link)
             with _refused_as(settings.email):
                 async with (
@@ -137,45 +145,6 @@ class UserLife(Life[UserHandle]):
     def _say_ready(self, runtime: UserRuntime, task_status: trio.TaskStatus[UserHandle]) -> None:
         token = trio.lowlevel.current_trio_token()
         task_status.started(UserHandle(runtime, spells=self._user.spells, token=token))
-
-    def _make_outbox(
-        self, settings: Settings, user_id: UserId, speech: Speech, tracing: Tracing | None
-    ) -> Outbox[UserCommand]:
-        return Outbox(
-            wire=speech.side,
-            client_id=user_id,
-            max_message_bytes=settings.max_message_bytes,
-            new_request_id=self.environment.new_request_id,
-            wall_clock_ms=self.environment.wall_clock_ms,
-            ordering=settings.ordering,
-            on_written=tracing.written if tracing is not None else None,
-        )
-
-    def _make_link(
-        self,
-        settings: Settings,
-        user_id: UserId,
-        http_api: HttpApi,
-        speech: Speech,
-        outbox: Outbox[UserCommand],
-        tls: ssl.SSLContext | None,
-    ) -> Link[UserCommand, UserFrame]:
-        env = self.environment
-        return Link(
-            connect=env.connect or websocket_connector(settings.ws_server_uri, tls=tls),
-            wire=speech.side,
-            outbox=outbox,
-            address=settings.ws_server_uri,
-            client_id=user_id,
-            login=lambda: UserLogin(access_token=http_api.access_token.reveal()),
-            renew=http_api.renew,
-            on_event=self._receive,
-            on_gap=self._on_gap,
-            random=env.random,
-            wall_clock_ms=env.wall_clock_ms,
-            # in simulated time there is no second clock
-            clock_seconds=LOOK_SECONDS if env.reread_seconds < math.inf else math.inf,
-        )
 
     def _make_runtime(
         self, footing: _Footing, nursery: trio.Nursery, tracing: Tracing | None
