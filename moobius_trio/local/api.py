@@ -23,7 +23,17 @@ from moobius_trio.local.sessions import Sessions
 from moobius_trio.local.state import State
 from moobius_trio.types import ChannelId, Character, ServiceId, UserId
 
-__all__ = ("Api", "Handler", "answered", "failure", "param", "read_body", "signed_in", "token_of")
+__all__ = (
+    "Api",
+    "Handler",
+    "answered",
+    "failure",
+    "limit",
+    "param",
+    "read_body",
+    "signed_in",
+    "token_of",
+)
 
 Handler: TypeAlias = Callable[[Request], Awaitable[object]]
 
@@ -104,6 +114,15 @@ def param(request: Request, name: str) -> str:
     if value is None:
         raise Refused(400, f"the parameter {name} is missing")
     return value
+
+
+def limit(request: Request, most: int, otherwise: int | None = None) -> int:
+    """How many rows are asked for: ``most`` at most, and that or ``otherwise`` where the query does
+    not say."""
+    asked = request.query_params.get("limit", "")
+    if asked.isdecimal() and len(asked) < 6:
+        return min(int(asked), most)
+    return most if otherwise is None else otherwise
 
 
 def token_of(request: Request) -> str:

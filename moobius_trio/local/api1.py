@@ -15,7 +15,7 @@ from starlette.requests import Request
 from moobius_trio.codec import http1
 from moobius_trio.local import rules_accounts, rules_http
 from moobius_trio.local import rules_channels as rules
-from moobius_trio.local.api import param, read_body, signed_in, token_of
+from moobius_trio.local.api import limit, param, read_body, signed_in, token_of
 from moobius_trio.local.dialects import Dialects
 from moobius_trio.local.history import as_frame, as_past
 from moobius_trio.local.records import Group as Record
@@ -132,9 +132,9 @@ class Api1:
         if mode == "refused":
             raise Refused(403, "a service may not read the history")
         channel_id = ChannelId(param(request, "channel_id"))
-        limit = _limit(request, _HISTORY if is_old else _PAGE)
+        most = limit(request, _HISTORY, _HISTORY if is_old else _PAGE)
         before = http1.decode_history_before(request.query_params.get("before"))
-        messages = rules.history_of(self._state.world, user_id, channel_id, limit, before)
+        messages = rules.history_of(self._state.world, user_id, channel_id, most, before)
         if is_old:
             return [as_frame(message) for message in messages]
         return http1.history_data(as_past(each, self._dialects.groups.id_of) for each in messages)
@@ -201,8 +201,3 @@ class Api1:
         platform's own."""
         signed_in(self._state, request)
         return http1.groups_data(())
-
-
-def _limit(request: Request, otherwise: int) -> int:
-    asked = request.query_params.get("limit", "")
-    return min(int(asked), _HISTORY) if asked.isdecimal() and len(asked) < 6 else otherwise

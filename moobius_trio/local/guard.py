@@ -36,7 +36,10 @@ _FETCHED_BY_US: Final = frozenset({"same-origin", "none"})
 
 _LOCAL: Final = "/local/"
 _FOR_GUESTS: Final = frozenset(
-    f"{_LOCAL}{name}" for name in ("guest", "bands", "membership", "history", "puppets", "watch")
+    f"{_LOCAL}{name}"
+    for name in (
+        *("guest", "bands", "membership", "history", "groups", "agents", "puppets", "watch"),
+    )
 )
 """The page's calls that whoever comes from another machine may use. What else is there, and what
 is to come, shows everybody's frames or turns the service over: it is for this machine alone."""

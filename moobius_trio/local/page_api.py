@@ -17,13 +17,14 @@ from starlette.responses import Response
 from moobius_trio.codec.http0 import tokens_data
 from moobius_trio.codec.text import parse_object
 from moobius_trio.local import rules_http as rules
-from moobius_trio.local.api import param, read_body, signed_in
+from moobius_trio.local.api import limit, param, read_body, signed_in
 from moobius_trio.local.history import as_frame
 from moobius_trio.local.records import Account, Band
+from moobius_trio.local.rules_channels import channel_groups, new_channel_group, with_room
 from moobius_trio.local.rules_http import Refused
 from moobius_trio.local.sessions import Sessions
 from moobius_trio.local.state import State
-from moobius_trio.types import ChannelId, Tokens, UserId
+from moobius_trio.types import ChannelId, GroupId, Tokens, UserId
 
 __all__ = ("Guest", "PageApi", "make_band", "page_files", "sign_in_guest")
 
@@ -148,10 +149,58 @@ class PageApi:
         return {"member": self._state.world.is_member(channel_id, user_id)}
 
     async def history(self, request: Request) -> object:
+        """The last messages that the user sent or was sent, oldest first; with ``before``, the id
+        of one, those before it."""
         user_id = signed_in(self._state, request)
         channel_id = ChannelId(param(request, "channel_id"))
-        messages = self._state.world.history_of(channel_id, user_id, HISTORY)
+        before = request.query_params.get("before") or None
+        most = limit(request, HISTORY)
+        messages = self._state.world.history_of(channel_id, user_id, most, before)
         return [as_frame(message) for message in messages]
+
+    async def groups(self, request: Request) -> object:
+        """The lists of recipients that the user made in a band."""
+        user_id = signed_in(self._state, request)
+        channel_id = ChannelId(param(request, "band"))
+        groups = channel_groups(self._state.world, user_id, "", channel_id)
+        return [
+            {"group_id": each.group_id, "name": each.name, "members": each.members}
+            for each in groups
+        ]
+
+    async def add_group(self, request: Request) -> object:
+        user_id = signed_in(self._state, request)
+        body = parse_object(await read_body(request), "request")
+        band, name, members = body.get("band"), body.get("name"), body.get("members")
+        if not isinstance(band, str) or not isinstance(name, str) or not _are_texts(members):
+            raise Refused(400, "a band and a name are needed as texts, and members as a list")
+        fresh = GroupId(self._state.new_id())
+        group = new_channel_group(
+            self._state.world,
+            user_id,
+            ChannelId(band),
+            name.strip(),
+            tuple(cast("list[UserId]", members)),
+            fresh,
+        )
+        self._state.change(*with_room(self._state.world, group))
+        await self._state.saved()
+        return {"group_id": group.group_id}
+
+    async def agents(self, request: Request) -> object:
+        """The characters of the service that holds a band, oldest first."""
+        signed_in(self._state, request)
+        band = rules.band_of(self._state.world, ChannelId(param(request, "band")))
+        return [
+            {
+                "id": each.character.user_id,
+                "name": each.character.nickname,
+                "avatar": each.character.avatar,
+                "description": each.character.description,
+            }
+            for each in self._state.world.figures.values()
+            if each.service_id == band.service_id
+        ]
 
     async def puppets(self, request: Request) -> object:
         signed_in(self._state, request)
@@ -161,6 +210,10 @@ class PageApi:
             raise Refused(400, "user_ids are needed, as a list")
         figures = self._state.world.figures
         return {"puppets": [each for each in asked if isinstance(each, str) and each in figures]}
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 async def _name(request: Request) -> str:
