@@ -18,7 +18,7 @@ from moobius_trio.testing.site import Sinks
 from moobius_trio.types import Secret
 from moobius_trio.user import MoobiusUser, UserHandle
 
-__all__ = ("start_user",)
+__all__ = ("prepare_user", "start_user")
 
 __tracebackhide__ = True  # pytest shows the test's line and the user's, not ours
 
@@ -39,6 +39,30 @@ async def start_user(
     Raises:
         Exception: whatever `on_start` or the start itself raised.
     """
+    prepare_user(local, user, bands=bands, **settings)
+
+    async def serve(*, task_status: trio.TaskStatus[UserHandle]) -> None:
+        begun = False
+        try:
+            with unwrapped():
+                async with trio.open_nursery() as nursery:
+                    handle: UserHandle = await nursery.start(user.serve)
+                    begun = True
+                    task_status.started(handle)
+        except Exception as exc:  # boundary: a user under test
+            if not begun:
+                raise
+            local._note_failure(None, exc)
+
+    handle = cast("UserHandle", await local._site.nursery.start(serve))
+    await local.settle()
+    return handle
+
+
+def prepare_user(
+    local: Local, user: MoobiusUser, *, bands: Sequence[str] = ("local-demo",), **settings: Any
+) -> None:
+    """Have a user run on the kit's platform when the test serves it itself; see `start_user`."""
     site = local._site
     given = {
         "http_server_uri": site.http_uri(),
@@ -56,20 +80,3 @@ async def start_user(
         on_unheard=local.unheard.append,
     )
     user._environment = site.environment(Settings(**given), (), "memory", None, sinks)
-
-    async def serve(*, task_status: trio.TaskStatus[UserHandle]) -> None:
-        begun = False
-        try:
-            with unwrapped():
-                async with trio.open_nursery() as nursery:
-                    handle: UserHandle = await nursery.start(user.serve)
-                    begun = True
-                    task_status.started(handle)
-        except Exception as exc:  # boundary: a user under test
-            if not begun:
-                raise
-            local._note_failure(None, exc)
-
-    handle = cast("UserHandle", await site.nursery.start(serve))
-    await local.settle()
-    return handle

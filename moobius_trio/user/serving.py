@@ -234,9 +234,12 @@ class _Gate:
         """Serve the link once `connect` was called; raises what the link does."""
         task_status.started()
         await self._wanted.wait()
-        async with trio.open_nursery() as nursery:
-            await nursery.start(self._link.serve)
-            self._connected.set()
+        # It is its own task status: a link that is stopped before its login just returns.
+        await self._link.serve(task_status=self)
+
+    def started(self, value: None = None) -> None:
+        """For the link: it is logged in."""
+        self._connected.set()
 
     async def connect(self) -> None:
         """Let the link begin, and wait until it is logged in."""

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, Never, TypeVar, TypeVarTuple
 
 import trio
 
@@ -313,10 +313,28 @@ class MoobiusUser(UserCallbacks):
     if not TYPE_CHECKING:  # for mypy an unknown attribute stays an error
 
         def __getattr__(self, name: str) -> Any:
-            hint = attribute_hint(name)
+            hint = _of_a_user(name)
             if hint is not None:
                 raise MovedError(f"{type(self).__name__}.{name}: {hint}")
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+_SAY: Final = "a service's; a user's is `say(channel_id, content, recipients)`"
+_OF_A_SERVICE: Final = {
+    "send_message": _SAY,
+    "create_message": _SAY,
+    "send_msg_down": _SAY,
+    "send": _SAY,
+    "bands": "a service's; a user's are `channels`, and `characters(channel_id)` whom it sees",
+    "storage": "a service's; a user has no containers",
+}
+
+
+def _of_a_user(name: str) -> str | None:
+    """What to write instead of an attribute of a service, or of another SDK; None for others."""
+    hint = attribute_hint(name)
+    known = hint is not None and ("MoobiusUser." in hint or "http_api." in hint)
+    return hint if known else _OF_A_SERVICE.get(name)
 
 
 def _filled_in(arguments: Arguments) -> tuple[FeatureCallArgument, ...]:
