@@ -21,9 +21,6 @@ from moobius_trio.logs import escape
 
 __all__ = ("run_convert_config",)
 
-USER_MODE = "usermode_*.json"
-"""What the project generator of 1.x writes besides, for a user."""
-
 
 def run_convert_config(source: Path, into: Path, *, force: bool) -> None:
     """Convert, write, and tell what became of each key.
@@ -32,10 +29,14 @@ def run_convert_config(source: Path, into: Path, *, force: bool) -> None:
         ConfigError: something in it is wrong, or the files cannot be written; then nothing was.
     """
     parts, base = read_parts(source)
-    converted = convert_parts(parts, base)
+    converted = [convert_parts(parts, base)]
+    users, _ = read_parts(source, user=True)
+    if users and converted[0].file != "user.json":
+        converted.append(convert_parts(users, base, user=True))
     written = write_converted(converted, into, force=force)
-    lines = [*_keys(converted.keys), "", *_written(written), *_next(converted, source, into)]
-    tell(escape(line) for line in lines)
+    lines = [line for one in converted for line in (*_keys(one.keys), "")]
+    lines += [*_written(written), *_next(converted, into)]
+    tell(map(escape, lines))
 
 
 def _keys(keys: Sequence[KeyReport]) -> Iterator[str]:
@@ -52,18 +53,15 @@ def _written(written: Sequence[tuple[Path, Path | None]]) -> Iterator[str]:
         yield f"  Made      {path}, for its owner only{old}"
 
 
-def _next(converted: ConvertedConfig, source: Path, into: Path) -> Iterator[str]:
-    missing = [key for key in ("email", "password") if key not in converted.service]
-    for key in missing:
-        yield f"  Missing   {key}: add it, or set MOOBIUS_{key.upper()}"
-    for path in _left(source):
-        yield f"  Not read  {path}: a user's, and a user is written with MoobiusUser"
-    for store in converted.stores:
-        if any(store.glob("service_*/channel_*")):
-            yield f"  Records   moobius-trio storage import {store} {into}"
-    yield f"  Check it  moobius-trio doctor {into}"
-
-
-def _left(source: Path) -> list[Path]:
-    folder = source.parent if source.is_file() else source
-    return sorted(path for place in (folder, folder / "config") for path in place.glob(USER_MODE))
+def _next(converted: Sequence[ConvertedConfig], into: Path) -> Iterator[str]:
+    for one in converted:
+        for key in ("email", "password"):
+            if key not in one.settings:
+                yield f"  Missing   {key} in {one.file}: add it, or set MOOBIUS_{key.upper()}"
+        for store in one.stores:
+            if any(store.glob("service_*/channel_*")):
+                yield f"  Records   moobius-trio storage import {store} {into}"
+        if one.file == "user.json":
+            yield "  A user    is written with MoobiusUser: docs/moving.md"
+        else:
+            yield f"  Check it  moobius-trio doctor {into}"

@@ -55,6 +55,7 @@ def convert_config(
 ) -> None:
     """Make service.json and db.json out of the configuration of SDK 1.x.
 
+    A user's (service_mode: false, or files called usermode_…) becomes user.json.
     Says of every key what became of it. The old files stay as they are; records
     are moved by `moobius-trio storage import`.
     """

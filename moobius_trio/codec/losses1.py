@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from moobius_trio.codec.tags1 import CONTENT_KEYS
 from moobius_trio.types import (
+    ChannelId,
     Character,
     Content,
     Feature,
@@ -22,8 +23,8 @@ from moobius_trio.types import (
 
 __all__ = ("ProfileOf", "losses")
 
-ProfileOf: TypeAlias = Callable[[UserId], Character | None]
-"""How everybody sees a character; None where that is not known."""
+ProfileOf: TypeAlias = Callable[[ChannelId, UserId], Character | None]
+"""How everybody in a band sees a character; None where that is not known."""
 
 
 def losses(command: ServiceCommand, profile_of: ProfileOf | None = None) -> tuple[str, ...]:
@@ -44,7 +45,7 @@ def _lost(command: ServiceCommand, profile_of: ProfileOf | None) -> Iterator[str
                 yield from _lost_of_key(feature)
         case UpdateUserList() if profile_of is not None:
             for character in command.user_list:
-                if _shown_otherwise(character, profile_of(character.user_id)):
+                if _shown_otherwise(character, profile_of(command.channel_id, character.user_id)):
                     yield "profile"
         case MessageDown() if _unknown_keys(command.content):
             yield "content"

@@ -43,6 +43,7 @@ LOCAL = "local-"
 """How every id begins that the local platform gives."""
 
 RUN_OPTIONS = (
+    "protocol",
     "name",
     "max_message_bytes",
     "lanes",

@@ -37,6 +37,7 @@ from moobius_trio.types import (
     ServiceCommand,
     ServiceFrame,
     ServiceId,
+    UserId,
 )
 
 if TYPE_CHECKING:
@@ -70,10 +71,16 @@ class Footing:
     tracing: Tracing | None
 
 
-def make_speech(settings: Settings, http_api: HttpApi) -> Speech:
+def make_speech(service: MoobiusService[Any], settings: Settings, http_api: HttpApi) -> Speech:
     """The generation that service.json names; on generation 1 with a book of groups."""
     if settings.protocol == "1.8":
-        wire = Generation1Wire(GroupBook(http_api.create_group, http_api.fetch_group))
+
+        def profile_of(channel_id: ChannelId, user_id: UserId) -> Character | None:
+            band = service.bands.get(channel_id)
+            return None if band is None else band.members.get(user_id)
+
+        book = GroupBook(http_api.create_group, http_api.fetch_group)
+        wire = Generation1Wire(book, profile_of=profile_of)
         side = attrs.evolve(service_side(wire), prepare=wire.prepare)
         return Speech(side=side, resolve=wire.resolve)
     return Speech(side=service_side(generation0), resolve=_no_groups)

@@ -124,7 +124,8 @@ def _form(name: str, callbacks: Table) -> str:
 def _remedy(name: str, callbacks: Table) -> str:
     moved = _CALLBACKS.get(name)
     if moved is not None:
-        ours = _form(moved.new, callbacks) if moved.new in callbacks else moved.new
+        own = moved.new.removeprefix("MoobiusUser.")  # which it may be that is made
+        ours = _form(own, callbacks) if own in callbacks else moved.new
         return f"{_clause(moved, ours)}; {HELPER_REMEDY}"
     bare = {callback.removeprefix("on_"): callback for callback in callbacks}
     close = difflib.get_close_matches(name.removeprefix("on_").lower(), bare, n=1)

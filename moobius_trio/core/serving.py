@@ -108,7 +108,7 @@ class _Run(Life[ServiceHandle]):
                 on_stray=env.on_stray,
             ) as stores:
                 tracing = Tracing(env.trace, trio.current_time) if env.trace else None
-                speech = make_speech(settings, http_api)
+                speech = make_speech(service, settings, http_api)
                 outbox = make_outbox(env, settings, service_id, speech.side, tracing)
                 link = make_link(
                     env,

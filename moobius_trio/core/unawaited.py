@@ -18,8 +18,15 @@ from moobius_trio.errors import NeverAwaited
 __all__ = ("watch_unawaited",)
 
 _MESSAGE = re.compile(r"coroutine '(?P<call>[^']+)' was never awaited")
-_INNER = ("Callbacks", "Sending")
-"""Classes of ours that a service is made of, and whose names no author has to know."""
+_OURS = {
+    "Callbacks": "MoobiusService",
+    "MoobiusService": "MoobiusService",
+    "MoobiusUser": "MoobiusUser",
+    "PlatformCalls": "MoobiusService",
+    "Sending": "MoobiusService",
+    "UserCallbacks": "MoobiusUser",
+}
+"""Classes that a service or user is made of, and what of them an author knows."""
 _ORIGIN = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 
 
@@ -64,6 +71,6 @@ def watch_unawaited(report: Callable[[NeverAwaited], None]) -> Iterator[None]:
 def _known_as(call: str, handler: str) -> str:
     """The function as its caller knows it: ``Sending.reply`` is ``Demo.reply``."""
     owner, _, name = call.rpartition(".")
-    if owner not in _INNER:
+    if owner not in _OURS:
         return call
-    return f"{handler.partition('.')[0] or 'MoobiusService'}.{name}"
+    return f"{handler.partition('.')[0] or _OURS[owner]}.{name}"

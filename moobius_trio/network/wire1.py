@@ -33,10 +33,15 @@ class Generation1Wire:
 
     What the generation has no word for is left out, and told in the log once for each kind
     (docs/protocol/generation-1.md section 11).
+
+    Args:
+        profile_of: how everybody sees a character, which a character list cannot change; None:
+            that it says something else is not noticed.
     """
 
-    def __init__(self, book: GroupBook) -> None:
+    def __init__(self, book: GroupBook, *, profile_of: generation1.ProfileOf | None = None) -> None:
         self._book = book
+        self._profile_of = profile_of
         self._told: set[str] = set()
 
     def decode_for_service(self, text: str | bytes, /) -> ServiceFrame:
@@ -76,7 +81,7 @@ class Generation1Wire:
 
     def _tell_losses(self, command: ServiceCommand) -> None:
         """What generation 1 has no word for is told once for each kind of loss."""
-        for loss in generation1.losses(command):
+        for loss in generation1.losses(command, self._profile_of):
             if loss not in self._told:
                 self._told.add(loss)
                 log.info("generation 1 has no word for a part of a frame", part=loss)

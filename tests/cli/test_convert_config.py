@@ -11,7 +11,7 @@ import pytest
 
 from moobius_trio.cli import main
 from moobius_trio.cli.doctor.project import read_project
-from moobius_trio.config import load_database_settings
+from moobius_trio.config import load_database_settings, load_settings, load_user_settings
 from moobius_trio.config.moved import convert_parts, read_parts, write_converted
 from moobius_trio.errors import ConfigError
 
@@ -55,7 +55,7 @@ def converted(place: Path) -> tuple[dict[str, object], list[object], dict[str, t
     made = convert_parts(*read_parts(place))
     fates: dict[str, tuple[str, str]] = {each.key: (each.fate, each.said) for each in made.keys}
     assert len(fates) == len(made.keys), "a key is told of twice"
-    return dict(made.service), list(made.containers), fates
+    return dict(made.settings), list(made.containers), fates
 
 
 def refused(place: Path) -> str:
@@ -80,6 +80,7 @@ def test_every_key_is_carried_or_told_of(tmp_path: Path) -> None:
         "protocol": "1.8",
         "log_level": "info",
         "logs": "logs",
+        "service_mode": True,
     }
     assert containers == [
         {"implementation": "json", "name": "states", "settings": {"root_dir": "data"}}
@@ -90,7 +91,7 @@ def test_every_key_is_carried_or_told_of(tmp_path: Path) -> None:
         "service_id": "carried",
         "channels": "carried",
         "others": "carried",
-        "service_mode": "dropped",
+        "service_mode": "carried",
         "checkin_interval": "dropped",
         "no_warn_cannot_save_service_id": "dropped",
         "email": "carried",
@@ -144,7 +145,7 @@ def test_the_parts_are_found_wherever_they_stand(tmp_path: Path, form: str) -> N
         ("service", "{", "service.json: is not JSON: line 1"),
         ("service", [], "must be an object {…}, not a list"),
         ("service", {**SERVICE, "others": "all"}, "key others: cannot be 'all'"),
-        ("service", {**SERVICE, "service_mode": False}, "MoobiusUser"),
+        ("service", {**SERVICE, "service_mode": "no"}, "service_mode: must be true or false"),
         ("service", {**SERVICE, "email": "a@b.c"}, "there is nothing to convert"),
         ("service", {**SERVICE, "ws_server_uri": "ws://x.org"}, "unencrypted to x.org"),
         ("service", {**SERVICE, "channels": "c"}, "key channels: must be a list"),
@@ -206,7 +207,6 @@ def test_the_command_tells_and_writes(
 ) -> None:
     """Into the project here; for the owner only, the password nowhere else, what is there kept."""
     folder = old_folder(tmp_path / "old")
-    (folder / "usermode_account.json").write_text("{}")
     (tmp_path / "old" / "data" / "service_service-1" / "channel_channel-1").mkdir(parents=True)
     project = tmp_path / "new"
     project.mkdir()
@@ -223,7 +223,6 @@ def test_the_command_tells_and_writes(
     assert (code, errors) == (0, "")
     assert ["carried", "password", "not", "shown"] in [line.split() for line in output.splitlines()]
     assert f"storage import {tmp_path}/old/data .\n" in output
-    assert "usermode_account.json: a user's" in output
     written = project / "config" / "service.json"
     assert json.loads(written.read_text())["password"] == PASSWORD
     for path in (written, written.with_name("db.json")):
@@ -251,6 +250,38 @@ def test_the_command_tells_and_writes(
     ]
 
 
+def test_a_users_configuration_becomes_user_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside a service's by the names of its files; by itself where service_mode is false."""
+    folder = old_folder(tmp_path / "old")
+    (folder / "usermode_account.json").write_text(json.dumps({**ACCOUNT, "email": "bot@x.org"}))
+    (folder / "usermode_service.json").write_text(json.dumps(SERVICE))
+    project = tmp_path / "new"
+    project.mkdir()
+    with pytest.raises(SystemExit) as ended:
+        main(["convert-config", str(folder), "--into", str(project)])
+    assert ended.value.code == 0
+    assert "a user has none" in capsys.readouterr().out
+    files = sorted(path.name for path in (project / "config").iterdir())
+    assert files == ["db.json", "service.json", "user.json"]
+    settings = load_user_settings(project / "config" / "user.json", {}, environ={})
+    assert (settings.email, settings.channels) == ("bot@x.org", ("channel-1", "channel-2"))
+    assert settings.protocol == "1.8"
+    service = load_settings(project / "config" / "service.json", environ={})
+    assert (service.email, service.service_mode, service.others) == (
+        "me@example.org",
+        True,
+        "unbind",
+    )
+
+    alone = old_folder(tmp_path / "alone", service={**SERVICE, "service_mode": False})
+    made = convert_parts(*read_parts(alone))
+    assert (made.file, made.containers) == ("user.json", ())
+    assert not {"service_id", "others"} & made.settings.keys()
+    assert made.settings["service_mode"] is False
+
+
 def test_what_cannot_be_written_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,11 +293,11 @@ def test_what_cannot_be_written_leaves_nothing(
 
     project = tmp_path / "new"
     with pytest.raises(ConfigError, match="is no folder"):
-        write_converted(made, project)
+        write_converted([made], project)
     project.mkdir()
     monkeypatch.setattr(Path, "hardlink_to", fail)
     with pytest.raises(ConfigError, match="No space left on device"):
-        write_converted(made, project)
+        write_converted([made], project)
     assert list(project.iterdir()) == []
 
 
@@ -276,7 +307,7 @@ def test_a_project_without_a_config_folder_gets_its_files_beside(tmp_path: Path)
     project = tmp_path / "new"
     project.mkdir()
     (project / "service.json").write_text("{}")
-    write_converted(made, project, force=True)
+    write_converted([made], project, force=True)
     assert not (project / "config").exists()
     found, _ = read_project(str(project), {})
     assert found.config == project / "service.json"

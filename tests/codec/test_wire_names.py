@@ -15,6 +15,9 @@ WIRE_ONLY = frozenset(
         *("connectionId", "copy_client", "feature_call", "fetch_userlist", "msg_down", "msg_up"),
         *("origin_type", "requestId", "service_login", "update_features", "update_playground"),
         *("update_style", "update_userlist", "user_context", "user_login", "userlist"),
+        # and those of generation 1
+        *("bottom_buttons", "button_click", "button_id", "character_context", "choices"),
+        *("message_down", "message_up"),
     }
 )
 

@@ -94,6 +94,7 @@ def test_misspelt_callback_is_named_with_the_right_one() -> None:
             "on_message_down",
             "here write `MoobiusUser.on_msg_down` (of user mode; a service is no user,",
         ),
+        ("on_button_click", "a name of 1.8; here write `on_feature_call`"),
         ("before_channel_init", "here write `on_channel_init` (called before on_start)"),
         ("on_zebra", "there are on_start, on_msg_up, on_join_channel, on_copy, on_error;"),
     ],
@@ -212,7 +213,7 @@ def test_hints_name_ours_and_are_silent_otherwise() -> None:
     """Old attributes and arguments give a clause, all other names None."""
     assert attribute_hint("send_message") == (
         "a name of 1.8; here write `create_message(channel_id, content, recipients)` "
-        "(reply(event, text) answers a user)"
+        "(reply(event, text) answers a user, send_file(channel_id, path, recipients) uploads)"
     )
     assert attribute_hint("send_refresh") == (
         "a name of 1.8; here write `MoobiusUser.refresh` "

@@ -27,7 +27,9 @@ from moobius_trio.types import (
     GroupMessage,
     MenuItem,
     MessageUp,
+    RequestId,
     ServiceCommand,
+    ServiceId,
     UpdateChannelInfo,
     UpdateFeatures,
     UpdateMenu,
@@ -252,3 +254,19 @@ async def test_a_message_with_content_of_a_file_goes_out_with_its_name_and_size(
     await rig.outbox.put(attrs.evolve(message("", recipients=("alice",)), content=content))
     [body] = await rig.written(1)
     assert body["content"] == {"path": "https://host/a.pdf", "filename": "a.pdf", "size": 7}
+
+
+async def test_a_list_that_shows_somebody_otherwise_is_told_once() -> None:
+    """Everybody sees a member's own profile, so that another name in a list is told, once."""
+    platform, alice = Platform(), Character(user_id=ALICE, nickname="Alice")
+    book = GroupBook(platform.create, platform.fetch)
+    wire = Generation1Wire(book, profile_of=lambda channel_id, user_id: alice)
+    with capture_logs() as logs:
+        for nickname in ("Alice", "Cat", "Dog"):
+            shown = [Character(user_id=ALICE, nickname=nickname)]
+            update = UpdateUserList(channel_id=BAND, user_list=shown, recipients=[ALICE])
+            await wire.prepare(update)
+            wire.encode_from_service(
+                update, request_id=RequestId("r"), client_id=ServiceId("s"), timestamp=0
+            )
+    assert [line["part"] for line in logs] == ["profile"]

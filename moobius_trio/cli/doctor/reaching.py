@@ -74,6 +74,7 @@ async def sign_in_finding(settings: Settings, tls: ssl.SSLContext | None = None)
                 password=settings.password,
                 run_sync=run_in_thread,
                 tls=tls,
+                protocol=settings.protocol,
             ) as api:
                 await api.authenticate()
         except (SignInRefused, LoginRejected) as exc:

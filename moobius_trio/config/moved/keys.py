@@ -1,4 +1,4 @@
-"""What each key of a 1.x configuration becomes in service.json, and which become nothing.
+"""What each key of a 1.x configuration becomes in service.json or user.json, or why nothing.
 
 Everything is checked as `load_settings` would check it. No file is read or written here.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 import attrs
 
@@ -28,37 +28,50 @@ _DEFAULTS: Final[Sequence[tuple[str, object, str]]] = (
     ("others", "include", '"include", the default of 1.x; here it would be "ignore"'),
 )
 """What 1.x takes where its files do not say it."""
+_SERVICES_ALONE: Final = ("service_id", "others", "checkin_interval")
 _LEVELS: Final = {"trace": "debug", "success": "info"}
 """Levels of the logging library of 1.x that have another name here."""
 _ORDER: Final = ("debug", "info", "warning", "error", "critical")
 _READERS: Final = {setting.key: setting.read for setting in SETTINGS_TABLE}
 
 
-def convert_parts(parts: Mapping[PartName, Part], base: Path) -> ConvertedConfig:
-    """Turn the parts of a 1.x configuration into our two files.
+def convert_parts(
+    parts: Mapping[PartName, Part], base: Path, *, user: bool = False
+) -> ConvertedConfig:
+    """Turn the parts of a 1.x configuration into our files.
 
     Args:
+        user: they are a user's, whatever ``service_mode`` says: the generator of 1.x leaves it
+            out (docs/protocol/generation-1.md section 9, defect 24). A ``service_mode`` of false
+            says so by itself.
         base: the folder that paths in the files count from.
 
     Raises:
         ConfigError: a value is wrong, in 1.x's terms or in ours; file and key are named.
     """
-    making = _Making(base=base)
+    making = _Making(base=base, user=user or _is_users(parts))
     for name, convert in _CONVERTERS.items():
         if name in parts:
             convert(making, parts[name])
-    making.add("service.json", "protocol", "1.8", "added", '"1.8", the words that 1.x speaks')
+    making.add(making.file, "protocol", "1.8", "added", '"1.8", the words that 1.x speaks')
+    if making.user and making.settings.get("service_mode") is not False:
+        making.add(making.file, "service_mode", False, "added", "false: it is a user's")
     for key, value, said in _DEFAULTS:
-        if key not in making.service:
-            making.add("service.json", key, value, "added", said)
+        if key not in making.settings and not (making.user and key in _SERVICES_ALONE):
+            making.add(making.file, key, value, "added", said)
     order = [setting.key for setting in SETTINGS_TABLE]
-    service = {key: making.service[key] for key in order if key in making.service}
     return ConvertedConfig(
-        service=service,
+        file=making.file,
+        settings={key: making.settings[key] for key in order if key in making.settings},
         containers=tuple(making.containers),
         keys=tuple(making.keys),
         stores=tuple(dict.fromkeys(making.stores)),
     )
+
+
+def _is_users(parts: Mapping[PartName, Part]) -> bool:
+    value = parts["service"].value if "service" in parts else None
+    return isinstance(value, dict) and value.get("service_mode") is False
 
 
 @attrs.define(kw_only=True)
@@ -66,14 +79,19 @@ class _Making:
     """What has been made so far."""
 
     base: Path
-    service: dict[str, object] = attrs.field(factory=dict, repr=False)
+    user: bool
+    settings: dict[str, object] = attrs.field(factory=dict, repr=False)
     containers: list[Mapping[str, object]] = attrs.field(factory=list, repr=False)
     keys: list[KeyReport] = attrs.field(factory=list)
     stores: list[Path] = attrs.field(factory=list)
 
+    @property
+    def file(self) -> Literal["service.json", "user.json"]:
+        return "user.json" if self.user else "service.json"
+
     def add(self, file: str, key: str, value: object, fate: Fate, said: str) -> None:
         """Note a key of ours; the report names the old file."""
-        self.service[key] = value
+        self.settings[key] = value
         self.keys.append(KeyReport(file, key, fate, said))
 
     def carry(self, part: Part, key: str, value: object, *, shown: bool = True) -> None:
@@ -122,14 +140,11 @@ def _convert_service(making: _Making, part: Part) -> None:
             part.where,
             "is a service.json of this SDK or of 0.0.1 already: there is nothing to convert",
         )
-    if given.get("service_mode", True) is not True:
-        raise ConfigError(
-            f"{part.where}, key service_mode",
-            "says that this is the configuration of a user, and service.json is for services",
-            "A user is written with MoobiusUser: docs/how-to/user-mode.md",
-        )
     for key, value in given.items():
-        _SERVICE_KEYS.get(key, _unknown)(making, part, key, value)
+        if making.user and key in _SERVICES_ALONE:
+            making.drop(part, key, "a user has none")
+        else:
+            _SERVICE_KEYS.get(key, _unknown)(making, part, key, value)
 
 
 def _unknown(making: _Making, part: Part, key: str, value: object) -> None:
@@ -178,6 +193,14 @@ def _convert_checkin(making: _Making, part: Part, key: str, value: object) -> No
     making.drop(part, key, why)
 
 
+def _convert_mode(making: _Making, part: Part, key: str, value: object) -> None:
+    _check(part.where, key, value)
+    if making.user and value:
+        making.drop(part, key, "the file is a user's, as its name says")
+    else:
+        making.carry(part, key, value)
+
+
 def _drop(why: str) -> Callable[[_Making, Part, str, object], None]:
     return lambda making, part, key, value: making.drop(part, key, why)
 
@@ -189,7 +212,7 @@ _SERVICE_KEYS: Final[Mapping[str, Callable[[_Making, Part, str, object], None]]]
     "channels": _convert_channels,
     "others": _convert_others,
     "checkin_interval": _convert_checkin,
-    "service_mode": _drop("a service.json is for a service; users are MoobiusUser"),
+    "service_mode": _convert_mode,
     "no_warn_cannot_save_service_id": _drop(
         "that the id of a new service can be kept is checked before one is made"
     ),
@@ -215,7 +238,7 @@ def _convert_log(making: _Making, part: Part) -> None:
         elif key == "terminal_log_level":
             if least is not None and "log_level" not in levels:
                 said = f"{least}, as log_level: one level is for terminal and file"
-                making.service["log_level"] = least
+                making.settings["log_level"] = least
                 making.keys.append(KeyReport(part.where, key, "changed", said))
             else:
                 making.drop(part, key, "log_level is for terminal and file")
@@ -245,19 +268,22 @@ def _level(part: Part, key: str, value: object) -> str:
 
 def _convert_log_file(making: _Making, part: Part, key: str, value: object) -> None:
     if not value:
-        making.service["logs"] = None
+        making.settings["logs"] = None
         making.keys.append(KeyReport(part.where, key, "changed", "`logs` is null: no files"))
         return
     if not isinstance(value, str):
         raise ConfigError(f"{part.where}, key {key}", f"must be a text, not {kind_of(value)}")
     folder = str(PurePath(value).parent)
     _check(part.where, "logs", folder)
-    making.service["logs"] = folder
+    making.settings["logs"] = folder
     said = f"`logs` is {folder}: service.log and error.log lie there"
     making.keys.append(KeyReport(part.where, key, "changed", said))
 
 
 def _convert_db(making: _Making, part: Part) -> None:
+    if making.user:
+        making.drop(part, "db.json", "a user has no containers")
+        return
     moved = convert_containers(part, making.base)
     making.containers += moved.entries
     making.keys += moved.keys

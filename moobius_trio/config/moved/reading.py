@@ -18,19 +18,22 @@ __all__ = ("read_parts",)
 GENERAL: Final = "config.json"
 
 
-def read_parts(place: Path) -> tuple[Mapping[PartName, Part], Path]:
+def read_parts(place: Path, *, user: bool = False) -> tuple[Mapping[PartName, Part], Path]:
     """The parts that a 1.x configuration has, and the folder that paths in it count from.
 
     Args:
         place: the folder with the files, the project's folder above its ``config``, or a
-            config.json itself. Files whose names begin with ``usermode_`` are a user's and
-            are not read.
+            config.json itself.
+        user: read the files whose names begin with ``usermode_``, which the generator of 1.x
+            writes for a user. There need be none: then there are no parts.
 
     Raises:
         ConfigError: there is no such configuration, or a file of it cannot be read.
     """
     folder, general = _find(place)
     base = folder.parent if folder.name == "config" else folder
+    if user:
+        return _read_users(folder), base.absolute()
     named = _read_general(general)
     parts: dict[PartName, Part] = {}
     for name in PARTS:
@@ -51,6 +54,15 @@ def read_parts(place: Path) -> tuple[Mapping[PartName, Part], Path]:
             "Name the folder in which these files lie",
         )
     return parts, base.absolute()
+
+
+def _read_users(folder: Path) -> Mapping[PartName, Part]:
+    names: tuple[PartName, ...] = ("account", "service", "log")
+    found = {name: folder / f"usermode_{name}.json" for name in names}
+    parts = {name: _read_part(path) for name, path in found.items() if path.is_file()}
+    for name, part in parts.items():
+        _check_kind(name, part)
+    return parts
 
 
 def _find(place: Path) -> tuple[Path, Path]:

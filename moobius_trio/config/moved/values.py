@@ -41,10 +41,12 @@ class KeyReport:
 
 @attrs.frozen(kw_only=True)
 class ConvertedConfig:
-    """Our two files, not yet written."""
+    """Our files, not yet written."""
 
-    service: Mapping[str, object] = attrs.field(repr=False)
-    """The object of service.json; a password may be in it."""
+    file: Literal["service.json", "user.json"]
+    """What the settings go into; the second is a `MoobiusUser`'s."""
+    settings: Mapping[str, object] = attrs.field(repr=False)
+    """The object of that file; a password may be in it."""
     containers: tuple[Mapping[str, object], ...] = attrs.field(repr=False)
     """The list of db.json; a password may be in it."""
     keys: tuple[KeyReport, ...]

@@ -1,4 +1,4 @@
-"""service.json and db.json of a moved configuration, written both or not at all.
+"""The files of a moved configuration, all of them written or none.
 
 For their owner only, since a password is in them. What they say is not decided here.
 """
@@ -19,9 +19,9 @@ __all__ = ("write_converted",)
 
 
 def write_converted(
-    converted: ConvertedConfig, project: Path, *, force: bool = False
+    converted: Sequence[ConvertedConfig], project: Path, *, force: bool = False
 ) -> Sequence[tuple[Path, Path | None]]:
-    """Write the two files into a project.
+    """Write the files into a project.
 
     They go where the project has its service.json, else into its folder ``config``. A db.json is
     written only where there are containers.
@@ -35,7 +35,7 @@ def write_converted(
 
     Raises:
         ConfigError: there is no such project folder, a file is there already, or it could not be
-            written; then neither was, unless the disk failed between the two.
+            written; then none was, unless the disk failed between two of them.
     """
     if not project.is_dir():
         raise ConfigError(str(project), "is no folder", "Make it first, or `moobius-trio new NAME`")
@@ -43,9 +43,11 @@ def write_converted(
     inner = project / "config"
     folder = project if here.exists() and not (inner / "service.json").exists() else inner
     files: dict[Path, object] = {}
-    if converted.containers:
-        files[folder / "db.json"] = converted.containers
-    files[folder / "service.json"] = converted.service  # last: with it the project can run
+    for one in converted:
+        if one.containers:
+            files[folder / "db.json"] = one.containers
+    for one in converted:  # last: with them the project can run
+        files[folder / one.file] = one.settings
     for path in files:
         if (path.exists() or path.is_symlink()) and not force:
             raise ConfigError(
