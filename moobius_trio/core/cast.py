@@ -24,8 +24,6 @@ __all__ = ("CHARACTERS", "UPLOADS", "Cast", "side_by_side")
 UPLOADS = "sdk-uploads"
 CHARACTERS = "sdk-characters"
 IN_FLIGHT = 16
-NO_NAME = ""
-"""The username of every figure that generation 1 tells of, which has none."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -88,11 +86,9 @@ class Cast:
             if missing:
                 unclaimed = await self._unclaimed()
                 for new in missing:
-                    for username in (new.username, NO_NAME):
-                        found = unclaimed.get((username, new.nickname, new.description))
-                        if found:
-                            self._characters[new.key] = found.pop(0)
-                            break
+                    found = unclaimed.get(self._looks(new))
+                    if found:
+                        self._characters[new.key] = found.pop(0)
                 await side_by_side(
                     self._make, (new for new in missing if new.key not in self._characters)
                 )
@@ -114,9 +110,13 @@ class Cast:
         unclaimed: dict[tuple[str, str, str], list[Character]] = {}
         for one in await self._http_api.get_service_user_list(self._service_id):
             if one.user_id not in claimed:
-                what = (one.username, one.nickname, one.description)
-                unclaimed.setdefault(what, []).append(one)
+                unclaimed.setdefault(self._looks(one), []).append(one)
         return unclaimed
+
+    def _looks(self, figure: Character | NewCharacter) -> tuple[str, str, str]:
+        """What two figures have in common that are one. Generation 1 has no usernames."""
+        named = self._http_api.protocol == "0.0.1"
+        return (figure.username if named else "", figure.nickname, figure.description)
 
     async def _make(self, new: NewCharacter) -> None:
         avatar = new.avatar
