@@ -134,13 +134,11 @@ def _is_outside(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return False
     try:
-        address = ipaddress.ip_address(host)
+        return ipaddress.ip_address(host).is_global
     except ValueError:
         # The system reads 127.1 and 0x7f000001 as addresses too; no name ends with a number.
         last = host.rpartition(".")[2]
         return not (last.isdigit() or last.startswith("0x"))
-    inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (inner or address).is_global
 
 
 def _plain(url: str) -> bool:

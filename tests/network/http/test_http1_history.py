@@ -111,6 +111,22 @@ async def test_pages_follow_each_other() -> None:
     assert archive.asked == [("3", "null"), ("3", "m-4"), ("3", "m-1")]
 
 
+async def test_messages_without_ids_end_the_reading() -> None:
+    """Where no message has an id, none can be named as the next page's end: one page it is."""
+    asked: list[httpx.Request] = []
+
+    def platform(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/auth/sign_in":
+            return Archive(0)(request)
+        asked.append(request)
+        row = {"subtype": "text", "content": {"text": "hi"}}
+        return httpx.Response(200, json={"code": 10000, "data": [row] * 3})
+
+    async with reading(platform) as api:
+        assert await texts(api, 3) == ["hi"] * 3
+    assert len(asked) == 1
+
+
 async def test_leaving_early_asks_no_more() -> None:
     """Pages are asked for when they are needed; a loop may simply be left."""
     archive = Archive(100)

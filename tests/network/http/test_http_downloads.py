@@ -137,7 +137,7 @@ async def test_a_dangling_link_is_not_followed(tmp_path: Path) -> None:
     target, elsewhere = tmp_path / "hat.png", tmp_path / "elsewhere"
     target.symlink_to(elsewhere)
     async with api_with(lambda request: gives(b"new")) as api:
-        with pytest.raises(FileExistsError):
+        with pytest.raises(FileExistsError, match="overwrite=True"):
             await api.download(PICTURE, file=target)
         await api.download(PICTURE, file=target, overwrite=True)
     assert not elsewhere.exists()

@@ -185,6 +185,18 @@ async def test_a_file_comes_over_a_socket(tmp_path: Path) -> None:
         assert request.headers["accept-encoding"] == "identity"
 
 
+async def test_a_body_that_says_it_is_too_large_is_not_waited_for() -> None:
+    """A length beyond the limit is enough: nothing of the body need come."""
+
+    def files(request: Request) -> bytes:
+        return b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n"
+
+    async with server(files) as files_url, server(signs_in) as url, api_at(url, "1.8") as api:
+        await api.authenticate()
+        with pytest.raises(ApiError, match="larger than 10,000 bytes"):
+            await api.download_bytes(files_url + "/vast", max_bytes=10_000)
+
+
 async def test_a_body_that_goes_on_beyond_its_limit_is_left(tmp_path: Path) -> None:
     """Without a length before it, a body is read as far as the limit and not to its end."""
 
