@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+import attrs
 import pytest
 import trio
+from structlog.testing import capture_logs
 from trio.testing import wait_all_tasks_blocked
 
 from moobius_trio import (
+    Action,
     ApiError,
     Band,
     ChannelId,
@@ -318,3 +321,22 @@ async def test_a_message_to_a_group_of_a_band_not_held_is_left_out(local: Local)
     assert service.heard == []
     assert service.statistics().lanes.not_held == 1
     assert band.channel_id in service.bands
+
+
+class Masked(MoobiusService):
+    """Shows everybody under another name."""
+
+    async def on_fetch_user_list(self, action: Action) -> None:
+        members = self.bands[action.channel_id].members.values()
+        shown = [attrs.evolve(each, nickname="Cat") for each in members]
+        await self.send_update_user_list(action.channel_id, shown, [action.sender])
+
+
+async def test_a_list_that_shows_people_otherwise_is_told_in_the_log(local: Local) -> None:
+    """Everybody sees a person's own name on generation 1, and the author is told, once."""
+    with capture_logs() as logs:
+        band = await local.start(Masked())
+        (alice,) = await band.join("Alice")
+        await band.join("Bob")
+    assert alice.names == ["Alice", "Bob"]
+    assert [line["part"] for line in logs if "part" in line] == ["profile"]
