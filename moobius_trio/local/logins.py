@@ -15,6 +15,7 @@ import trio
 from moobius_trio.local.board import Board
 from moobius_trio.local.dialects import Dialects
 from moobius_trio.local.faults import Faults
+from moobius_trio.local.post import Post
 from moobius_trio.local.receipts import Receipts
 from moobius_trio.local.roster import Roster
 from moobius_trio.local.rules import Outcome
@@ -48,6 +49,7 @@ class Logins:
         dialects: Dialects,
         receipts: Receipts,
         board: Board,
+        post: Post,
         services: Roster[ServiceId],
         users: Roster[UserId],
     ) -> None:
@@ -56,6 +58,7 @@ class Logins:
         self._dialects = dialects
         self._receipts = receipts
         self._board = board
+        self._post = post
         self._services = services
         self._users = users
 
@@ -132,6 +135,7 @@ class Logins:
         self._leave_service(session)
         session.service_id = service.service_id
         self._services.add(service.service_id, session)
+        self._post.service_began(service.service_id)
         for text in self._faults.events_again(service.service_id):
             session.after(_SOON, partial(session.send_nowait, text))
         self._board.service_began(*self._state.world.bands_of(service.service_id))

@@ -70,7 +70,14 @@ class Sessions:
         self._receipts = Receipts(state, self.faults, self._scribe, self.dialects)
         self._post = Post(self.dialects, self.faults, self._services, users)
         self._logins = Logins(
-            state, self.faults, self.dialects, self._receipts, self.board, self._services, users
+            state,
+            self.faults,
+            self.dialects,
+            self._receipts,
+            self.board,
+            self._post,
+            self._services,
+            users,
         )
 
     @property

@@ -208,7 +208,7 @@ class Wires:
 
 @asynccontextmanager
 async def open_wires(*, knobs: Knobs | None = None) -> AsyncIterator[Wires]:
-    """A platform in memory for clients that are written out; wants simulated time."""
+    """A platform in memory for clients that are written out, as the block's value."""
     async with (
         trio.open_nursery() as nursery,
         open_platform(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-import trio.testing
 
 from moobius_trio.local import DEFAULT_BAND
 from moobius_trio.testing.wires import Wires, open_wires
@@ -14,7 +13,7 @@ BAND = DEFAULT_BAND
 
 
 @pytest.fixture
-async def wires(autojump_clock: trio.testing.MockClock) -> AsyncIterator[Wires]:
+async def wires() -> AsyncIterator[Wires]:
     async with open_wires() as wires:
         yield wires
 
