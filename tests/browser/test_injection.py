@@ -7,28 +7,29 @@ from __future__ import annotations
 
 import itertools
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import pytest
-import trio
 
 from moobius_trio import (
     Action,
+    BottomButton,
     Content,
+    Dialog,
     Feature,
     FeatureArgument,
+    MenuItem,
     MessageUp,
     MoobiusService,
     Playground,
     StyleItem,
 )
-from moobius_trio.serving import serve_app
-from moobius_trio.testing import open_local
+from moobius_trio.testing import Local, LocalBand
 from moobius_trio.testing.browsing import Desk, Person
+from moobius_trio.testing.rooms import open_room
 
 if TYPE_CHECKING:
     from playwright.sync_api import WebSocketRoute
@@ -177,7 +178,20 @@ class Hostile(MoobiusService):
                 for number, payload in enumerate(PAYLOADS)
             ],
         )
-        await self.bands[action.channel_id].send_update_features([*keys, asking], action.sender)
+        band, user = self.bands[action.channel_id], action.sender
+        await band.send_update_features([*keys, asking], user)
+        dialog = Dialog(
+            title="\n".join(PAYLOADS),
+            bottom_buttons=[BottomButton(id=text, text=text, submit=True) for text in PAYLOADS],
+        )
+        items = [
+            MenuItem(menu_item_id=text, menu_item_text=text, message_subtypes=[kind])
+            for text, kind in zip(PAYLOADS, itertools.cycle(("text", "card")), strict=False)
+        ]
+        form = MenuItem(
+            menu_item_id="form", menu_item_text="Formal", arguments=asking.arguments, dialog=dialog
+        )
+        await band.send_update_menu([*items, form], user)
 
     async def on_fetch_channel_info(self, action: Action) -> None:
         payload = PAYLOADS[0]
@@ -187,9 +201,13 @@ class Hostile(MoobiusService):
     async def on_fetch_playground(self, action: Action) -> None:
         band, user = self.bands[action.channel_id], action.sender
         styles = [StyleItem(widget=text, display=text, expand=True) for text in PAYLOADS]
-        await band.send_update_style(styles, user)
-        for payload in (*ADDRESSES, "\n\n".join(PAYLOADS)):
-            await band.send_update_playground(Playground(path=payload, text=payload), user)
+        marks = [
+            StyleItem(widget=widget, display="highlight", feature_id="asking", text=text)
+            for widget, text in itertools.product(("feature", "playground"), PAYLOADS)
+        ]
+        await band.send_update_style([*styles, *marks], user)
+        items = [Playground(path=text, text=text) for text in (*ADDRESSES, "\n\n".join(PAYLOADS))]
+        await band.send_update_playground(items, user)
 
     async def on_msg_up(self, msg_up: MessageUp) -> None:
         band, user = self.bands[msg_up.channel_id], msg_up.sender
@@ -200,51 +218,23 @@ class Hostile(MoobiusService):
             for subtype, place in itertools.islice(zip(kinds, places, strict=False), 2):
                 extra = {"filename": payload, "size": payload}
                 content = Content(path=place + payload, extra=extra)
+                card = Content.card(title=payload, text=payload, link=payload, button=payload)
                 await band.send_msg_down(user, subtype or payload, content, puppet)
+            await band.send_msg_down(user, "card", card, puppet)
 
 
 @contextmanager
 def hostile_room() -> Iterator[str]:
-    """The service on a platform of its own, in a thread of its own; the platform's URL."""
-    ready: list[str] = []
-    there, leave = threading.Event(), trio.Event()
-    tokens: list[trio.lowlevel.TrioToken] = []
-    failed: list[Exception] = []
+    """The service on a platform of its own, with all messages said; the platform's URL."""
+    service = Hostile()
 
-    async def main() -> None:
-        tokens.append(trio.lowlevel.current_trio_token())
-        async with open_local(sockets=True, bands=NAMES) as local:
-            service = Hostile()
-            band = await local.start(service)
-            await service.make_puppets(local.handle(service).service_id)
-            (alice,) = await band.join("alice")
-            await alice.say("go", to=[])
-            async with trio.open_nursery() as nursery:
-                ready.append(await nursery.start(serve_app, local.platform.app))
-                there.set()
-                await leave.wait()
-                nursery.cancel_scope.cancel()
+    async def prepare(local: Local, band: LocalBand) -> None:
+        await service.make_puppets(local.handle(service).service_id)
+        (alice,) = await band.join("alice")
+        await alice.say("go", to=[])
 
-    def run() -> None:
-        try:
-            trio.run(main)
-        except Exception as exc:  # told below, where the test is
-            failed.append(exc)
-        finally:
-            there.set()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    there.wait()
-    try:
-        if ready:
-            yield ready[0]
-    finally:
-        if not failed:
-            trio.from_thread.run_sync(leave.set, trio_token=tokens[0])
-        thread.join()
-    if failed:
-        raise failed[0]
+    with open_room(service, bands=NAMES, prepare=prepare) as url:
+        yield url
 
 
 def service_that_crashed(payload: str) -> dict[str, object]:
@@ -282,6 +272,10 @@ def test_sixty_payloads_do_nothing_anywhere(desk: Desk) -> None:
         desk.prepare(WATCH, {"**/local/watch": crashes_too})
         alice = desk.sit_down(url, "alice", builds=True)
         alice.characters.nth(len(PAYLOADS)).wait_for()
+        older = alice.page.get_by_role("button", name="Older messages")
+        for _ in range(4 * len(PAYLOADS) // 100):
+            older.click()
+        older.wait_for(state="detached")
         assert set(PAYLOADS) <= set(alice.messages.locator("p").all_text_contents())
         problem = alice.page.get_by_role("alert", name="Service problem")
         assert all(payload in str(problem.text_content()) for payload in PAYLOADS)
@@ -290,6 +284,18 @@ def test_sixty_payloads_do_nothing_anywhere(desk: Desk) -> None:
         looks_harmless(alice)
         alice.page.get_by_role("button", name="Asking").dispatch_event("click")
         alice.page.get_by_role("dialog", name="Asking").wait_for()
+        looks_harmless(alice)
+        alice.page.keyboard.press("Escape")
+        alice.messages.last.get_by_role("button", name="Message menu").dispatch_event("click")
+        formal = alice.page.get_by_role("menuitem", name="Formal")
+        formal.wait_for()
+        looks_harmless(alice)
+        formal.dispatch_event("click")
+        alice.page.get_by_role("dialog").get_by_role("button").nth(len(PAYLOADS) - 1).wait_for()
+        looks_harmless(alice)
+        alice.page.keyboard.press("Escape")
+        alice.page.get_by_role("button", name="Agents").dispatch_event("click")
+        alice.page.get_by_role("dialog").get_by_text(PAYLOADS[0], exact=True).first.wait_for()
         looks_harmless(alice)
         alice.page.keyboard.press("Escape")
         other = desk.sit_down(url, f"{quote(NAMES[1])}&band={quote(NAMES[0])}")

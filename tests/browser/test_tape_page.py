@@ -81,3 +81,26 @@ def test_a_tape_made_by_clicking(url: str, desk: Desk, copy: Path, tmp_path: Pat
     ended = run_command("tape", "check", path, copy, cwd=tmp_path)
     assert ended.code == 1
     assert "Bob says 'moobius' to Alice, Bob" in ended.output
+
+
+def test_a_tape_is_played_on_the_page(url: str, desk: Desk, tmp_path: Path) -> None:
+    """What people did is done again by the same people, and the service answers again."""
+    from playwright.sync_api import expect
+
+    alice = desk.sit_down(url, "alice", builds=True)
+    alice.keys.nth(1).wait_for()
+    alice.page.get_by_role("tab", name="Tape").click()
+    press(alice, "Record")
+    alice.page.get_by_role("button", name="Stop and save").wait_for()
+    alice.say("moobius", "All")
+    answers = alice.messages.get_by_text("Moobius is Great!", exact=True)
+    expect(answers).to_have_count(1)
+    with alice.page.expect_download() as downloading:
+        press(alice, "Stop and save")
+    path = tmp_path / "again.jsonl"
+    downloading.value.save_as(path)
+    alice.page.get_by_label("Tape to play").set_input_files(path)
+    news = alice.page.get_by_role("status", name="News")
+    expect(news).to_have_text("again.jsonl has been played.", timeout=60_000)
+    expect(answers).to_have_count(2)
+    assert alice.page.get_by_role("alert").count() == 0

@@ -50,6 +50,7 @@ const REPLIES = {
   "/local/guest": { AuthenticationResult: { AccessToken: "t" }, user_id: "a", nickname: "Alice" },
   "/local/membership": { member: true },
   "/local/history": [],
+  "/local/groups": [],
   "/file/upload": { url: `${ORIGIN}/bucket/`, fields: { key: "k.png" } },
 };
 
@@ -60,12 +61,14 @@ Object.assign(globalThis, {
   location: { origin: ORIGIN, href: `${ORIGIN}/?as=alice` },
   history: { replaceState() {} },
   sessionStorage: { getItem: () => null, setItem() {}, removeItem() {} },
-  fetch: async (path) => {
+  fetch: async (path, { method, body }) => {
+    calls.push([method, path, body && JSON.parse(body)]);
     const data = REPLIES[path.split("?")[0]];
     return new Response(JSON.stringify({ code: 10000, data }));
   },
 });
 
+const calls = [];
 const turns = () => new Promise((resolve) => setTimeout(resolve));
 
 /** A link whose user is in both bands, with a service and a list in the first. */
@@ -168,6 +171,54 @@ test("a file whose connection has ended meanwhile is named, and not lost in sile
 test("a key whose form is sent while nobody is connected is named", async () => {
   const { link, socket } = await opened();
   socket.close();
-  link.call(BAND, { featureId: "k", buttonText: "Ask", arguments: [] }, []);
+  const asked = { featureId: "k", label: "Ask", arguments: [] };
+  link.answer({ channelId: BAND, asked, message: null }, []);
   assert.match(link.state.problem, /“Ask” was not sent/);
+});
+
+test("an item of a menu is sent at once; one with a form when its button is pressed", async () => {
+  const { link, socket } = await opened();
+  const frame = { body: { content: { text: "hi" } } };
+  const message = { messageId: "m1", subtype: "text", frame };
+  const item = { menuItemId: "plain", label: "Mark", arguments: [], dialog: null };
+  link.choose(item, message);
+  assert.equal(socket.sent.at(-1).body.menu_item_id, "plain");
+  link.choose({ ...item, menuItemId: "form", arguments: [{ name: "why" }] }, message);
+  assert.equal(socket.sent.at(-1).body.menu_item_id, "plain", "the form is open");
+  link.answer(link.state.form, ["so"], "later");
+  const { menu_item_id, message_id, bottom_button_id, arguments: filled } = socket.sent.at(-1).body;
+  assert.deepEqual([menu_item_id, message_id, bottom_button_id], ["form", "m1", "later"]);
+  assert.deepEqual(filled, [{ name: "why", value: "so" }]);
+});
+
+test("older messages are asked for once at a time, before the oldest one", async () => {
+  const { link } = await opened();
+  const history = [{ type: "msg_down", body: { channel_id: BAND, content: {}, message_id: "m9" } }];
+  const channelId = BAND;
+  link.dispatch({ kind: "opened", channelId, member: true, hasLeft: false, history, more: true });
+  calls.length = 0;
+  const asking = link.older();
+  link.older();
+  await asking;
+  const [[method, path], ...others] = calls.filter(([, path]) => path.startsWith("/local/history"));
+  assert.deepEqual([method, new URL(path, ORIGIN).searchParams.get("before")], ["GET", "m9"]);
+  assert.deepEqual(others, []);
+  assert.equal(link.state.rooms.get(BAND).older, "none");
+  history[0].body = { ...history[0].body, message_id: "", timestamp: 1700000000000 };
+  link.dispatch({ kind: "opened", channelId, member: true, hasLeft: false, history, more: true });
+  await link.older();
+  const [, nameless] = calls.filter(([, path]) => path.startsWith("/local/history"));
+  assert.match(nameless[1], /before=1700000000000$/);
+});
+
+test("a group is made, the list had anew, and it is picked", async () => {
+  const { link } = await opened();
+  calls.length = 0;
+  REPLIES["/local/groups"] = { group_id: "g1" };
+  const making = link.makeGroup("Team", ["b", "a"]);
+  REPLIES["/local/groups"] = [{ group_id: "g1", name: "Team", members: ["b", "a"] }];
+  await making;
+  assert.deepEqual(calls[0], ["POST", "/local/groups", { band: BAND, name: "Team", members: ["b", "a"] }]);
+  const { to, groups } = link.state.rooms.get(BAND);
+  assert.deepEqual([to.groupId, groups[0].members], ["g1", ["b", "a"]]);
 });

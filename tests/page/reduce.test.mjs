@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { effects } from "../../moobius_trio/local/page/effects.js";
 import { extensionOf, fileName, sizeText, subtypeOf } from "../../moobius_trio/local/page/files.js";
 import { initialState, reduce } from "../../moobius_trio/local/page/reduce.js";
 import {
@@ -21,91 +20,31 @@ import {
   sentence,
   unreadElsewhere,
 } from "../../moobius_trio/local/page/select.js";
-import { callFrame, messageFrame, readBands, readFrame } from "../../moobius_trio/local/page/wire.js";
-
-const BAND = "local-b1";
-const ALICE = "local-alice";
-const BOB = "local-bob";
-const MICKEY = "local-mickey";
-
-const run = (state, ...events) => events.reduce(reduce, state);
-const doings = (before, ...events) => {
-  const found = [];
-  for (const event of events) {
-    const after = reduce(before, event);
-    found.push(...effects(before, after));
-    before = after;
-  }
-  return found;
-};
-
-const band = (change = {}) => ({
-  channel_id: BAND,
-  name: "local-demo",
-  service_id: "local-s",
-  service_name: "demo",
-  online: true,
-  session: 1,
-  ...change,
-});
-const bands = (...list) => ({ kind: "bands", bands: list });
-const frame = (type, body) => ({ kind: "frame", frame: { type, body } });
-const update = (subtype, content) => frame("update", { subtype, channel_id: BAND, ...content });
-const entry = (userId, nickname) => ({
-  user_id: userId,
-  username: nickname.toLowerCase(),
-  user_context: { nickname, description: "", avatar: "" },
-});
-const userList = (...entries) => update("update_userlist", { userlist: entries });
-const down = (text, change = {}) =>
-  frame("msg_down", {
-    subtype: "text",
-    channel_id: BAND,
-    content: { text },
-    recipients: [ALICE],
-    sender: BOB,
-    timestamp: 1700000000000,
-    context: {},
-    ...change,
-  });
-const said = (text, change = {}) => ({
-  kind: "said",
-  message: {
-    requestId: "r1",
-    channelId: BAND,
-    subtype: "text",
-    content: { text, path: "" },
-    recipients: [BOB],
-    timestamp: 1700000000000,
-    ...change,
-  },
-});
-const copy = (requestId, status, origin = "msg_up") =>
-  frame("copy_client", {
-    request_id: requestId,
-    origin_type: origin,
-    status,
-    context: { msg: "not today" },
-  });
-const opened = (change = {}) => ({
-  kind: "opened",
-  channelId: BAND,
-  member: true,
-  hasLeft: false,
-  history: [],
-  ...change,
-});
-const signedIn = { kind: "signed_in", userId: ALICE, nickname: "Alice" };
-
-const linked = () =>
-  run(initialState({ name: "alice", band: "local-demo" }), signedIn, bands(band()), {
-    kind: "link_up",
-  });
-const inside = () => run(linked(), opened());
-const listed = () =>
-  run(inside(), userList(entry(ALICE, "Alice"), entry(BOB, "Bob"), entry(MICKEY, "Mickey 0")));
-
-const texts = (state) => currentRoom(state).messages.map(({ content }) => content.text);
+import { readBands, readFrame } from "../../moobius_trio/local/page/wire.js";
+import { callFrame, messageFrame } from "../../moobius_trio/local/page/wire_up.js";
+import {
+  ALICE,
+  BAND,
+  BOB,
+  MICKEY,
+  band,
+  bands,
+  copy,
+  doings,
+  down,
+  entry,
+  frame,
+  inside,
+  linked,
+  listed,
+  opened,
+  run,
+  said,
+  signedIn,
+  texts,
+  update,
+  userList,
+} from "./room.mjs";
 
 // ---- opening, joining, leaving -----------------------------------------------------------------
 
@@ -235,11 +174,11 @@ test("the history takes the place of what was shown, each message once", () => {
   assert.equal(currentRoom(state).messages[5].status, "unconfirmed");
 });
 
-test("at most 500 messages are kept, and each has an id of its own", () => {
-  const state = run(inside(), ...Array.from({ length: 510 }, (_, index) => down(String(index))));
-  const { messages } = currentRoom(state);
-  assert.deepEqual([messages.length, messages[0].content.text], [500, "10"]);
-  assert.equal(new Set(messages.map(({ id }) => id)).size, 500);
+test("at most 2,000 messages are kept, and each has an id of its own", () => {
+  const state = run(inside(), ...Array.from({ length: 2010 }, (_, index) => down(String(index))));
+  const { messages, older } = currentRoom(state);
+  assert.deepEqual([messages.length, messages[0].content.text, older], [2000, "10", "there"]);
+  assert.equal(new Set(messages.map(({ id }) => id)).size, 2000);
 });
 
 test("senders who are in no list are asked for once, and named when their profile comes", () => {
@@ -341,8 +280,9 @@ test("the style shows, hides and folds the stage, in text and in booleans", () =
 test("the stage holds a picture, a text, or both", () => {
   const stage = (content) =>
     currentRoom(run(inside(), update("update_playground", { content }))).stage;
-  assert.deepEqual(stage({ path: "p", text: "t" }), { path: "p", text: "t" });
-  assert.deepEqual(stage({ text: "t" }), { path: "", text: "t" });
+  assert.deepEqual(stage({ path: "p", text: "t" }), [{ path: "p", text: "t" }]);
+  assert.deepEqual(stage({ text: "t" }), [{ path: "", text: "t" }]);
+  assert.deepEqual(stage({}), []);
 });
 
 // ---- wire --------------------------------------------------------------------------------------
@@ -362,9 +302,9 @@ test("nothing that arrives makes the reducer raise", () => {
   const types = ["msg_down", "msg_up", "update", "copy_client", "what"];
   const frames = types.flatMap((type) => bodies.map((body) => ({ type, body })));
   const parts = [...strange, [null], [1], [[]], [{}]];
-  const updates = ["userlist", "features", "playground", "style"].flatMap((subtype) =>
+  const updates = ["userlist", "features", "playground", "style", "menu"].flatMap((subtype) =>
     parts.map((value) => {
-      const body = { channel_id: BAND, userlist: value, features: value, content: value };
+      const body = { channel_id: BAND, userlist: value, features: value, content: value, more: value };
       return { type: "update", body: { ...body, subtype: `update_${subtype}` } };
     }),
   );
@@ -551,7 +491,8 @@ test("a file's name and size come with its message, else its address names it", 
   const content = { path: "http://127.0.0.1/bucket/k.pdf", filename: "plan.pdf", size: 12 };
   const state = run(inside(), down("", { subtype: "file", content }));
   const [message] = currentRoom(state).messages;
-  assert.deepEqual(message.content, { text: "", ...content });
+  const { text, path, filename, size } = message.content;
+  assert.deepEqual({ text, path, filename, size }, { text: "", ...content });
   assert.equal(fileName(message.content), "plan.pdf");
   assert.equal(fileName({ ...message.content, filename: "" }), "k.pdf");
 });

@@ -59,8 +59,13 @@ PURE = (
     "inspect_wire.js",
     "markdown.js",
     "reduce.js",
+    "reduce_room.js",
+    "rooms.js",
     "select.js",
     "wire.js",
+    "wire_up.js",
+    "wire_values.js",
+    "wire_widgets.js",
 )
 
 

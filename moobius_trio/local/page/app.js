@@ -2,8 +2,10 @@
 // every event. The parts of the screen are in components/.
 
 import { html } from "./components/html.js";
+import { AgentsDialog } from "./components/agents.js";
 import { Composer } from "./components/composer.js";
-import { BandDialog, KeyDialog } from "./components/dialogs.js";
+import { BandDialog } from "./components/dialogs.js";
+import { AskedDialog } from "./components/forms.js";
 import { Header } from "./components/header.js";
 import { Icon } from "./components/icons.js";
 import { Keys } from "./components/keys.js";
@@ -58,7 +60,8 @@ function App({ state, link }) {
     </div>
     <${DropZone} state=${state} link=${link} />
     <p class=${state.told ? "told" : "told hidden"} role="status" aria-label="Done">${state.told}</p>
-    ${state.form && html`<${KeyDialog} form=${state.form} link=${link} />`}
+    ${state.form && html`<${AskedDialog} form=${state.form} link=${link} />`}
+    ${state.agents && html`<${AgentsDialog} state=${state} link=${link} />`}
     ${makesBand && html`<${BandDialog} link=${link} onClose=${() => setMakesBand(false)} />`}
   `;
 }

@@ -2,7 +2,8 @@
 // happens becomes an event of reduce.js; no state of the screen may live here.
 
 import { Refused } from "./calls.js";
-import { isRefusedLogin, loginFrame } from "./wire.js";
+import { isRefusedLogin } from "./wire.js";
+import { loginFrame } from "./wire_up.js";
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;

@@ -4,12 +4,21 @@ import { readFrame } from "./wire.js";
 
 const SAME_MESSAGE_MS = 10_000;
 
-/** The history, then what this tab has and the history has not: each message once. */
-export function mergedHistory(frames, shown) {
-  const history = frames
+const messagesOf = (frames) =>
+  frames
     .map(readFrame)
     .filter((frame) => frame.kind === "message")
     .map(({ message }) => (message.direction === "up" ? { ...message, status: "sent" } : message));
+
+/** Those of an older page that are not among what is shown already. */
+export function olderHistory(frames, shown) {
+  const known = new Set(shown.map(({ messageId }) => messageId));
+  return messagesOf(frames).filter(({ messageId }) => !messageId || !known.has(messageId));
+}
+
+/** The history, then what this tab has and the history has not: each message once. */
+export function mergedHistory(frames, shown) {
+  const history = messagesOf(frames);
   const rest = [...history];
   const missing = shown.filter((message) => {
     if (!message.early && (message.direction === "down" || message.status === "sent")) return false;
@@ -23,6 +32,8 @@ export function mergedHistory(frames, shown) {
 const fingerprint = ({ direction, subtype, content, recipients }) =>
   JSON.stringify([direction, subtype, content.text, content.path, recipients]);
 
-const isSame = (one, other) =>
-  fingerprint(one) === fingerprint(other) &&
-  Math.abs(one.timestamp - other.timestamp) < SAME_MESSAGE_MS;
+function isSame(one, other) {
+  if (one.messageId && other.messageId) return one.messageId === other.messageId;
+  const apart = Math.abs(one.timestamp - other.timestamp);
+  return fingerprint(one) === fingerprint(other) && apart < SAME_MESSAGE_MS;
+}

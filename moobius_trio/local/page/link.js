@@ -1,14 +1,23 @@
 // The page's hands: what a person does, and the doing of what effects.js asks for. It holds the one
-// state; no logic about what the screen shows may live here. (HTTP is in calls.js, the sockets are
-// connection.js's.)
+// state; no logic about what the screen shows may live here. (HTTP is in calls.js, what is asked by it
+// in asking.js, the sockets are connection.js's.)
 
+import { Asking } from "./asking.js";
 import { Calls } from "./calls.js";
 import { Connection, newId } from "./connection.js";
 import { effects } from "./effects.js";
 import { initialState, reduce } from "./reduce.js";
-import { addressOf, closedReason, currentBand, needsForm, noListReason, recipients } from "./select.js";
+import {
+  addressOf,
+  closedReason,
+  currentBand,
+  currentRoom,
+  needsForm,
+  noListReason,
+  recipients,
+} from "./select.js";
 import { Uploader } from "./uploader.js";
-import { FETCHES, actionFrame, callFrame, messageFrame } from "./wire.js";
+import { FETCHES, actionFrame, callFrame, menuFrame, messageFrame } from "./wire_up.js";
 
 const TOLD_MS = 4_000;
 
@@ -16,6 +25,7 @@ export { newId };
 
 export class Link {
   #calls = new Calls();
+  #asking = new Asking(this.#calls, (event) => this.dispatch(event));
   #uploader = new Uploader(
     this.#calls,
     (event) => this.dispatch(event),
@@ -135,14 +145,44 @@ export class Link {
   }
 
   press(feature) {
-    if (needsForm(feature)) this.dispatch({ kind: "form_opened", feature });
-    else this.call(this.state.bandId, feature, []);
+    this.#ask(feature, null);
   }
 
-  /** `values`: one text per argument of the key. */
-  call(channelId, feature, values) {
-    const frame = callFrame(newId(), this.state.me.userId, channelId, feature, values);
-    if (!this.#send(frame)) this.#problem(`“${feature.buttonText}” was not sent: not connected.`);
+  /** An item was chosen from the menu of this message. */
+  choose(item, message) {
+    this.#ask(item, message);
+  }
+
+  #ask(asked, message) {
+    if (needsForm(asked)) this.dispatch({ kind: "form_opened", asked, message });
+    else this.answer({ channelId: this.state.bandId, asked, message }, []);
+  }
+
+  /** `values`: one text per argument; `buttonId`: the button of the form's own that was pressed. */
+  answer({ channelId, asked, message }, values, buttonId) {
+    const [id, userId] = [newId(), this.state.me.userId];
+    const frame = message
+      ? menuFrame(id, userId, { channelId, item: asked, message }, values, buttonId)
+      : callFrame(id, userId, channelId, asked, values, buttonId);
+    if (!this.#send(frame)) this.#problem(`“${asked.label}” was not sent: not connected.`);
+  }
+
+  /** The messages that the platform kept before the oldest one here. */
+  older() {
+    const { messages, older } = currentRoom(this.state);
+    return older === "there" ? this.#asking.older(this.state.bandId, messages[0]) : undefined;
+  }
+
+  /** Keep these recipients of this band under a name, and pick them. */
+  async makeGroup(name, members) {
+    const channelId = this.state.bandId;
+    const groupId = await this.#asking.makeGroup(channelId, name, members);
+    if (groupId && channelId === this.state.bandId) this.dispatch({ kind: "group_picked", groupId });
+  }
+
+  /** Show the characters that the band's service has made. */
+  agents() {
+    return this.#asking.agents(this.state.bandId);
   }
 
   leave() {
@@ -182,9 +222,9 @@ export class Link {
       case "fetch":
         return FETCHES.forEach((subtype) => this.#act(channelId, subtype));
       case "kinds":
-        return this.#kinds(userIds);
+        return this.#asking.kinds(userIds);
       default:
-        return userIds.forEach((userId) => this.#profile(userId));
+        return userIds.forEach((userId) => this.#asking.profile(userId));
     }
   }
 
@@ -192,34 +232,16 @@ export class Link {
     const { attempt } = this.#connection;
     const query = new URLSearchParams({ channel_id: channelId });
     try {
-      const [{ member }, kept] = await Promise.all([
+      const [{ member }, { frames, more }] = await Promise.all([
         this.#calls.call("GET", `/local/membership?${query}`),
-        this.#calls.call("GET", `/local/history?${query}`),
+        this.#asking.history(channelId),
+        this.#asking.groups(channelId),
       ]);
       if (attempt !== this.#connection.attempt) return;
       const hasLeft = sessionStorage.getItem(this.#leftMark(channelId)) !== null;
-      this.dispatch({ kind: "opened", channelId, member, hasLeft, history: kept });
+      this.dispatch({ kind: "opened", channelId, member, hasLeft, history: frames, more });
     } catch (error) {
       this.#connection.lose(attempt, `The band could not be opened: ${error.message}`);
-    }
-  }
-
-  async #profile(userId) {
-    try {
-      const data = await this.#calls.call("POST", "/user/fetch_profile", { userlist: [userId] });
-      this.dispatch({ kind: "profiles", data });
-    } catch {
-      // Nobody knows them: their id stays on the screen.
-    }
-  }
-
-  async #kinds(userIds) {
-    try {
-      const body = { user_ids: userIds };
-      const { puppets } = await this.#calls.call("POST", "/local/puppets", body);
-      this.dispatch({ kind: "kinds", userIds, puppets });
-    } catch {
-      this.dispatch({ kind: "kinds_unknown", userIds });
     }
   }
 

@@ -1,12 +1,12 @@
-// All the logic of the page, pure: `reduce(state, event)` gives the next state. (effects.js says what
-// link.js must now do, select.js reads the state for the views, wire.js reads frames.)
+// All the logic of the page, pure: `reduce(state, event)` gives the next state. (What happens in one
+// band is in reduce_room.js. effects.js says what link.js must now do, select.js reads the state for
+// the views, wire.js reads frames.)
 // No clock, socket, storage or document may be used here: tests/page runs this without a browser.
 
-import { mergedHistory } from "./history.js";
-import { EMPTY_ROOM, NO_SENDER, currentRoom, roomOf } from "./select.js";
-import { readBands, readFrame, readProfiles, readService } from "./wire.js";
-
-const KEPT_MESSAGES = 500;
+import { roomHandlers } from "./reduce_room.js";
+import { withEachMessage, withPeople, withRoom } from "./rooms.js";
+import { EMPTY_ROOM } from "./select.js";
+import { readBands, readService } from "./wire.js";
 
 /** `name` and `band` are what the address says; either may be "". */
 export function initialState({ name, band }) {
@@ -22,7 +22,8 @@ export function initialState({ name, band }) {
     builds: false, // whether the builder's panel is for this page: not for guests from outside
     rooms: new Map(), // channel id → room
     people: new Map(), // user id → character; null: asked for
-    form: null, // { channelId, feature } while a key's dialog is open
+    form: null, // { channelId, asked, message } while the form of a key or menu item is open
+    agents: null, // { channelId, rows, problem } while the list of a service's characters is open
     kinds: new Map(), // user id → "user" | "puppet"; null: asked for
     problem: "",
     told: "", // a short word about what was just done
@@ -30,54 +31,6 @@ export function initialState({ name, band }) {
     opened: [], // names that this tab has opened in others
     counter: 0,
   };
-}
-
-// ---- parts of the state -------------------------------------------------------------------------
-
-const isSomebody = (userId) => userId !== "" && userId !== NO_SENDER;
-
-function withRoom(state, channelId, change) {
-  const room = { ...roomOf(state, channelId), ...change };
-  return { ...state, rooms: new Map(state.rooms).set(channelId, room) };
-}
-
-function withEachMessage(state, change) {
-  const rooms = new Map();
-  for (const [channelId, room] of state.rooms) {
-    rooms.set(channelId, { ...room, messages: room.messages.map(change) });
-  }
-  return { ...state, rooms };
-}
-
-function withPeople(state, characters) {
-  const people = new Map(state.people);
-  for (const character of characters) {
-    people.set(character.userId, character);
-  }
-  return { ...state, people };
-}
-
-/** Marks as asked for whoever is named by these messages and was never heard of. */
-function withAskedPeople(state, messages) {
-  const named = messages.flatMap((message) => [message.sender, ...message.recipients]);
-  const unknown = named.filter((id) => isSomebody(id) && !state.people.has(id));
-  if (unknown.length === 0) return state;
-  const people = new Map(state.people);
-  for (const id of unknown) {
-    people.set(id, null);
-  }
-  return { ...state, people };
-}
-
-/** Marks as asked for whoever is on a list and may be a puppet. */
-function withAskedKinds(state, characters) {
-  const unknown = characters.filter(({ userId }) => userId && !state.kinds.has(userId));
-  if (unknown.length === 0) return state;
-  const kinds = new Map(state.kinds);
-  for (const { userId } of unknown) {
-    kinds.set(userId, null);
-  }
-  return { ...state, kinds };
 }
 
 /** Rooms of bands that were emptied meanwhile are as new; whoever was in them joins again. */
@@ -88,20 +41,16 @@ function roomsAfter(state, bands) {
     const known = state.bands.find((band) => band.channelId === channelId);
     if (!room || !known || reset <= known.reset) continue;
     const membership = room.membership === "member" ? "joining" : room.membership;
-    rooms.set(channelId, { ...EMPTY_ROOM, membership });
+    rooms.set(channelId, { ...EMPTY_ROOM, groups: room.groups, membership });
   }
   return rooms;
-}
-
-function withMessages(state, channelId, messages) {
-  const numbered = messages.map((message, index) => ({ id: state.counter + index, ...message }));
-  const known = withAskedPeople({ ...state, counter: state.counter + messages.length }, messages);
-  return withRoom(known, channelId, { messages: numbered.slice(-KEPT_MESSAGES) });
 }
 
 // ---- events ------------------------------------------------------------------------------------
 
 const handlers = {
+  ...roomHandlers,
+
   named: (state, { name }) => ({ ...state, name, link: "connecting", problem: "" }),
 
   signed_in: (state, { userId, nickname }) => ({ ...state, me: { userId, nickname } }),
@@ -140,65 +89,6 @@ const handlers = {
   band_chosen: (state, { channelId }) =>
     withRoom({ ...state, bandId: channelId, wantedBand: channelId, form: null }, channelId, {
       unread: 0,
-    }),
-
-  // The platform has said whether we are a member and what it kept; `hasLeft`: left in this tab.
-  opened(state, { channelId, member, hasLeft, history }) {
-    const room = roomOf(state, channelId);
-    const membership = member ? "member" : hasLeft ? "left" : "joining";
-    const opened = withRoom(state, channelId, { membership });
-    return history === null
-      ? opened
-      : withMessages(opened, channelId, mergedHistory(history, room.messages));
-  },
-
-  join_pressed: (state) => withRoom(state, state.bandId, { membership: "joining" }),
-
-  joined: (state, { channelId }) => withRoom(state, channelId, { membership: "member" }),
-
-  left(state, { channelId }) {
-    const { messages } = roomOf(state, channelId);
-    const room = { ...EMPTY_ROOM, messages, membership: "left" };
-    return withRoom({ ...state, form: null }, channelId, room);
-  },
-
-  frame(state, { frame: raw }) {
-    const frame = readFrame(raw);
-    if (frame.kind === "copy") return copied(state, frame);
-    const channelId = frame.channelId ?? frame.message?.channelId;
-    return channelId ? fromService(state, channelId, frame) : state;
-  },
-
-  // This user's own message went up; it is shown here whatever the service makes of it.
-  said(state, { message }) {
-    const own = { ...message, direction: "up", sender: state.me.userId, status: "sending" };
-    const { messages } = roomOf(state, message.channelId);
-    return withMessages(state, message.channelId, [...messages, own]);
-  },
-
-  profiles: (state, { data }) => withPeople(state, readProfiles(data)),
-
-  all_picked: (state) => withRoom(state, state.bandId, { to: { kind: "all", ids: [] } }),
-
-  service_picked: (state) => withRoom(state, state.bandId, { to: { kind: "service", ids: [] } }),
-
-  character_picked(state, { userId }) {
-    const { to } = currentRoom(state);
-    const ids = to.kind !== "picked" ? [userId] : toggled(to.ids, userId);
-    return withRoom(state, state.bandId, { to: { kind: "picked", ids } });
-  },
-
-  stage_toggled: (state) =>
-    withRoom(state, state.bandId, { stageOpen: !currentRoom(state).stageOpen }),
-
-  form_opened: (state, { feature }) => ({ ...state, form: { channelId: state.bandId, feature } }),
-
-  form_closed: (state) => ({ ...state, form: null }),
-
-  // Answer whoever spoke: who speaks for no character is the Service.
-  reply_picked: (state, { userId }) =>
-    withRoom(state, state.bandId, {
-      to: isSomebody(userId) ? { kind: "picked", ids: [userId] } : { kind: "service", ids: [] },
     }),
 
   kinds(state, { userIds, puppets }) {
@@ -252,47 +142,7 @@ const handlers = {
 /** The state after one event; an event is an object with the `kind` of one handler above. */
 export const reduce = (state, event) => handlers[event.kind](state, event);
 
-function fromService(state, channelId, frame) {
-  const room = roomOf(state, channelId);
-  if (frame.kind === "message") {
-    const elsewhere = channelId !== state.bandId;
-    const early = room.membership === "unknown"; // the history on its way may hold it as well
-    const counted = withRoom(state, channelId, { unread: elsewhere ? room.unread + 1 : 0 });
-    return withMessages(counted, channelId, [...room.messages, { ...frame.message, early }]);
-  }
-  if (room.membership === "left") return state;
-  switch (frame.kind) {
-    case "characters": {
-      const known = withAskedKinds(withPeople(state, frame.characters), frame.characters);
-      return withRoom(known, channelId, { characters: frame.characters });
-    }
-    case "features":
-      return withRoom(state, channelId, { features: frame.features });
-    case "stage":
-      return withRoom(state, channelId, { stage: frame.stage });
-    default: {
-      const item = frame.items.findLast(({ widget }) => widget === "playground");
-      const change = item ? { stageVisible: item.visible, stageOpen: item.expand } : {};
-      return withRoom(state, channelId, change);
-    }
-  }
-}
-
-function copied(state, { requestId, origin, good, reason }) {
-  let matched = false;
-  const next = withEachMessage(state, (message) => {
-    if (!requestId || message.requestId !== requestId) return message;
-    matched = true;
-    return { ...message, status: good ? "sent" : "refused", reason };
-  });
-  if (matched) return next;
-  const problem = `The platform refused ${origin}: ${reason || "no reason given"}`;
-  return good ? state : { ...state, problem };
-}
-
 function lastSending(state) {
   const all = [...state.rooms.values()].flatMap((room) => room.messages);
   return all.filter((message) => message.status === "sending").sort((a, b) => a.id - b.id).at(-1);
 }
-
-const toggled = (ids, id) => (ids.includes(id) ? ids.filter((one) => one !== id) : [...ids, id]);

@@ -9,11 +9,16 @@ export const EMPTY_ROOM = {
   membership: "unknown", // unknown: ask the platform | joining | member | left
   characters: null, // null until a list has come
   features: [],
-  stage: null, // { path, text }
+  keyStyles: [], // { featureId ("": all keys), visible, highlight, text }: the last word about each
+  menu: [], // what the service has added to the menus of messages
+  stage: [], // its items: { path, text } each
   stageVisible: true,
   stageOpen: true,
+  stageMark: { highlight: false, text: "" },
   messages: [],
-  to: { kind: "all", ids: [] }, // kind: all | service | picked
+  older: "none", // messages that the platform kept before these: there | coming | none
+  groups: [], // named recipients: { groupId, name, members }
+  to: { kind: "all", ids: [] }, // kind: all | service | picked | group (with its groupId)
   unread: 0,
 };
 
@@ -48,11 +53,29 @@ export function recipients(state) {
   if (to.kind === "service") return { ids: [], label: "to the Service", reason: "" };
   if (characters === null) return { ids: null, label: "", reason: noListReason(state) };
   const all = characters.map(({ userId }) => userId);
-  const ids = to.kind === "all" ? all : all.filter((id) => to.ids.includes(id));
+  const ids = to.kind === "all" ? all : listedOf(to, all);
   if (ids.length > 0) return { ids, label: `to ${ids.length}`, reason: "" };
   // An empty list on the wire would mean the Service, which nobody has picked.
-  const reason = to.kind === "all" ? "Your list is empty." : "Pick who it goes to.";
-  return { ids: null, label: "to nobody", reason };
+  return { ids: null, label: "to nobody", reason: EMPTY_REASONS[to.kind] };
+}
+
+const EMPTY_REASONS = {
+  all: "Your list is empty.",
+  picked: "Pick who it goes to.",
+  group: "Nobody of this group is on your list.",
+};
+
+/** A group keeps its own order, since services may read it; single picks go in the list's. */
+const listedOf = ({ kind, ids }, all) =>
+  kind === "group" ? ids.filter((id) => all.includes(id)) : all.filter((id) => ids.includes(id));
+
+/** These ids with that one, or without it if it is among them. */
+export const toggled = (ids, id) => (ids.includes(id) ? ids.filter((one) => one !== id) : [...ids, id]);
+
+/** The names of these people, `most` of them at most. */
+export function namesOf(state, ids, most) {
+  const names = ids.slice(0, most).map((id) => nameOf(state, id));
+  return names.join(", ") + (ids.length > most ? `, and ${ids.length - most} more` : "");
 }
 
 /** Why All and the characters cannot be picked; "" when they can. */
@@ -79,8 +102,18 @@ export function noReplyReason(state, userId) {
   return listed ? "" : `${nameOf(state, userId)} is not on your list.`;
 }
 
-/** A form opens for keys that ask for it and for all that take arguments. */
-export const needsForm = (feature) => feature.newWindow || feature.arguments.length > 0;
+/** A form opens for keys that ask for it, and for all that take arguments or have a dialog. */
+export const needsForm = ({ newWindow, arguments: fields, dialog }) =>
+  newWindow === true || fields.length > 0 || dialog !== null;
+
+/** How a key looks: its own style, else that of all keys. */
+export const keyStyle = ({ keyStyles }, { featureId }) =>
+  keyStyles.find((style) => style.featureId === featureId) ??
+  keyStyles.find((style) => style.featureId === "") ?? { visible: true, highlight: false, text: "" };
+
+/** What the service has added to the menu of a message of this kind. */
+export const menuFor = ({ menu }, { subtype }) =>
+  menu.filter(({ subtypes }) => subtypes.length === 0 || subtypes.includes(subtype));
 
 export function nameOf(state, userId) {
   if (!userId || userId === NO_SENDER) return "Service";

@@ -1,24 +1,9 @@
-// The wire words of the page: frames and replies to plain values and back (docs/protocol/
-// generation-0.md sections 3.4 and 3.5). Pure; nothing here knows the state or the browser.
-// Whatever arrives becomes texts, lists and booleans here, so that no other module checks types.
+// What the platform tells, as plain values: frames and replies (docs/protocol/generation-0.md sections
+// 3.4 and 3.5). Pure; nothing here knows the state or the browser. Whatever arrives becomes texts,
+// lists and booleans here, so that no other module checks types. (wire_up.js has what goes up.)
 
-const list = (value) => (Array.isArray(value) ? value : []);
-const object = (value) =>
-  value !== null && typeof value === "object" && !Array.isArray(value) ? value : {};
-
-/** A text as it is, nothing as "", anything else as its JSON. */
-const text = (value) =>
-  typeof value === "string" ? value : value == null ? "" : JSON.stringify(value);
-
-const texts = (value) => list(value).map(text);
-
-const LAST_MOMENT = 8.64e15; // of a Date; beyond it one cannot be written, and nothing be drawn
-
-/** Milliseconds since 1970, 0 for what is no time. */
-function moment(value) {
-  const milliseconds = Number(value) || 0;
-  return Math.abs(milliseconds) <= LAST_MOMENT ? milliseconds : 0;
-}
+import { list, moment, object, text, texts } from "./wire_values.js";
+import { readFeature, readMenuItem, readStage, readStyle } from "./wire_widgets.js";
 
 /** One entry of a character list; both spellings of the profile's key are in use (3.4). */
 export function readCharacter(value) {
@@ -31,36 +16,7 @@ export function readCharacter(value) {
     username,
     nickname: text(profile.nickname) || username || userId,
     avatar: text(profile.avatar),
-  };
-}
-
-function readArgument(value) {
-  const argument = object(value);
-  return {
-    name: text(argument.name),
-    type: argument.type === "enum" ? "enum" : "string",
-    optional: argument.optional === true,
-    values: texts(argument.values),
-    placeholder: text(argument.placeholder),
-  };
-}
-
-function readFeature(value) {
-  const feature = object(value);
-  return {
-    featureId: text(feature.feature_id),
-    buttonText: text(feature.button_text) || text(feature.feature_name),
-    newWindow: feature.new_window === true,
-    arguments: list(feature.arguments).map(readArgument),
-  };
-}
-
-function readStyle(value) {
-  const item = object(value);
-  return {
-    widget: text(item.widget),
-    visible: item.display !== "invisible",
-    expand: item.expand !== "false" && item.expand !== false,
+    description: text(profile.description),
   };
 }
 
@@ -69,6 +25,7 @@ function readMessage(body, direction) {
   const content = object(body.content);
   return {
     direction,
+    messageId: text(body.message_id) || text(body.msg_id),
     channelId: text(body.channel_id),
     subtype: text(body.subtype) || "text",
     sender: text(body.sender) || text(context.sender),
@@ -78,6 +35,9 @@ function readMessage(body, direction) {
       path: text(content.path),
       filename: text(content.filename),
       size: Number(content.size) || 0,
+      title: text(content.title),
+      link: text(content.link),
+      button: text(content.button),
     },
     timestamp: moment(body.timestamp),
   };
@@ -90,11 +50,10 @@ function readUpdate(body) {
       return { kind: "characters", channelId, characters: list(body.userlist).map(readCharacter) };
     case "update_features":
       return { kind: "features", channelId, features: list(body.features).map(readFeature) };
-    case "update_playground": {
-      const content = object(body.content);
-      const stage = { path: text(content.path), text: text(content.text) };
-      return { kind: "stage", channelId, stage };
-    }
+    case "update_playground":
+      return { kind: "stage", channelId, stage: readStage(body) };
+    case "update_menu":
+      return { kind: "menu", channelId, menu: list(body.content).map(readMenuItem) };
     case "update_style":
       return { kind: "style", channelId, items: list(body.content).map(readStyle) };
     default:
@@ -175,63 +134,34 @@ export function readProfiles(value) {
   );
 }
 
-// ---- upwards -----------------------------------------------------------------------------------
-
-export function loginFrame(requestId, accessToken) {
-  return {
-    type: "user_login",
-    request_id: requestId,
-    auth_origin: "cognito",
-    access_token: accessToken,
-  };
+/** The reply of GET /local/history: frames, oldest first; a full page may have others before it. */
+export function readHistory(value, limit) {
+  const frames = list(value);
+  return { frames, more: frames.length >= limit };
 }
 
-const envelope = (type, requestId, clientId, body) => ({
-  type,
-  request_id: requestId,
-  client_id: clientId,
-  body,
-});
-
-/** `subtype`: join_channel, leave_channel, or a fetch_… word. */
-export function actionFrame(requestId, userId, channelId, subtype) {
-  const body = { subtype, channel_id: channelId, context: {} };
-  return envelope("action", requestId, userId, body);
+/** The reply of GET /local/groups: named lists of recipients. */
+export function readGroups(value) {
+  return list(value).map((entry) => {
+    const group = object(entry);
+    const groupId = text(group.group_id);
+    return { groupId, name: text(group.name) || groupId, members: texts(group.members) };
+  });
 }
 
-export function messageFrame(requestId, userId, message) {
-  const { text: words, path, filename, size } = message.content;
-  const named = filename ? { filename, size } : {}; // words of generation 1; others let them pass
-  const body = {
-    subtype: message.subtype,
-    channel_id: message.channelId,
-    content: path ? { path, ...named } : { text: words },
-    recipients: message.recipients,
-    timestamp: message.timestamp,
-    context: {},
-  };
-  return envelope("msg_up", requestId, userId, body);
+/** The reply of GET /local/agents: the characters that the band's service has made. */
+export function readAgents(value) {
+  return list(value).map((entry) => {
+    const agent = object(entry);
+    const userId = text(agent.id);
+    return {
+      userId,
+      name: text(agent.name) || userId,
+      avatar: text(agent.avatar),
+      description: text(agent.description),
+    };
+  });
 }
-
-/** `values`: one text per argument of the key, in order; services read them by position. */
-export function callFrame(requestId, userId, channelId, feature, values) {
-  const body = {
-    feature_id: feature.featureId,
-    channel_id: channelId,
-    sender: userId,
-    arguments: feature.arguments.map(({ name }, index) => ({ name, value: values[index] ?? "" })),
-    context: {},
-  };
-  return envelope("feature_call", requestId, userId, body);
-}
-
-/** What a band's screen asks the service for when it opens and whenever the service comes back. */
-export const FETCHES = [
-  "fetch_userlist",
-  "fetch_features",
-  "fetch_playground",
-  "fetch_channel_info",
-];
 
 /** Whether this frame says that our login was refused. */
 export function isRefusedLogin(value) {

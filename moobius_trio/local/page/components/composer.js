@@ -1,63 +1,16 @@
 // Where a message is written: whom it goes to, files, the text. Who is not in the band finds
 // the way in here instead.
 
-import { closedReason, currentBand, currentRoom, noListReason, recipients } from "../select.js";
+import { closedReason, currentBand, currentRoom, recipients } from "../select.js";
 import { useRef } from "../vendor/hooks.js";
-import { Avatar } from "./avatar.js";
 import { html } from "./html.js";
+import { Recipients } from "./recipients.js";
 import { FileButton, Uploads } from "./uploads.js";
 
 const WRITING = "writing";
 
 /** Lead the keyboard to where the message is written. */
 export const focusWriting = () => document.getElementById(WRITING)?.focus();
-
-function Chip({ label, title, pressed, disabled, onPick, children }) {
-  return html`<button
-    type="button"
-    class="chip"
-    aria-pressed=${String(pressed)}
-    disabled=${disabled}
-    title=${title}
-    onClick=${onPick}
-  >
-    ${children}<bdi>${label}</bdi>
-  </button>`;
-}
-
-function Recipients({ state, link }) {
-  const { characters, to } = currentRoom(state);
-  const { label, reason } = recipients(state);
-  const noList = noListReason(state);
-  const pick = (kind, userId) => () => link.dispatch({ kind, userId });
-  return html`<div class="recipients">
-    <div class="chips" role="group" aria-label="Recipients" aria-describedby="goes-to">
-      <span class="to" aria-hidden="true">To:</span>
-      <${Chip}
-        label="All"
-        pressed=${to.kind === "all"}
-        disabled=${noList !== ""}
-        title=${noList}
-        onPick=${pick("all_picked")}
-      />
-      <${Chip} label="Service (∞)" pressed=${to.kind === "service"} onPick=${pick("service_picked")} />
-      ${(characters ?? []).map(
-        ({ userId, nickname, username, avatar }, index) => html`<${Chip}
-          key=${`${userId} ${index}`}
-          label=${nickname}
-          title=${username}
-          pressed=${to.kind === "picked" && to.ids.includes(userId)}
-          onPick=${pick("character_picked", userId)}
-        >
-          <${Avatar} username=${username} name=${nickname} picture=${avatar} />
-        <//>`,
-      )}
-    </div>
-    <p class="hint" id="goes-to" role="status" aria-label="Goes to">
-      ${closedReason(state) || noList || reason || label}
-    </p>
-  </div>`;
-}
 
 function Outside({ state, link }) {
   const band = currentBand(state)?.name ?? "this band";

@@ -1,85 +1,33 @@
-// The dialogs: the form of a key, and those that ask for a name. Native ones, so that Escape, focus and
-// the way back are the browser's.
+// A dialog, and those that ask for a name. Native ones, so that Escape, focus and the way back are the
+// browser's. (forms.js has those of services, groups.js those of recipients.)
 
 import { useLayoutEffect, useRef } from "../vendor/hooks.js";
 import { html } from "./html.js";
 
-/** `onSubmit(form)` is called with the form element once the browser finds it filled in. */
-export function Dialog({ title, action, children, onSubmit, onClose }) {
+/**
+ * `onSubmit(form, button)` is called with the form element once the browser finds it filled in, and
+ * with the button that was pressed, if one was. `actions(onClose)` draws other buttons than the two.
+ */
+export function Dialog({ title, action, actions, children, onSubmit, onClose }) {
   const dialog = useRef(null);
   useLayoutEffect(() => dialog.current.showModal(), []);
   const submit = (event) => {
     event.preventDefault();
-    onSubmit(event.currentTarget);
+    onSubmit(event.currentTarget, event.submitter);
     dialog.current.close();
   };
+  const cancel = () => dialog.current.close();
   return html`<dialog ref=${dialog} aria-labelledby="dialog-title" onClose=${onClose}>
     <form onSubmit=${submit}>
       <h2 id="dialog-title">${title}</h2>
       ${children}
       <div class="actions">
-        <button type="button" onClick=${() => dialog.current.close()}>Cancel</button>
-        <button type="submit" class="primary">${action}</button>
+        ${actions?.(cancel) ??
+        html`<button type="button" onClick=${cancel}>Cancel</button>
+          <button type="submit" class="primary">${action}</button>`}
       </div>
     </form>
   </dialog>`;
-}
-
-/** Options are sent by their place in the list: a value may be any text, also an empty one. */
-function Choice({ name, argument }) {
-  const { optional, placeholder, values } = argument;
-  return html`<span class="select">
-    <select id=${name} name=${name} required=${!optional}>
-      <option value="">${placeholder || "Choose…"}</option>
-      ${values.map((value, index) => html`<option value=${String(index)}>${value}</option>`)}
-    </select>
-  </span>`;
-}
-
-function Field({ name, argument }) {
-  return html`<p class="field">
-    <label for=${name}>
-      ${argument.name}
-      ${argument.optional
-        ? html`<span class="muted"> (optional)</span>`
-        : html`<span class="required" aria-hidden="true"> *</span>`}
-    </label>
-    ${argument.type === "enum"
-      ? html`<${Choice} name=${name} argument=${argument} />`
-      : html`<input
-          id=${name}
-          name=${name}
-          type="text"
-          autocomplete="off"
-          placeholder=${argument.placeholder}
-          required=${!argument.optional}
-        />`}
-  </p>`;
-}
-
-function valueOf(argument, raw) {
-  if (argument.type !== "enum") return raw;
-  return raw === "" ? "" : argument.values[Number(raw)];
-}
-
-export function KeyDialog({ form: { channelId, feature }, link }) {
-  const submit = (form) => {
-    const filled = new FormData(form);
-    const values = feature.arguments.map((argument, index) =>
-      valueOf(argument, filled.get(`argument-${index}`)),
-    );
-    link.call(channelId, feature, values);
-  };
-  return html`<${Dialog}
-    title=${feature.buttonText}
-    action="Send"
-    onSubmit=${submit}
-    onClose=${() => link.dispatch({ kind: "form_closed" })}
-  >
-    ${feature.arguments.map(
-      (argument, index) => html`<${Field} name=${`argument-${index}`} argument=${argument} />`,
-    )}
-  <//>`;
 }
 
 /** Asks for one name; `onName(name)` is called with it. */

@@ -30,7 +30,10 @@ export function neighbour(elements, key) {
   return key in STEPS && at >= 0 ? all.at((at + STEPS[key]) % all.length) : null;
 }
 
-/** `items`: { label, icon, onPick, reason } each; with a `reason` it is there and cannot be picked. */
+/**
+ * `items`: { label, icon, onPick, reason } each, null for a line between two; with a `reason` an item
+ * is there and cannot be picked.
+ */
 export function Menu({ label, items, at, onClose }) {
   const box = useRef(null);
   useLayoutEffect(() => {
@@ -59,16 +62,19 @@ export function Menu({ label, items, at, onClose }) {
     onKeyDown=${onKeyDown}
     onToggle=${(event) => event.newState === "closed" && onClose()}
   >
-    ${items.map(
-      (item) => html`<button
-        type="button"
-        role="menuitem"
-        aria-disabled=${item.reason ? "true" : undefined}
-        title=${item.reason}
-        onClick=${() => pick(item)}
-      >
-        <${Icon} name=${item.icon} />${item.label}
-      </button>`,
+    ${items.map((item) =>
+      item === null
+        ? html`<hr />`
+        : html`<button
+            type="button"
+            role="menuitem"
+            aria-disabled=${item.reason ? "true" : undefined}
+            title=${item.reason}
+            onClick=${() => pick(item)}
+          >
+            <span class="icon">${item.icon && html`<${Icon} name=${item.icon} />`}</span>
+            <bdi>${item.label}</bdi>
+          </button>`,
     )}
   </div>`;
 }

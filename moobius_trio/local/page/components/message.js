@@ -1,7 +1,8 @@
 // One message: who to whom, of what kind, when, and what it holds. Those that this user sent up are
 // marked as such: what others saw of them is the service's to say.
 
-import { nameOf } from "../select.js";
+import { nameOf, namesOf } from "../select.js";
+import { useMemo } from "../vendor/hooks.js";
 import { Avatar } from "./avatar.js";
 import { Content } from "./content.js";
 import { html } from "./html.js";
@@ -10,6 +11,8 @@ import { below } from "./menu.js";
 import { clockToMinute, dayAndClock } from "./times.js";
 
 const NAMES_SHOWN = 30;
+const PRESS_MS = 550;
+const PRESS_SLACK = 10; // pixels that a finger may move meanwhile
 
 const UP_WORDS = {
   sending: "sent up",
@@ -17,11 +20,6 @@ const UP_WORDS = {
   refused: "refused",
   unconfirmed: "not confirmed",
 };
-
-function recipientNames(state, ids) {
-  const names = ids.slice(0, NAMES_SHOWN).map((id) => nameOf(state, id));
-  return names.join(", ") + (ids.length > NAMES_SHOWN ? `, and ${ids.length - NAMES_SHOWN} more` : "");
-}
 
 function Time({ timestamp }) {
   if (!timestamp) return null;
@@ -37,28 +35,59 @@ function Fate({ status, reason }) {
   </span>`;
 }
 
-/** `onMenu(message, at)` opens its menu; `isLast`: its button is the one that Tab leads to. */
-export function Message({ state, message, isLast, onMenu }) {
+/**
+ * The handlers of an element whose menu a finger opens that stays: not every phone has an event for
+ * it. It opens when the finger is lifted, since that would shut a menu which is open by then.
+ */
+function longPress(call) {
+  let began = null;
+  return {
+    onPointerDown(event) {
+      const isOurs = event.pointerType === "touch" && !event.target.closest("a, button, audio");
+      began = isOurs ? event : null;
+    },
+    onPointerCancel() {
+      began = null;
+    },
+    onPointerUp({ timeStamp, clientX: x, clientY: y }) {
+      if (!began) return;
+      const moved = Math.hypot(x - began.clientX, y - began.clientY);
+      if (timeStamp - began.timeStamp >= PRESS_MS && moved < PRESS_SLACK) setTimeout(call, 0, { x, y });
+      began = null;
+    },
+  };
+}
+
+/**
+ * `people` and `me` are the state's; `onMenu(message, at)` opens its menu; `isLast`: its button is the
+ * one that Tab leads to.
+ */
+export function Message({ people, me, message, isLast, onMenu }) {
   const { direction, sender, recipients: ids, subtype, status, reason } = message;
-  const person = state.people.get(sender);
+  const known = { people, me };
+  const person = people.get(sender);
   const isUp = direction === "up";
-  const isOwn = sender === state.me?.userId;
-  const name = isUp ? "You" : nameOf(state, sender);
+  const isOwn = sender === me?.userId;
+  const name = isUp ? "You" : nameOf(known, sender);
   const toService = isUp && ids.length === 0;
   const to = toService ? "the Service" : String(ids.length);
-  const names = recipientNames(state, ids);
+  const names = namesOf(known, ids, NAMES_SHOWN);
   const fate = isUp ? UP_WORDS[status] : "";
   const kinds = ["message", isUp ? "up" : "down", isOwn && "own", status].filter(Boolean);
+  const open = ({ x, y }) => onMenu(message, { x: x - 4, y: y - 4 });
+  const press = useMemo(() => longPress(open), [message, onMenu]);
   const onContextMenu = (event) => {
     // Shift, and a marked text, keep the browser's own menu.
     if (event.shiftKey || String(getSelection())) return;
     event.preventDefault();
-    onMenu(message, { x: event.clientX - 4, y: event.clientY - 4 });
+    press.onPointerCancel(); // or it would open a second time
+    open({ x: event.clientX, y: event.clientY });
   };
   return html`<article
     class=${kinds.join(" ")}
     aria-label=${[`${name} to ${to}`, subtype, fate].filter(Boolean).join(", ")}
     onContextMenu=${onContextMenu}
+    ...${press}
   >
     ${!isUp &&
     html`<${Avatar}

@@ -1,9 +1,10 @@
 // The messages of a band, kept at their end while nobody reads further up, and their menu.
 
-import { currentBand, currentRoom, nameOf, noReplyReason } from "../select.js";
-import { useLayoutEffect, useMemo, useRef, useState } from "../vendor/hooks.js";
+import { closedReason, currentBand, currentRoom, menuFor, nameOf, needsForm, noReplyReason } from "../select.js";
+import { useCallback, useLayoutEffect, useRef, useState } from "../vendor/hooks.js";
 import { focusWriting } from "./composer.js";
 import { html } from "./html.js";
+import { memo } from "./memo.js";
 import { Menu, neighbour } from "./menu.js";
 import { Message } from "./message.js";
 
@@ -34,6 +35,21 @@ function Day({ message, before }) {
   return html`<p class="day">${new Date(message.timestamp).toLocaleDateString([], options)}</p>`;
 }
 
+/** A message with the line above it. Most rows are the same after an event, and are not drawn again. */
+const Row = memo(({ before, ...rest }) => html`
+  <${Day} message=${rest.message} before=${before} />
+  <${Message} ...${rest} />
+`);
+
+function Older({ older, onAsk }) {
+  if (older === "none") return null;
+  return html`<p class="older">
+    <button type="button" aria-disabled=${String(older === "coming")} onClick=${onAsk}>
+      ${older === "coming" ? "Loading…" : "Older messages"}
+    </button>
+  </p>`;
+}
+
 function MessageMenu({ state, link, message, at, onClose }) {
   const { sender, content, direction, frame } = message;
   const reply = () => {
@@ -61,18 +77,35 @@ function MessageMenu({ state, link, message, at, onClose }) {
       reason: noReplyReason(state, sender),
       onPick: reply,
     });
+  const closed = closedReason(state);
+  const added = menuFor(currentRoom(state), message).map((item) => ({
+    label: needsForm(item) ? `${item.label} …` : item.label,
+    reason: closed,
+    onPick: () => link.choose(item, message),
+  }));
+  if (added.length > 0) items.push(null, ...added);
   return html`<${Menu} label="Message menu" items=${items} at=${at} onClose=${onClose} />`;
 }
 
-/** Keeps the end of a scrolled box in view, except while its reader has gone up. */
-function useEnd(changes) {
+/**
+ * Keeps the end of a scrolled box in view; while its reader has gone up, what they read, also when
+ * older messages come above it.
+ */
+function useEnd(messages) {
   const box = useRef(null);
   const atEnd = useRef(true);
-  const lastTop = useRef(0);
+  const last = useRef({ top: 0, toEnd: 0, first: null });
   const toEnd = () => {
     if (atEnd.current) box.current.scrollTop = box.current.scrollHeight;
   };
-  useLayoutEffect(toEnd, changes);
+  useLayoutEffect(() => {
+    const { first, toEnd: distance } = last.current;
+    const [now] = messages;
+    const grewAbove = first !== null && now?.id !== first && messages.some(({ id }) => id === first);
+    if (grewAbove) box.current.scrollTop = box.current.scrollHeight - distance;
+    else toEnd();
+    last.current.first = now?.id ?? null;
+  }, [messages]);
   useLayoutEffect(() => {
     // Pictures that arrive late and a stage that folds change the height as well.
     const watch = new ResizeObserver(toEnd);
@@ -83,31 +116,29 @@ function useEnd(changes) {
   const onScroll = ({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
     // Only going up is leaving the end: the end itself may have moved since toEnd scrolled there.
     if (scrollHeight - scrollTop - clientHeight < NEAR_END) atEnd.current = true;
-    else if (scrollTop < lastTop.current) atEnd.current = false;
-    lastTop.current = scrollTop;
+    else if (scrollTop < last.current.top) atEnd.current = false;
+    last.current.top = scrollTop;
+    last.current.toEnd = scrollHeight - scrollTop;
   };
   return { box, onScroll };
 }
 
 export function Messages({ state, link }) {
   const [menu, setMenu] = useState(null);
-  const { messages, membership } = currentRoom(state);
-  const { box, onScroll } = useEnd([messages]);
-  const rows = useMemo(() => {
-    const onMenu = (message, at) => setMenu({ message, at });
-    return messages.map(
-      (message, index) => html`
-        <${Day} key=${`day ${message.id}`} message=${message} before=${messages[index - 1]} />
-        <${Message}
-          key=${message.id}
-          state=${state}
-          message=${message}
-          isLast=${index === messages.length - 1}
-          onMenu=${onMenu}
-        />
-      `,
-    );
-  }, [messages, state.people, state.me]);
+  const { messages, membership, older } = currentRoom(state);
+  const { box, onScroll } = useEnd(messages);
+  const onMenu = useCallback((message, at) => setMenu({ message, at }), []);
+  const rows = messages.map(
+    (message, index) => html`<${Row}
+      key=${message.id}
+      people=${state.people}
+      me=${state.me}
+      message=${message}
+      before=${messages[index - 1]}
+      isLast=${index === messages.length - 1}
+      onMenu=${onMenu}
+    />`,
+  );
   const onKeyDown = (event) => {
     // Tab leads to the menu of the newest message, the arrows from there to the others.
     if (!event.target.classList.contains("more")) return;
@@ -127,7 +158,10 @@ export function Messages({ state, link }) {
       onScroll=${onScroll}
       onKeyDown=${onKeyDown}
     >
-      <div class="rows">${rows.length ? rows : html`<${Empty} state=${state} />`}</div>
+      <div class="rows">
+        <${Older} older=${older} onAsk=${() => link.older()} />
+        ${rows.length ? rows : html`<${Empty} state=${state} />`}
+      </div>
     </div>
     ${menu &&
     html`<${MessageMenu}

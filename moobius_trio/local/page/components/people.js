@@ -1,9 +1,11 @@
 // The character list, exactly as the service sent it to this user: its order, its people. Who is
-// clicked is added to the recipients.
+// clicked is added to the recipients. Beneath it the groups, and the way to the service's agents.
 
-import { closedReason, currentRoom } from "../select.js";
+import { closedReason, currentBand, currentRoom } from "../select.js";
 import { Avatar } from "./avatar.js";
+import { Groups } from "./groups.js";
 import { html } from "./html.js";
+import { Icon } from "./icons.js";
 
 function Character({ state, link, character }) {
   const { userId, nickname, username, avatar } = character;
@@ -52,5 +54,10 @@ export function People({ state, link }) {
       : html`<p class="muted">
           ${membership === "left" ? "You have left." : "No list has come yet."}
         </p>`}
+    <${Groups} state=${state} link=${link} />
+    ${currentBand(state)?.serviceName &&
+    html`<button type="button" class="quiet agents-button" aria-haspopup="dialog" onClick=${() => link.agents()}>
+      <${Icon} name="person" />Agents
+    </button>`}
   </aside>`;
 }
