@@ -24,7 +24,11 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHON_FILES = ("moobius_trio", "projects", "tests", "tools", "benchmarks", "noxfile.py")
 
 ORIGINAL = "moobius==1.8.0"
-"""What the benchmarks compare with, in an environment of its own."""
+"""What the benchmarks compare with and what runs on the local platform, each time in an
+environment of its own."""
+
+UNDECLARED = ("certifi", "redis")
+"""What that imports and does not ask for (docs/protocol/generation-1.md section 9, 36)."""
 
 IN_WHEEL = (
     "moobius_trio/py.typed",
@@ -199,6 +203,17 @@ def bench(session: nox.Session) -> None:
     python = str(original / "bin" / "python")
     session.run(python, "-m", "pip", "install", "--quiet", ORIGINAL, external=True)
     session.run("python", "benchmarks/storage.py", "--original", python, *session.posargs)
+
+
+@nox.session
+def originals(session: nox.Session) -> None:
+    """The published original, unmodified, on the local platform: what it does, step by step."""
+    install(session, package=".")
+    original = Path(session.virtualenv.location) / "original"
+    session.run("python", "-m", "venv", str(original))
+    python = str(original / "bin" / "python")
+    session.run(python, "-m", "pip", "install", "--quiet", ORIGINAL, *UNDECLARED, external=True)
+    session.run("python", "tools/originals", python)
 
 
 @nox.session
