@@ -12,7 +12,16 @@ from hypothesis import given
 from moobius_trio.codec import generation0
 from moobius_trio.core.mailbox_room import LaneKey, Limits, MailboxRoom
 from moobius_trio.core.weights import weight
-from moobius_trio.types import Action, ChannelId, Content, MessageUp, UserId
+from moobius_trio.types import (
+    Action,
+    ChannelId,
+    Content,
+    GroupId,
+    GroupMessage,
+    MenuItemClick,
+    MessageUp,
+    UserId,
+)
 
 RED: LaneKey = ("band", ChannelId("red"), None)
 RED_VIEWS: LaneKey = ("view", ChannelId("red"), None)
@@ -130,5 +139,17 @@ def test_the_weight_grows_with_every_part() -> None:
         ),
         MessageUp(channel_id=ChannelId("red"), sender=UserId("a"), content=Content(path=long)),
         Action(subtype=long, channel_id=ChannelId("red"), sender=UserId("alice")),
+        GroupMessage(
+            message=MessageUp(
+                channel_id=ChannelId("red"), sender=UserId("a"), content=Content(text=long)
+            ),
+            group_id=GroupId("g"),
+        ),
+        MenuItemClick(
+            menu_item_id="quote",
+            channel_id=ChannelId("red"),
+            sender=UserId("a"),
+            message_content=Content(text=long),
+        ),
     ):
         assert weight(event) >= 10_000
