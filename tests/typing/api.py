@@ -7,6 +7,7 @@ as unused.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import assert_type
 
 import attrs
@@ -22,12 +23,16 @@ from moobius_trio import (
     Feature,
     FeatureArgument,
     FeatureCall,
+    GroupMessage,
+    MenuItem,
+    MenuItemClick,
     MessageDown,
     MessageUp,
     MoobiusService,
     MoobiusWand,
     NewCharacter,
     Outcome,
+    PastMessage,
     Playground,
     Receipt,
     ServiceHandle,
@@ -116,6 +121,28 @@ class Game(MoobiusService[Room]):
         await self.create_message(feature_call.channel_id, "hi", [feature_call.sender])
         await self.create_message(feature_call.sender, "hi", [])  # type: ignore[arg-type]
         assert_type(feature_call.values, dict[str, str | int])
+
+    async def on_menu_item_click(self, click: MenuItemClick) -> None:
+        """What generation 1 adds."""
+        band = self.bands[click.channel_id]
+        item = MenuItem(menu_item_id="quote", menu_item_text="Quote", message_subtypes=["text"])
+        await band.send_update_menu([item], band.members)
+        await band.send_update_menu(item, band.members)  # type: ignore[arg-type]
+        await band.send_update_playground([Playground(text="x"), Playground()], click.sender)
+        await band.send_file(self.folder / "a.png", click.sender, filename="b.png")
+        await self.reply(click, Content.card(title="T", text="t", link="l"), subtype="card")
+        agent = await self.create_agent("Cat", self.folder / "cat.png")
+        assert_type(await self.update_agent(agent, name="Lion"), Character)
+        assert_type(await self.create_channel("new"), ChannelId)
+        assert_type(await band.fetch_message_history(), list[PastMessage])
+        async for said in self.iterate_message_history(click.channel_id):
+            assert_type(await self.download(said), Path)
+        await self.download(click)  # type: ignore[arg-type]
+
+    async def on_error(self, event: object, exc: BaseException) -> None:
+        """A message whose group nobody knows."""
+        if isinstance(event, GroupMessage):
+            assert_type(event.message, MessageUp)
 
     async def on_join_channel(self, action: Action) -> None:
         """Ids are not mixed up."""
