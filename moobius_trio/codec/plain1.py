@@ -221,12 +221,13 @@ def _style_item(item: StyleItem) -> Plain:
 
 def update_body(update: ListUpdate, group_of: GroupOf, *, with_recipients: bool) -> Plain:
     """The body of an update; towards users without the recipients (section 3.4)."""
-    body: Plain = {"channel_id": update.channel_id, "context": {}}
+    body: Plain = {"channel_id": update.channel_id}
+    if not isinstance(update, UpdateUserList):  # the only one without (section 3.2)
+        body["context"] = {}
     if with_recipients:
         body["recipients"] = group_of(update.recipients)
     match update:
         case UpdateUserList():
-            del body["context"]
             group_id = group_of(tuple(each.user_id for each in update.user_list))
             body |= {"subtype": CHARACTERS, "content": {"characters": group_id}}
         case UpdateFeatures():

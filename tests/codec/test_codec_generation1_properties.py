@@ -223,7 +223,7 @@ def test_from_service_to_platform(command: Any, request: Any, client: Any, time:
     if isinstance(command, MessageDown):
         expected = attrs.evolve(expected, relayed=False, msg_id="")
     nobody = isinstance(command, ServiceLogin | Ping | GenericUpdate)
-    assert frame == generation1.ClientFrame(request, None if nobody else client, expected)
+    assert frame == generation1.ClientFrame(request, None if nobody else client or None, expected)
     assert frame.origin_type == json.loads(text)["type"] == generation1.origin_type(command)
 
 
@@ -269,7 +269,7 @@ def test_from_user_to_platform(command: Any, request: Any, client: Any, time: in
     if isinstance(command, FeatureCall | MenuItemClick):
         expected = attrs.evolve(expected, sender=client)
     nobody = isinstance(command, UserLogin | Ping)
-    assert frame == generation1.ClientFrame(request, None if nobody else client, expected)
+    assert frame == generation1.ClientFrame(request, None if nobody else client or None, expected)
 
 
 @given(user_events)
