@@ -84,7 +84,7 @@ class _Head:
     character_id: str | None = or_null(None)
 
     def client_id(self) -> str | None:
-        """Whoever it is, an empty id being none: a user's message has the user as service as well."""
+        """Whoever it is (a user's message has the user as service as well); an empty id is none."""
         return self.user_id or self.service_id or self.character_id
 
 
