@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -40,9 +40,22 @@ async def platform() -> AsyncIterator[Platform]:
 class Requests:
     """Calls as python-requests makes them: one connection each, headers in its order."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, agent: str = "python-requests/2.31.0") -> None:
         self.port = port
+        self.agent = agent
         self.token = ""
+
+    async def sign_in(self, email: str = EMAIL) -> None:
+        """Get the tokens of an account, which is made by its first sign-in."""
+        body = {"username": email, "password": PASSWORD}
+        reply = await self.call("POST", "//auth/sign_in", body)
+        self.token = reply["data"]["AuthenticationResult"]["AccessToken"]
+
+    async def data(self, method: str, path: str, body: object = None) -> Any:
+        """What a call that is taken gives."""
+        reply = await self.call(method, path, body)
+        assert reply["code"] == 10000, reply
+        return reply["data"]
 
     async def call(self, method: str, path: str, body: object = None) -> Any:
         """A call with the original's headers; gives the whole envelope."""
@@ -63,7 +76,7 @@ class Requests:
         lines = [
             f"{method} {path} HTTP/1.1",
             f"Host: 127.0.0.1:{self.port}",
-            "User-Agent: python-requests/2.31.0",
+            f"User-Agent: {self.agent}",
             "Accept-Encoding: gzip, deflate",
             "Accept: */*",
             "Connection: keep-alive",
@@ -349,3 +362,239 @@ async def test_bombs_up_to_64_kib_pass_and_larger_ones_close_with_1009(
                     assert (await socket.receive())["body"]["status"] is True
             assert await socket.wait_closed() == 1009
         nursery.cancel_scope.cancel()
+
+
+def parsed(frame: Any) -> Any:
+    """The body of a frame, if 0.0.1 can parse it (section 3.3): each rule that loses an event."""
+    assert isinstance(frame["type"], str)
+    body = frame["body"]
+    wanted: dict[str, type] = {
+        "msg_up": {
+            "subtype": str,
+            "channel_id": str,
+            "timestamp": int,
+            "recipients": list,
+            "msg_id": str,
+            "content": dict,
+            "context": dict,
+        },
+        "action": {"subtype": str, "channel_id": str, "sender": str},
+        "feature_call": {
+            "feature_id": str,
+            "channel_id": str,
+            "sender": str,
+            "arguments": list,
+            "context": dict,
+        },
+        "copy_client": {"request_id": str, "origin_type": str, "status": bool, "context": dict},
+    }[frame["type"]]
+    for key, kind in wanted.items():
+        assert type(body[key]) is kind, (key, body)
+    if frame["type"] == "msg_up":
+        assert isinstance(body["context"]["sender"], str)
+        assert isinstance(body["context"]["recipients"], list)
+    for argument in body.get("arguments", ()):
+        assert isinstance(argument["name"], str)
+        assert isinstance(argument["value"], str | int)
+    return body
+
+
+async def next_event(socket: Websockets) -> tuple[str, Any]:
+    """The next frame that is no receipt: its type, and its body as 0.0.1 parses it."""
+    while True:
+        frame = await socket.receive()
+        body = parsed(frame)
+        if frame["type"] != "copy_client":
+            return frame["type"], body
+
+
+@asynccontextmanager
+async def open_user(
+    calls: Requests, frames: Sequence[dict[str, Any]], **ids: str
+) -> AsyncIterator[Websockets]:
+    """A user's socket, logged in, on which these frames have been sent and taken."""
+    login = {"type": "user_login", "auth_origin": "cognito", "access_token": calls.token}
+    async with Websockets.open(calls.port) as socket:
+        for number, frame in enumerate((login, *frames)):
+            more = {} if frame is login else ids
+            await socket.send(json.dumps({**frame, "request_id": f"u{number}", **more}))
+            copy = await socket.receive()
+            while copy["type"] not in ("copy", "copy_client"):
+                copy = await socket.receive()
+            assert copy["body"]["status"] is True, copy
+        yield socket
+
+
+def action(subtype: str, **more: Any) -> dict[str, Any]:
+    """What a user's client of either generation sends."""
+    body = {"subtype": subtype, "channel_id": DEFAULT_BAND, **more, "context": {}}
+    return {"type": "action", "body": body}
+
+
+async def make_service(calls: Requests, socket: Websockets) -> str:
+    """The first start, in short; gives the service's id."""
+    await calls.sign_in()
+    await socket.log_in(calls.token, "", 1)
+    made = await calls.data("POST", "//service/create", {"description": "Moobius Service"})
+    service_id = str(made["service_id"])
+    binding = {"channel_id": DEFAULT_BAND, "service_id": service_id}
+    await calls.data("POST", "//service/bind", binding)
+    await socket.log_in(calls.token, service_id, 2)
+    for _ in range(2):
+        assert parsed(await socket.receive())["status"] is True
+    return service_id
+
+
+async def test_everything_that_comes_up_is_what_an_unmodified_client_can_parse(
+    platform: Platform,
+) -> None:
+    """Of a user of its own generation and of one of generation 1, whose words it never sees."""
+    async with trio.open_nursery() as nursery:
+        url = await nursery.start(serve_app, platform.app)
+        port = int(url.rpartition(":")[2])
+        calls = Requests(port)
+        async with Websockets.open(port) as socket:
+            await make_service(calls, socket)
+            await old_user_acts(port, socket)
+            await new_user_acts(port, socket)
+        nursery.cancel_scope.cancel()
+
+
+async def old_user_acts(port: int, socket: Websockets) -> None:
+    """Section 3.4, and what the service is told of it."""
+    alice = Requests(port)
+    await alice.sign_in("alice@example.org")
+    user_id = (await alice.data("GET", "/user/info"))["sub"]
+    parts = ("fetch_userlist", "fetch_features", "fetch_playground", "fetch_channel_info")
+    said = {
+        "subtype": "text",
+        "channel_id": DEFAULT_BAND,
+        "content": {"text": "hi"},
+        "timestamp": 1,
+        "context": {},
+    }
+    call = {"feature_id": "key1", "channel_id": DEFAULT_BAND, "sender": user_id, "context": {}}
+    frames = [
+        action("join_channel"),
+        *map(action, parts),
+        {"type": "msg_up", "body": {**said, "recipients": []}},
+        {"type": "msg_up", "body": {**said, "recipients": [user_id]}},
+        {"type": "feature_call", "body": {**call, "arguments": []}},
+        {
+            "type": "feature_call",
+            "body": {
+                **call,
+                "arguments": [{"name": "kind", "value": "A"}, {"name": "n", "value": 3}],
+            },
+        },
+        action("leave_channel"),
+    ]
+    async with open_user(alice, frames, client_id=user_id):
+        for subtype in ("join_channel", *parts):
+            kind, body = await next_event(socket)
+            assert (kind, body["subtype"], body["sender"]) == ("action", subtype, user_id)
+        for recipients in ([], [user_id]):
+            kind, body = await next_event(socket)
+            assert (kind, body["context"]["sender"]) == ("msg_up", user_id)
+            assert body["recipients"] == body["context"]["recipients"] == recipients
+        for values in ([], ["A", 3]):
+            kind, body = await next_event(socket)
+            assert (kind, [each["value"] for each in body["arguments"]]) == ("feature_call", values)
+        kind, body = await next_event(socket)
+        assert (kind, body["subtype"]) == ("action", "leave_channel")
+
+
+async def new_user_acts(port: int, socket: Websockets) -> None:
+    """Generation 1 (its file's section 3.3): refreshes, groups, clicks, an entry of a menu."""
+    bob = Requests(port, "Python/3.11 aiohttp/3.9.1")
+    await bob.sign_in("bob@example.org")
+    user_id = (await bob.data("GET", "/user/info"))["user_id"]
+    people = {"channel_id": DEFAULT_BAND, "group_name": "g", "characters": [user_id]}
+    said = {
+        "subtype": "text",
+        "channel_id": DEFAULT_BAND,
+        "content": {"text": "hi"},
+        "timestamp": 1,
+        "context": {},
+    }
+    click = {"bottom_button_id": "confirm"}
+    field = {"label": "kind", "value": "A", "filename": None}
+    frames = [
+        action("join_channel"),
+        action("refresh"),
+        {"type": "message_up", "body": {**said, "recipients": "service"}},
+        action("button_click", button_id="key1", arguments=[[field]], **click),
+        action("button_click", button_id="key2", arguments=[[]], **click),
+    ]
+    async with open_user(bob, frames, user_id=user_id) as user:
+        group = (await bob.data("POST", "/user/group/create", people))["group_id"]
+        message = {"type": "message_up", "body": {**said, "recipients": group}}
+        for number, frame in enumerate((message, action("leave_channel"))):
+            await user.send(json.dumps({**frame, "request_id": f"v{number}", "user_id": user_id}))
+        parts = ("fetch_userlist", "fetch_features", "fetch_playground")
+        for subtype in ("join_channel", *parts):
+            kind, body = await next_event(socket)
+            assert (kind, body["subtype"], body["sender"]) == ("action", subtype, user_id)
+        kind, body = await next_event(socket)
+        assert (kind, body["context"]["recipients"]) == ("msg_up", [])
+        for feature_id, values in (("key1", ["A"]), ("key2", [])):
+            kind, body = await next_event(socket)
+            assert (kind, body["feature_id"]) == ("feature_call", feature_id)
+            assert [each["value"] for each in body["arguments"]] == values
+        kind, body = await next_event(socket)
+        assert (kind, body["context"]["recipients"]) == ("msg_up", [user_id])
+        kind, body = await next_event(socket)
+        assert (kind, body["subtype"]) == ("action", "leave_channel")
+
+
+async def test_a_second_start_and_every_other_call_of_an_unmodified_client(
+    platform: Platform,
+) -> None:
+    """It knows its id, binds again what it holds, and a new socket takes the place of the old."""
+    async with trio.open_nursery() as nursery:
+        url = await nursery.start(serve_app, platform.app)
+        calls = Requests(int(url.rpartition(":")[2]))
+        async with Websockets.open(calls.port) as first:
+            service_id = await make_service(calls, first)
+            async with Websockets.open(calls.port) as second:
+                await calls.sign_in()
+                await second.log_in(calls.token, service_id, 1)
+                listed = await calls.data("GET", "//service/list")
+                assert listed == [{"service_id": service_id, "channel_ids": [DEFAULT_BAND]}]
+                binding = {"channel_id": DEFAULT_BAND, "service_id": service_id}
+                await calls.data("POST", "//service/bind", binding)
+                await second.log_in(calls.token, service_id, 2)
+                for _ in range(2):
+                    assert parsed(await second.receive())["status"] is True
+                await make_other_calls(calls, service_id)
+                alice = Requests(calls.port)
+                await alice.sign_in("alice@example.org")
+                user_id = (await alice.data("GET", "/user/info"))["sub"]
+                async with open_user(alice, [action("join_channel")], client_id=user_id):
+                    kind, body = await next_event(second)
+                    assert (kind, body["sender"]) == ("action", user_id)
+                await calls.data("POST", "//service/unbind", binding)
+                [mine] = await calls.data("GET", "//service/list")
+                assert mine["channel_ids"] == []
+        nursery.cancel_scope.cancel()
+
+
+async def make_other_calls(calls: Requests, service_id: str) -> None:
+    """Rows 8 to 12 of section 2.2."""
+    profile = {"nickname": "Wand", "avatar": "https://host/a.png", "description": "a wand"}
+    made = await calls.data(
+        "POST",
+        "//service/user/create",
+        {"service_id": service_id, "username": "Wand", "context": profile},
+    )
+    assert (made["username"], made["user_context"]) == ("Wand", profile)
+    query = f"//service/user/list?service_id={service_id}"
+    assert await calls.data("GET", query) == [made]
+    user_id = made["user_id"]
+    found = await calls.data("POST", "//user/fetch_profile", {"userlist": [user_id]})
+    assert found[user_id]["user_context"] == profile
+    members = {"group_id": "", "members": [user_id]}
+    group_id = await calls.data("POST", "//service/group/create", members)
+    assert isinstance(group_id, str)
+    query = f"//user/group?user_id={user_id}&channel_id={DEFAULT_BAND}&group_id={group_id}"
+    assert (await calls.data("GET", query))["user_context"] == profile
