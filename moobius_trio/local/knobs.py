@@ -171,7 +171,8 @@ class Knobs:
         "absent", Literal["absent", "refused", "open"]
     )
     """What ``GET /channel/history_message`` gives a service: 404, 403, or the messages of the
-    bands that it holds (docs/protocol/generation-1.md)."""
+    bands that it holds. Generation 1 has this call: for its clients ``absent`` is ``open``
+    (docs/protocol/generation-1.md section 2.2 row 25)."""
     http_fault: HttpFault = _one_of("none", HttpFault)
     """What a call of the protocol gets: a status; no answer; one byte a second; HTML, an empty
     body or a code other than 10000, each with status 200. With ``drop`` it is carried out, and the

@@ -1,7 +1,7 @@
 """The local platform's memory on disk: one SQLite file and a folder of uploaded files.
 
 The only module of ``local`` that opens files of the state folder. What a record means is not
-known here; the formats of records are in ``stored``.
+known here; the formats of records are in ``stored``, those of the file in ``store_formats``.
 """
 
 from __future__ import annotations
@@ -19,27 +19,18 @@ import trio
 from moobius_trio.errors import StorageError, StoreLocked
 from moobius_trio.local import stored
 from moobius_trio.local.records import Change
+from moobius_trio.local.store_formats import prepare
 from moobius_trio.local.world import HISTORY_PER_BAND
 from moobius_trio.types import RunSync
 
-__all__ = ("DATABASE", "FORMAT", "Store", "open_store")
+__all__ = ("DATABASE", "Store", "open_store")
 
 DATABASE: Final = "platform.sqlite3"
 UPLOADS: Final = "uploads"
 PID_FILE: Final = "platform.pid"
 
-FORMAT: Final = 1
-"""The format of the file, in SQLite's ``user_version``; it grows when the format changes."""
-
 RETRY_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 5.0
-
-_SCHEMA: Final = """
-CREATE TABLE record (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
-                     PRIMARY KEY (kind, key));
-CREATE TABLE message (id INTEGER PRIMARY KEY, band TEXT NOT NULL, value TEXT NOT NULL);
-CREATE INDEX message_of_band ON message (band, id);
-"""
 
 _log = structlog.get_logger()
 
@@ -185,7 +176,7 @@ def _open(folder: Path) -> sqlite3.Connection:
         # One thread at a time uses it: the calls are made one after the other.
         connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
-            _prepare(connection, path)
+            prepare(connection, path)
             (folder / PID_FILE).write_text(f"{os.getpid()}\n")
         except BaseException:
             connection.close()
@@ -201,26 +192,6 @@ def _open(folder: Path) -> sqlite3.Connection:
     except OSError as exc:
         raise StorageError(str(path), f"cannot be opened ({exc.strerror})") from None
     return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    # The exclusive lock is what keeps a second platform out. It ends with the process.
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-    connection.execute("BEGIN EXCLUSIVE")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > FORMAT:
-        raise StorageError(
-            str(path),
-            f"was written by a newer version (format {version}; this one knows {FORMAT})",
-            "Update moobius_trio, or use another folder with --state",
-        )
-    if version == 0:
-        for statement in _SCHEMA.split(";"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {FORMAT:d}")
-    connection.execute("COMMIT")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def _read_pid(folder: Path) -> int | None:

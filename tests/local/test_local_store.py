@@ -24,6 +24,7 @@ from moobius_trio.local.records import (
     Band,
     Change,
     Figure,
+    Forgotten,
     Group,
     Message,
     RequestSeen,
@@ -32,7 +33,8 @@ from moobius_trio.local.records import (
     UserJoined,
     UserLeft,
 )
-from moobius_trio.local.store import DATABASE, FORMAT, Store, open_store
+from moobius_trio.local.store import DATABASE, Store, open_store
+from moobius_trio.local.store_formats import FORMAT
 from moobius_trio.local.world import HISTORY_PER_BAND, World
 from moobius_trio.testing.inline import run_inline
 from moobius_trio.types import (
@@ -82,8 +84,17 @@ messages = st.builds(
     request_id=st.builds(RequestId, texts),
 )
 records = st.one_of(
-    st.builds(Account, person=characters, login=texts, password_hash=texts),
-    st.builds(Band, channel_id=bands, name=texts, service_id=st.none() | services),
+    st.builds(
+        Account, person=characters, login=texts, password_hash=texts, confirmed=st.booleans()
+    ),
+    st.builds(
+        Band,
+        channel_id=bands,
+        name=texts,
+        service_id=st.none() | services,
+        description=texts,
+        owner=st.none() | users,
+    ),
     st.builds(Service, service_id=services, owner=users, description=texts),
     st.builds(Figure, service_id=services, character=characters),
     st.builds(
@@ -91,6 +102,8 @@ records = st.one_of(
         group_id=st.builds(GroupId, texts),
         owner=users,
         members=st.lists(users, max_size=3).map(tuple),
+        channel_id=st.none() | bands,
+        name=texts,
     ),
     st.builds(Upload, key=texts, media_type=texts, size=st.integers(0, 2**40)),
     st.builds(UserJoined, channel_id=bands, user_id=users),
@@ -294,6 +307,95 @@ async def test_a_newer_format_is_refused_and_left_alone(tmp_path: Path) -> None:
             pass
     assert "\n" not in str(caught.value)
     assert (tmp_path / DATABASE).read_bytes() == before
+
+
+OLD_SCHEMA = """
+CREATE TABLE record (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+                     PRIMARY KEY (kind, key));
+CREATE TABLE message (id INTEGER PRIMARY KEY, band TEXT NOT NULL, value TEXT NOT NULL);
+CREATE INDEX message_of_band ON message (band, id);
+PRAGMA user_version = 1;
+"""
+
+
+def write_format_1(folder: Path) -> bytes:
+    """A state folder as the version before this one left it; gives the file's bytes."""
+    connection = sqlite3.connect(folder / DATABASE)
+    connection.executescript(OLD_SCHEMA)
+    connection.execute(
+        "INSERT INTO record VALUES ('band', '\"c\"', ?)",
+        ('{"channel_id":"c","name":"c","service_id":null}',),
+    )
+    group = '{"group_id":"g","owner":"a","members":["b"]}'
+    connection.execute("INSERT INTO record VALUES ('group', '\"g\"', ?)", (group,))
+    account = '{"person":{"user_id":"b","username":"","nickname":"B","avatar":"","description":""}'
+    account += ',"login":"b@x","password_hash":"h"}'
+    connection.execute("INSERT INTO record VALUES ('account', '\"b\"', ?)", (account,))
+    content = '"content":{"text":"\\ud83d","path":null,"extra":{}}'
+    for direction, more in (("up", ',"msg_id":"m"'), ("down", ""), ("down", ',"readers":["b"]')):
+        value = f'{{"channel_id":"c","direction":"{direction}",{content}{more}}}'
+        connection.execute("INSERT INTO message (band, value) VALUES ('\"c\"', ?)", (value,))
+    connection.commit()
+    connection.close()
+    return (folder / DATABASE).read_bytes()
+
+
+async def test_a_folder_of_the_version_before_is_copied_and_brought_up_to_date(
+    tmp_path: Path,
+) -> None:
+    """Everything is there; what is new is empty, and messages to users have ids that stay."""
+    write_format_1(tmp_path)
+    found = []
+    for _ in range(2):
+        async with open_store(tmp_path, run_sync=run_inline) as store:
+            found.append(await store.load())
+    assert found[0] == found[1]
+    band, group, account, *messages = found[0]
+    assert band == Band(channel_id=ChannelId("c"), name="c")
+    assert group == Group(group_id=GroupId("g"), owner=UserId("a"), members=(UserId("b"),))
+    assert isinstance(account, Account)
+    assert account.confirmed
+    assert [each.msg_id for each in messages if isinstance(each, Message)] == [
+        "m",
+        "local-kept-2",
+        "local-kept-3",
+    ]
+    assert {each.content.text for each in messages if isinstance(each, Message)} == {"\ud83d"}
+    copy = sqlite3.connect(tmp_path / f"{DATABASE}.format-1")
+    assert copy.execute("PRAGMA user_version").fetchone() == (1,)
+    assert copy.execute("SELECT count(*) FROM message").fetchone() == (3,)
+    copy.close()
+    assert (tmp_path / f"{DATABASE}.format-1").stat().st_mode & 0o777 == 0o600
+
+
+async def test_an_older_folder_that_cannot_be_copied_is_left_alone(tmp_path: Path) -> None:
+    """Nothing is changed before there is a copy, and one that is there is not written over."""
+    before = write_format_1(tmp_path)
+    (tmp_path / f"{DATABASE}.format-1.part").mkdir()
+    with pytest.raises(StorageError, match="cannot be opened"):
+        async with opened(tmp_path):
+            pass
+    assert (tmp_path / DATABASE).read_bytes() == before
+    (tmp_path / f"{DATABASE}.format-1.part").rmdir()
+    (tmp_path / f"{DATABASE}.format-1").write_text("mine")
+    async with opened(tmp_path):
+        pass
+    assert (tmp_path / f"{DATABASE}.format-1").read_text() == "mine"
+
+
+async def test_what_is_forgotten_is_gone_after_a_restart_too(tmp_path: Path) -> None:
+    """Accounts, services, characters and groups."""
+    async with open_store(tmp_path, run_sync=run_inline) as store:
+        store.put(CHANGES)
+        kept = {type(each): each for each in CHANGES}
+        gone = [kept[Account], kept[Service], kept[Figure], kept[Group]]
+        store.put(Forgotten(record=each) for each in gone)  # type: ignore[arg-type]
+    world = World()
+    async with open_store(tmp_path, run_sync=run_inline) as store:
+        for change in await store.load():
+            world.apply(change)
+    assert list(world.accounts) == ["a"]
+    assert (world.services, world.figures, world.groups) == ({}, {}, {})
 
 
 async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
