@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import pytest
 
@@ -54,13 +54,15 @@ async def test_bands_know_nothing_of_each_other(local: Local, demo: Demo) -> Non
     assert carol.texts[:-2] == []
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "json"])
+@pytest.mark.parametrize(
+    ("engine", "protocol"), [("sqlite", "0.0.1"), ("json", "0.0.1"), ("sqlite", "1.8")]
+)
 async def test_a_restart_keeps_what_users_did(
-    local: Local, demo: Demo, tmp_path: Path, engine: str
+    local: Local, demo: Demo, tmp_path: Path, engine: str, protocol: Literal["0.0.1", "1.8"]
 ) -> None:
     """Stage, figures and hidden keys are there again; figures and pictures are not made twice."""
     before = demo()
-    band = await local.start(before, engine=engine, state=tmp_path)
+    band = await local.start(before, engine=engine, state=tmp_path, protocol=protocol)
     alice, bob = await band.join("Alice", "Bob")
     await alice.click("key1", MICKEY)
     await alice.click("key2")
@@ -71,7 +73,7 @@ async def test_a_restart_keeps_what_users_did(
     await local.stop()
     alice.clear()
     after = demo()
-    await local.start(after, engine=engine, state=tmp_path)
+    await local.start(after, engine=engine, state=tmp_path, protocol=protocol)
     assert after.service_id == service_id
     assert after.pictures == before.pictures
     assert await after.http_api.get_service_user_list(after.service_id) == made
@@ -109,9 +111,12 @@ async def test_a_cut_connection_changes_nothing(local: Local, demo: Demo) -> Non
 
 
 @pytest.mark.local(sockets=True)
-async def test_the_demo_over_real_sockets(local: Local, demo: Demo) -> None:
+@pytest.mark.parametrize("protocol", ["0.0.1", "1.8"])
+async def test_the_demo_over_real_sockets(
+    local: Local, demo: Demo, protocol: Literal["0.0.1", "1.8"]
+) -> None:
     """A little of everything holds over HTTP and WebSockets of this machine too."""
-    alice, bob = await (await local.start(demo())).join("Alice", "Bob")
+    alice, bob = await (await local.start(demo(), protocol=protocol)).join("Alice", "Bob")
     assert alice.texts == ["Alice joined the band!", "Bob joined the band!"]
     await alice.click("key1", MICKEY)
     assert alice.names == ["Alice", "Bob", "Mickey 0"]
