@@ -132,7 +132,12 @@ class Command:
             os.killpg(self._process.pid, 0)
         except ProcessLookupError:
             return False
-        return True
+        found = subprocess.run(  # a fixed command
+            ["/bin/ps", "-A", "-o", "pgid=,stat="], check=True, capture_output=True, text=True
+        )
+        rows = [line.split() for line in found.stdout.splitlines()]
+        # One that has ended, and that init has not waited for yet, is no process any more.
+        return any(int(row[0]) == self._process.pid and row[1][0] != "Z" for row in rows)
 
 
 def interruptible(command: Sequence[str | Path]) -> list[str | Path]:

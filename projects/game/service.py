@@ -108,12 +108,14 @@ class Game(MoobiusService[Table]):
         """A newcomer is on everybody's list, and hears how to play."""
         band = self.bands[action.channel_id]
         await self.show_players(band, *band.members)
+        await self.show_stage(band, *band.members)
         await self.tell(action, "Press Guess, or say a number to the Service.")
 
     async def on_leave_channel(self, action: Action) -> None:
         """Who leaves keeps their points."""
         band = self.bands[action.channel_id]
         await self.show_players(band, *band.members)
+        await self.show_stage(band, *band.members)
 
     # What a screen asks for when it opens
 
@@ -192,23 +194,29 @@ class Game(MoobiusService[Table]):
     # What people see
 
     async def show_players(self, band: Table, *users: UserId) -> None:
-        """The host, then everybody who is there, the best first, with their points."""
-        points = {user: band.players[user].points for user in band.members}
-        best_first = sorted(band.members.values(), key=lambda one: -points[one.user_id])
-        rows = [
-            attrs.evolve(one, nickname=f"{one.nickname} ({points[one.user_id]})")
-            for one in best_first
-        ]
-        await band.send_update_user_list([self.host, *rows], users)
+        """The host, then everybody who is there, the best first."""
+        await band.send_update_user_list([self.host, *self.best_first(band)], users)
 
     async def show_stage(self, band: Table, *users: UserId) -> None:
-        """What is known of the number, and each one's own last guess."""
+        """What is known of the number, who has points, and each one's own last guess."""
         current = self.round(band)
         known = f"Between {current.low} and {current.high} · guesses: {current.guesses}"
+        winners = [one for one in self.best_first(band) if self.points(band, one)]
+        if winners:
+            points = ", ".join(f"{one.nickname} {self.points(band, one)}" for one in winners)
+            known += f"\nPoints: {points}"
         for user in users:
             last = band.players[user].last
             own = f"\nYour last guess: {last}" if last else ""
             await band.send_update_playground(Playground(text=known + own), user)
+
+    def points(self, band: Table, one: Character) -> int:
+        """What somebody has won in this band."""
+        return band.players[one.user_id].points
+
+    def best_first(self, band: Table) -> list[Character]:
+        """Everybody who is there."""
+        return sorted(band.members.values(), key=lambda one: -self.points(band, one))
 
     async def say(self, band: Table, text: str) -> None:
         """The host speaks to everybody."""

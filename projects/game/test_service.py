@@ -33,14 +33,17 @@ async def test_a_guess_is_told_to_all(local: Local) -> None:
 
 
 async def test_whoever_finds_it_has_a_point(local: Local) -> None:
-    """The list has the best first, and a new round begins."""
+    """The list has the best first, the stage has the points, and a new round begins."""
     _, alice, bob = await two(local, Game())
-    assert alice.names == ["The host", "Alice (0)", "Bob (0)"]
+    assert alice.names == ["The host", "Alice", "Bob"]
     await bob.click("guess", {"number": "50"})
     assert alice.last.text == "Bob found 50 with guess 1!"
-    assert alice.names == bob.names == ["The host", "Bob (1)", "Alice (0)"]
+    assert alice.names == bob.names == ["The host", "Bob", "Alice"]
     assert bob.stage is not None
-    assert bob.stage.text == "Between 1 and 100 · guesses: 0"
+    assert bob.stage.text == "Between 1 and 100 · guesses: 0\nPoints: Bob 1"
+    await bob.leave()
+    assert alice.stage is not None
+    assert alice.stage.text == "Between 1 and 100 · guesses: 0"
 
 
 async def test_only_numbers_are_guesses(local: Local) -> None:

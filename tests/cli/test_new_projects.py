@@ -72,7 +72,7 @@ def test_its_config_is_one(tmp_path: Path) -> None:
     path = tmp_path / "shiny" / "config" / "service.json"
     settings = load_settings(path, environ={"MOOBIUS_PASSWORD": "secret"})
     assert settings.name == "shiny"
-    assert json.loads(path.read_text())["protocol"] == "0.0.1"
+    assert json.loads(path.read_text())["protocol"] == settings.protocol == "1.8"
     assert "password" not in path.read_text()
 
 
