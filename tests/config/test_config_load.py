@@ -294,7 +294,7 @@ def test_the_template_says_what_is_left_to_fill_in(tmp_path: Path) -> None:
 
 def test_run_options_need_no_account_and_take_none(tmp_path: Path) -> None:
     """The template does; what is there of account, addresses and ids stays where it is."""
-    assert load_run_options(TEMPLATE) == {}
+    assert load_run_options(TEMPLATE) == {"protocol": "1.8"}
     given = with_(lanes="sender", handler_seconds=None, protocol="1.8")
     options = load_run_options(write(tmp_path, given))
     assert options == {"lanes": "sender", "handler_seconds": None, "protocol": "1.8"}
