@@ -81,8 +81,7 @@ def make_speech(service: MoobiusService[Any], settings: Settings, http_api: Http
 
         book = GroupBook(http_api.create_group, http_api.fetch_group)
         wire = Generation1Wire(book, profile_of=profile_of)
-        side = attrs.evolve(service_side(wire), prepare=wire.prepare)
-        return Speech(side=side, resolve=wire.resolve)
+        return Speech(side=wire.side(), resolve=wire.resolve)
     return Speech(side=service_side(generation0), resolve=_no_groups)
 
 

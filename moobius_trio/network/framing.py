@@ -72,6 +72,10 @@ class Framing(Generic[C]):
         listed = self._side.prepare is None
         return frames_of(command, self.encode, self._max_message_bytes, listed=listed)
 
+    def note_refusal(self) -> None:
+        """The platform has refused a frame for good."""
+        self._side.on_refused()
+
     def for_nobody(self, command: C) -> Outcome | None:
         """What becomes of a command that nobody is to get; None: it is to be written.
 

@@ -69,6 +69,10 @@ class GroupBook:
         while missing := [members for members in lists if not self._ids.knows(members)]:
             await self._ids.get(missing[0], partial(self._create, missing[0]))
 
+    def forget_lists(self) -> None:
+        """Have every list asked for anew: the platform may not know their groups any more."""
+        self._ids.forget()
+
     def id_of(self, members: tuple[UserId, ...]) -> GroupId:
         """The id of a list for which `ready` has returned.
 
@@ -127,6 +131,10 @@ class _Answers(Generic[K, V]):
     def known(self, key: K) -> V:
         """The answer, or a LookupError."""
         return self._known[key][0]
+
+    def forget(self) -> None:
+        """Know nothing; what is being asked stays asked."""
+        self._known.clear()
 
     async def get(self, key: K, ask: Callable[[], Awaitable[V]]) -> V:
         while not self.knows(key):

@@ -228,8 +228,7 @@ class Outbox(Generic[C]):
         ``settled``: nothing is left to do. ``refused``: set aside for a second try, which
         ``resume`` starts; a refusal of that is the end. ``unknown``: no frame waits for it.
         """
-        item = self._awaiting.find(copy.request_id)
-        if item is None:
+        if (item := self._awaiting.find(copy.request_id)) is None:
             return "unknown"
         if copy.status:
             self._end(item, CONFIRMED)
@@ -246,6 +245,7 @@ class Outbox(Generic[C]):
             # an earlier write without an answer may be what people have seen
             self._end(item, Outcome("unconfirmed" if item.perhaps_taken else "refused", reason))
             log.warning("the platform refuses a frame", band=item.channel_id, reason=reason)
+            self._framing.note_refusal()
         return "settled"
 
     async def drain(self, seconds: float) -> None:

@@ -12,7 +12,7 @@ import structlog
 from moobius_trio.codec import generation1
 from moobius_trio.errors import GroupUnknown
 from moobius_trio.network.group_book import GroupBook
-from moobius_trio.network.items import ADDRESSED
+from moobius_trio.network.items import ADDRESSED, Side, service_side
 from moobius_trio.types import (
     GroupMessage,
     MessageUp,
@@ -85,6 +85,12 @@ class Generation1Wire:
             if loss not in self._told:
                 self._told.add(loss)
                 log.info("generation 1 has no word for a part of a frame", part=loss)
+
+    def side(self) -> Side[ServiceCommand, ServiceFrame]:
+        """What link and outbox need of it."""
+        return attrs.evolve(
+            service_side(self), prepare=self.prepare, on_refused=self._book.forget_lists
+        )
 
     async def prepare(self, command: ServiceCommand) -> None:
         """Have the platform know every list of people in the command; see `GroupBook.ready`."""

@@ -56,6 +56,7 @@ def make_speech(settings: Settings, http_api: HttpApi, user_id: UserId) -> Speec
                 encode=groups.encode,
                 origin_type=generation1.origin_type,
                 prepare=groups.prepare,
+                on_refused=groups.forget_lists,
             ),
             look_up=groups.look_up,
             refresh=("refresh",),
@@ -112,6 +113,11 @@ class _Groups:
         """Have the platform know the recipients of a message; see `GroupBook.ready`."""
         if isinstance(command, UserMessage) and command.recipients:
             await self._book(command.channel_id).ready(command.recipients)
+
+    def forget_lists(self) -> None:
+        """The platform may not know them any more; see `GroupBook.forget_lists`."""
+        for book in self._books.values():
+            book.forget_lists()
 
     async def look_up(self, update: UpdateCharacterGroup) -> UpdateUserList:
         """Who is in the group, with profiles. Whose profile is missing has the id as nickname.

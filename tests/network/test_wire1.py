@@ -13,7 +13,6 @@ from trio.testing import wait_all_tasks_blocked
 
 from moobius_trio.errors import ApiError, GroupUnknown, MessageTooLarge
 from moobius_trio.network.group_book import GroupBook
-from moobius_trio.network.items import service_side
 from moobius_trio.network.memory import memory_stream_pair
 from moobius_trio.network.outbox import Outbox
 from moobius_trio.network.wire1 import Generation1Wire
@@ -22,6 +21,7 @@ from moobius_trio.types import (
     ChannelId,
     Character,
     Content,
+    Copy,
     Feature,
     GroupId,
     GroupMessage,
@@ -79,8 +79,7 @@ class Rig:
 
     def __attrs_post_init__(self) -> None:
         self.wire = Generation1Wire(GroupBook(self.platform.create, self.platform.fetch))
-        side = attrs.evolve(service_side(self.wire), prepare=self.wire.prepare)
-        self.outbox = make_outbox(wire=side)
+        self.outbox = make_outbox(wire=self.wire.side())
 
     async def written(self, count: int) -> list[dict[str, Any]]:
         """The bodies of the next frames."""
@@ -270,3 +269,17 @@ async def test_a_list_that_shows_somebody_otherwise_is_told_once() -> None:
                 update, request_id=RequestId("r"), client_id=ServiceId("s"), timestamp=0
             )
     assert [line["part"] for line in logs] == ["profile"]
+
+
+async def test_groups_are_made_anew_when_a_frame_was_refused_for_good() -> None:
+    """A platform that has forgotten them does not keep a service silent."""
+    rig = Rig()
+    receipt = await rig.outbox.put(say("refused", ALICE))
+    for _ in range(2):
+        rig.outbox.resume()
+        await rig.written(1)
+        refusal = Copy(request_id=receipt.request_id, origin_type="message_down", status=False)
+        rig.outbox.on_copy(refusal)
+    assert receipt.state == "refused"
+    await rig.outbox.put(say("heard", ALICE))
+    assert rig.platform.created == [(ALICE,), (ALICE,)]
