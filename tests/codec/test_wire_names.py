@@ -17,7 +17,7 @@ WIRE_ONLY = frozenset(
         *("update_style", "update_userlist", "user_context", "user_login", "userlist"),
         # and those of generation 1
         *("bottom_buttons", "button_click", "button_id", "character_context", "choices"),
-        *("channel_description", "character_list", "confirmation_code", "email_verified"),
+        *("character_list", "confirmation_code", "email_verified"),
         *("message_down", "message_up", "system_context"),
     }
 )
