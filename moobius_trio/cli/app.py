@@ -199,7 +199,7 @@ async def run(
     """Run your service on the platform that its service.json names.
 
     The file is config/service.json or service.json in the service's folder.
-    One Ctrl+C ends it.
+    A MoobiusUser is run as well; its file is user.json. One Ctrl+C ends it.
     """
     from moobius_trio.cli.dev import run_service
 

@@ -10,7 +10,7 @@ import trio
 from moobius_trio.cli.develop.session import develop
 from moobius_trio.cli.guests import check_host
 from moobius_trio.cli.knobs import read_knobs
-from moobius_trio.cli.loading import load_service
+from moobius_trio.cli.loading import load_program
 from moobius_trio.cli.output import ready_line, say
 from moobius_trio.cli.projects import project_folder
 from moobius_trio.cli.state import open_state, user_state
@@ -21,20 +21,22 @@ from moobius_trio.local import Knobs
 from moobius_trio.logs import configure_logs
 from moobius_trio.network.groups import unwrapped
 from moobius_trio.testing.relay import RelayFaults
+from moobius_trio.user import UserHandle
 
 __all__ = ("run_demo", "run_dev", "run_service")
 
 
 async def run_service(path: str, *, state: Path | None, ready_json: bool) -> None:
-    """Run a service on the platform that its own service.json names."""
+    """Run a service, or a user, on the platform that its own service.json or user.json names."""
     configure_logs()
-    service = load_service(path)
+    service = load_program(path)
     if state is not None:
         service._environment = Environment(state=open_state(state))
     with unwrapped():  # a bug's traceback is that of the bug alone
         async with trio.open_nursery() as nursery:
-            handle: ServiceHandle = await nursery.start(service.serve)
-            say(f"  {handle.name} is in {', '.join(handle.channels)}. One Ctrl+C ends it.")
+            handle: ServiceHandle | UserHandle = await nursery.start(service.serve)
+            places = ", ".join(handle.channels) or "no band yet"
+            say(f"  {handle.name} is in {places}. One Ctrl+C ends it.")
             spare_what_stays()
             if ready_json:
                 ready_line(None, [handle])

@@ -1,4 +1,4 @@
-"""From what a user types to a service object: a file, a folder, or ``module:Class``.
+"""From what a person types to a service, or a user: a file, a folder, or ``module:Class``.
 
 Reads and runs the user's own code and nothing else; says in one line why it cannot.
 """
@@ -16,8 +16,9 @@ from typing import Any
 
 from moobius_trio.core.service import MoobiusService
 from moobius_trio.errors import MoobiusError, UsageError
+from moobius_trio.user import MoobiusUser
 
-__all__ = ("load_service",)
+__all__ = ("load_program", "load_service")
 
 Service = MoobiusService[Any]
 FOLDER_FILES = ("service.py", "main.py")
@@ -32,6 +33,21 @@ def load_service(target: str) -> Service:
     Raises:
         UsageError: there is no such file, no service in it, several, or it cannot be made.
     """
+    service: Service = _load(target, (MoobiusService,))
+    return service
+
+
+def load_program(target: str) -> Service | MoobiusUser:
+    """The service, or the `MoobiusUser`, that is named; as `load_service`.
+
+    Raises:
+        UsageError: as `load_service`; a file with one of each has several.
+    """
+    program: Service | MoobiusUser = _load(target, (MoobiusService, MoobiusUser))
+    return program
+
+
+def _load(target: str, kinds: tuple[type, ...]) -> Any:
     place, _, wanted = target.rpartition(":") if _names_a_class(target) else (target, "", "")
     path = Path(place)
     if path.is_dir():
@@ -47,7 +63,7 @@ def load_service(target: str) -> Service:
     else:
         raise UsageError(f"{target}: there is no such file or folder. {FORMS}")
     where = f"{path}:{wanted}" if wanted else str(path)  # the file, also where a folder was named
-    return _make(_choose(module, wanted, where), where)
+    return _make(_choose(module, wanted, where, kinds), where)
 
 
 def _names_a_class(target: str) -> bool:
@@ -136,44 +152,58 @@ def _import_problem(exc: ImportError, where: str) -> str:
     return f"{where}: {exc.msg}. Correct that import."
 
 
-def _choose(module: ModuleType, wanted: str, where: str) -> type[Service]:
+def _choose(module: ModuleType, wanted: str, where: str, kinds: tuple[type, ...]) -> type:
+    found = [cls for kind in kinds for cls in _leaves(module, kind)]
     if wanted:
         cls = getattr(module, wanted, None)
-        if not (isinstance(cls, type) and issubclass(cls, MoobiusService)):
-            there = ", ".join(found.__name__ for found in _services(module)) or "no service"
+        if not (isinstance(cls, type) and issubclass(cls, kinds)):
+            _refuse_user(wanted if cls in _leaves(module, MoobiusUser) else "", where)
+            there = ", ".join(one.__name__ for one in found) or "no service"
             raise UsageError(
-                f"{where}: there is no subclass of MoobiusService called {wanted}. "
+                f"{where}: there is no subclass of {_names(kinds)} called {wanted}. "
                 f"That module has {there}."
             )
         return cls
-    leaves = _services(module)
-    if not leaves:
+    if not found:
+        _refuse_user(next((one.__name__ for one in _leaves(module, MoobiusUser)), ""), where)
         raise UsageError(
-            f"{where}: no subclass of MoobiusService is defined there. Name the file that has it."
+            f"{where}: no subclass of {_names(kinds)} is defined there. Name the file that has it."
         )
-    if len(leaves) > 1:
-        names = ", ".join(cls.__name__ for cls in leaves)
+    if len(found) > 1:
+        names = ", ".join(cls.__name__ for cls in found)
+        words = "services" if issubclass(found[-1], MoobiusService) else "services and users"
         raise UsageError(
-            f"{where}: there are several services ({names}). "
-            f"Choose one, such as {where}:{leaves[0].__name__}."
+            f"{where}: there are several {words} ({names}). "
+            f"Choose one, such as {where}:{found[0].__name__}."
         )
-    return leaves[0]
+    return found[0]
 
 
-def _services(module: ModuleType) -> list[type[Service]]:
-    """The services of a module that nothing else there is made from; imported ones count last."""
-    services = [
+def _names(kinds: tuple[type, ...]) -> str:
+    return " or ".join(kind.__name__ for kind in kinds)
+
+
+def _refuse_user(name: str, where: str) -> None:
+    if name:
+        raise UsageError(
+            f"{where}: {name} is a MoobiusUser, and this command is for services. "
+            "`moobius-trio run` runs it, on a platform of `moobius-trio dev` or `local` too."
+        )
+
+
+def _leaves(module: ModuleType, kind: type) -> list[type]:
+    """The classes of this kind in a module that nothing else there is made from; imported ones
+    count last."""
+    found = [
         value
         for value in vars(module).values()
-        if isinstance(value, type)
-        and issubclass(value, MoobiusService)
-        and value is not MoobiusService
+        if isinstance(value, type) and issubclass(value, kind) and value is not kind
     ]
-    own = [cls for cls in services if cls.__module__ == module.__name__] or services
+    own = [cls for cls in found if cls.__module__ == module.__name__] or found
     return [cls for cls in own if not any(cls in other.__mro__[1:] for other in own)]
 
 
-def _make(cls: type[Service], where: str) -> Service:
+def _make(cls: type, where: str) -> object:
     try:
         service = cls()
     except MoobiusError:

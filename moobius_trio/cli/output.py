@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+from moobius_trio.user import UserHandle
+
 __all__ = ("counted", "output_may_close", "ready_line", "say", "tell")
 
 
@@ -61,12 +63,18 @@ class Ready(Protocol):
     def channels(self) -> Sequence[str]: ...
 
 
-def ready_line(url: str | None, handles: Sequence[Ready]) -> None:
-    """Print the ready line of docs/architecture.md section 10."""
+def ready_line(url: str | None, handles: Sequence[Ready | UserHandle]) -> None:
+    """Print the ready line of docs/architecture.md section 10; a user has a ``user_id``."""
     services = [
-        {"name": handle.name, "service_id": handle.service_id, "channels": list(handle.channels)}
+        {"name": handle.name, **_id_of(handle), "channels": list(handle.channels)}
         for handle in handles
     ]
     line = {"ready": True, "url": url, "pid": os.getpid(), "services": services}
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
+
+
+def _id_of(handle: Ready | UserHandle) -> dict[str, str]:
+    if isinstance(handle, UserHandle):
+        return {"user_id": handle.user_id}
+    return {"service_id": handle.service_id}

@@ -7,6 +7,7 @@ from moobius_trio.testing.harness import Local, LocalBand, RunOptions
 from moobius_trio.testing.inline import run_inline
 from moobius_trio.testing.opening import open_local
 from moobius_trio.testing.replaying import check_tape, replay
+from moobius_trio.testing.users import start_user
 
 __all__ = (
     "SERVICE",
@@ -21,4 +22,5 @@ __all__ = (
     "open_local",
     "replay",
     "run_inline",
+    "start_user",
 )
