@@ -8,10 +8,12 @@ tells: handlers take them in the order in which they came. No frame is kept or t
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from typing import Final, Protocol, TypeAlias
 
 import attrs
 
+from moobius_trio.local.rules import PARTS, REFRESH
 from moobius_trio.types import Action, FeatureCall, MenuItemClick, MessageUp
 
 __all__ = ("Causes", "Traced", "UpEvent")
@@ -21,6 +23,9 @@ REMEMBERED: Final = 2_000
 
 UpEvent: TypeAlias = MessageUp | Action | FeatureCall | MenuItemClick
 """What people do, as a service is told."""
+
+
+_Event: TypeAlias = Action | FeatureCall | MenuItemClick
 
 
 class Traced(Protocol):
@@ -47,7 +52,7 @@ class Traced(Protocol):
 class _Came:
     n: int
     at: int
-    event: Action | FeatureCall | MenuItemClick
+    event: _Event
 
     def is_for(self, record: Traced) -> bool:
         event = self.event
@@ -64,6 +69,14 @@ class _Came:
     def coalesces(self) -> bool:
         """Whether a service answers several of these that wait by one run of the handler."""
         return isinstance(self.event, Action) and self.event.subtype.startswith("fetch_")
+
+
+def _as_handled(event: _Event) -> Iterator[_Event]:
+    """The event, and for a refresh also the parts as which a service may handle it."""
+    yield event
+    if isinstance(event, Action) and event.subtype == REFRESH:
+        for part in PARTS:
+            yield attrs.evolve(event, subtype=part)
 
 
 class Causes:
@@ -86,7 +99,7 @@ class Causes:
             if len(self._messages) > REMEMBERED:
                 del self._messages[next(iter(self._messages))]
         else:
-            self._came.append(_Came(n, at, event))
+            self._came.extend(_Came(n, at, each) for each in _as_handled(event))
 
     def forget(self) -> None:
         """The service begins anew: what was under way ended, and units are counted from one."""

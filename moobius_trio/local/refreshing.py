@@ -12,15 +12,12 @@ import attrs
 import trio
 
 from moobius_trio.codec.generations import Generation
-from moobius_trio.local.rules import JOIN
+from moobius_trio.local.rules import JOIN, PARTS, REFRESH
 from moobius_trio.types import Action, ChannelId, ServiceEvent, ServiceId, UserId
 
 __all__ = ("COVERED_SECONDS", "Refreshing")
 
-REFRESH: Final = "refresh"
 _FETCH: Final = "fetch_"
-PARTS: Final = ("fetch_user_list", "fetch_features", "fetch_playground")
-"""What a service of generation 0 is asked for instead of a refresh."""
 
 COVERED_SECONDS: Final = 1.0
 """How long a refresh stands for the parts that a client asks for behind it. A page asks for all of

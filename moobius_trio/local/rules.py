@@ -61,6 +61,9 @@ MAX_REQUEST_ID = 200
 
 JOIN = "join_channel"
 LEAVE = "leave_channel"
+REFRESH = "refresh"
+PARTS = ("fetch_user_list", "fetch_features", "fetch_playground")
+"""What a refresh stands for (docs/protocol/generation-1.md section 7)."""
 NO_ID = MessageId("")
 
 UNKNOWN_SUBTYPE = "<unknown>"

@@ -17,7 +17,7 @@ from moobius_trio.codec.generation0 import decode_from_client
 from moobius_trio.codec.text import dump
 from moobius_trio.errors import MalformedPayload, UsageError
 from moobius_trio.tapes.tape import Frame, Up
-from moobius_trio.types import FeatureCall, JsonValue, UserAction, UserMessage
+from moobius_trio.types import FeatureCall, JsonValue, MenuItemClick, UserAction, UserMessage
 
 __all__ = ("UPLOAD", "Names", "command_of", "deed", "file_name", "sight")
 
@@ -35,8 +35,11 @@ _CONSTANT: Final[Mapping[str, JsonValue]] = {"context": {}, "group_id": "temp"}
 
 _KEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "msg_up": ("subtype", "content", "recipients"),
-    "action": ("subtype",),
-    "feature_call": ("feature_id", "arguments"),
+    "action": (
+        *("subtype", "menu_item_id", "message_subtype", "message_content"),
+        *("arguments", "bottom_button_id"),
+    ),
+    "feature_call": ("feature_id", "arguments", "bottom_button_id"),
 }
 """What a person's frame says, as it is sent and as the service gets it."""
 
@@ -141,8 +144,8 @@ def _normal_text(text: str, names: Names, files: Mapping[str, str]) -> str:
 
 def command_of(
     up: Up, identity: Callable[[str], str], files: Mapping[str, str]
-) -> UserAction | UserMessage | FeatureCall:
-    """What a person's client sends to do this again.
+) -> UserAction | UserMessage | FeatureCall | MenuItemClick:
+    """What a person's client sends to do this again; a choice from a menu names no message.
 
     Args:
         identity: the id of whom a name means, of the person or character as the person sees them.
@@ -159,6 +162,7 @@ def command_of(
         "body": {
             "recipients": [],
             "arguments": [],
+            "message_id": "",
             **cast("Mapping[str, JsonValue]", body),
             "channel_id": up.band,
             "sender": identity(up.who),
@@ -170,7 +174,7 @@ def command_of(
         command = decode_from_client(dump(sent)).command
     except MalformedPayload as exc:
         raise UsageError(f"what {up.who} does cannot be sent: {'; '.join(exc.faults)}.") from None
-    if not isinstance(command, UserAction | UserMessage | FeatureCall):
+    if not isinstance(command, UserAction | UserMessage | FeatureCall | MenuItemClick):
         raise UsageError(f"what {up.who} does cannot be sent: it is a {sent['type']!r}.")
     return command
 

@@ -121,9 +121,9 @@ def words_of(up: Up) -> str:
     body = body if isinstance(body, Mapping) else {}
     match up.frame.get("type"):
         case "feature_call":
-            given = [each for each in _list(body, "arguments") if isinstance(each, Mapping)]
-            form = ", ".join(f"{each.get('name')}={each.get('value')}" for each in given)
-            return f"{up.who} clicks {body.get('feature_id')}" + (f" ({form})" if form else "")
+            return f"{up.who} clicks {body.get('feature_id')}{_form(body)}"
+        case "action" if "menu_item_id" in body:
+            return f"{up.who} chooses {body.get('menu_item_id')}{_form(body)}"
         case "msg_up":
             content = body.get("content")
             text = content.get("text") if isinstance(content, Mapping) else None
@@ -134,6 +134,12 @@ def words_of(up: Up) -> str:
             return f"{up.who} {what} to {to or 'the Service'}"
         case _:
             return f"{up.who}: {body.get('subtype')}"
+
+
+def _form(body: Mapping[str, JsonValue]) -> str:
+    given = [each for each in _list(body, "arguments") if isinstance(each, Mapping)]
+    form = ", ".join(f"{each.get('name')}={each.get('value')}" for each in given)
+    return f" ({form})" if form else ""
 
 
 def _list(body: Mapping[str, JsonValue], key: str) -> Iterable[JsonValue]:

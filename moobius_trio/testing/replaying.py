@@ -19,6 +19,7 @@ from moobius_trio.tapes import Recorder, Step, Tape, compare, read_tape
 from moobius_trio.tapes.normal import command_of
 from moobius_trio.testing.actors import Actor
 from moobius_trio.testing.uploading import upload
+from moobius_trio.types import MenuItemClick, MessageId
 
 if TYPE_CHECKING:
     from moobius_trio.testing.harness import Local
@@ -53,8 +54,11 @@ class Stage:
         """
         for up in step.ups:
             command = command_of(up, self._identity, self.files)
+            actor = self.actors[up.band, up.who]
+            if isinstance(command, MenuItemClick):
+                command = attrs.evolve(command, message_id=_message_of(command, actor))
             try:
-                await self.actors[up.band, up.who].act(command, settle=False)
+                await actor.act(command, settle=False)
             except AssertionError as exc:
                 raise UsageError(f"step {number}: {str(exc).splitlines()[0]}") from None
 
@@ -63,6 +67,14 @@ class Stage:
             if known == name:
                 return actor.user_id
         return self.figure(name)
+
+
+def _message_of(click: MenuItemClick, actor: Actor) -> MessageId:
+    """The id of the newest message that says what the click repeats; empty when there is none."""
+    found = (
+        each.msg_id for each in reversed(actor.messages) if each.content == click.message_content
+    )
+    return next(found, MessageId(""))
 
 
 async def replay(local: Local, tape: Tape, *, time: bool = False) -> Tape:

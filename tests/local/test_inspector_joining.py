@@ -16,6 +16,7 @@ from moobius_trio.types import (
     ChannelId,
     Content,
     FeatureCall,
+    MenuItemClick,
     MessageId,
     MessageUp,
     UserId,
@@ -37,7 +38,7 @@ def inspector(clock: Clock | None = None) -> Inspector:
     return Inspector(clock or Clock(), lambda user_id: None)
 
 
-def do(looked: Inspector, event: MessageUp | Action | FeatureCall) -> None:
+def do(looked: Inspector, event: MessageUp | Action | FeatureCall | MenuItemClick) -> None:
     """Somebody does something, and the service is told of it."""
     seen = Seen(direction="up", type_="x", from_=event.sender, to=("service",), text="", size=0)
     looked.note(lambda: seen, weight=0, events=[event])
@@ -186,6 +187,30 @@ def test_one_run_that_answers_several_requests_is_that_of_the_last_one_it_waited
     looked.trace(unit_trace(1, "alice", on="on_fetch_features"))  # began at 108
     looked.trace(unit_trace(2, "alice", on="on_fetch_features"))
     assert [each.handler != "" for each in looked.kept] == [False, True, True]
+
+
+def test_a_refresh_causes_what_its_parts_send() -> None:
+    """A service handles it whole, or as the requests of which it consists."""
+    for handlers in (
+        ("on_refresh",),
+        ("on_fetch_user_list", "on_fetch_features", "on_fetch_playground"),
+    ):
+        looked = inspector()
+        do(looked, Action(subtype="refresh", channel_id=BAND, sender=UserId("alice")))
+        for unit, handler in enumerate(handlers):
+            send(looked, f"r{unit}")
+            looked.trace(frame_trace(unit, f"r{unit}", "alice", on=handler))
+        assert [each.cause for each in looked.kept[1:]] == [1] * len(handlers)
+
+
+def test_a_choice_from_a_menu_causes_what_its_handler_sends() -> None:
+    """A key press of the same person before it does not take its place."""
+    looked = inspector()
+    do(looked, press("alice"))
+    do(looked, MenuItemClick(menu_item_id="m", channel_id=BAND, sender=UserId("alice")))
+    send(looked, "r")
+    looked.trace(frame_trace(1, "r", "alice", on="on_menu_item_click"))
+    assert looked.kept[2].cause == 2
 
 
 def test_what_is_remembered_for_the_trace_is_bounded() -> None:
