@@ -14,7 +14,7 @@ import trio
 
 from moobius_trio.core.service import MoobiusService
 from moobius_trio.serving import serve_app
-from moobius_trio.testing.harness import Local, LocalBand
+from moobius_trio.testing.harness import Local, LocalBand, Protocol
 from moobius_trio.testing.opening import open_local
 
 __all__ = ("open_room",)
@@ -24,13 +24,18 @@ Prepare = Callable[[Local, LocalBand], Awaitable[None]]
 
 @contextmanager
 def open_room(
-    service: MoobiusService[Any], *, bands: Sequence[str] = (), prepare: Prepare | None = None
+    service: MoobiusService[Any],
+    *,
+    bands: Sequence[str] = (),
+    prepare: Prepare | None = None,
+    protocol: Protocol | None = None,
 ) -> Iterator[str]:
     """Run the service on a platform of its own, in a thread of its own, for the block.
 
     Args:
         service: it gets the band ``local-demo``.
         bands: names of bands to make besides, which it does not get.
+        protocol: the words that the service speaks; None: as its own settings say.
         prepare: what happens before anybody opens the page; called with the platform and the band.
 
     Yields:
@@ -47,7 +52,7 @@ def open_room(
 
     async def main() -> None:
         tokens.append(trio.lowlevel.current_trio_token())
-        async with open_local(sockets=True, bands=bands) as local:
+        async with open_local(sockets=True, bands=bands, protocol=protocol) as local:
             band = await local.start(service)
             if prepare is not None:
                 await prepare(local, band)

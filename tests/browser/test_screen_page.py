@@ -296,6 +296,42 @@ def test_the_agents_are_listed_with_what_is_said_of_them(alice: Person) -> None:
     dialog.wait_for(state="detached")
 
 
+# ---- a service of the other generation --------------------------------------------------------
+
+
+def test_a_service_in_generation_1_is_seen_alike(chromium: Browser, desk: Desk) -> None:
+    """Its screen, its answers, and in the panel its frames and the steps of a test; a code that
+    would be mailed is read there."""
+    with open_room(showcase()(), protocol="1.8") as url:
+        alice = desk.sit_down(url, "alice", builds=True)
+        page = alice.page
+        alice.stage.get_by_text("3 items").wait_for()
+        assert alice.keys.filter(has_text="Marked").inner_text().split() == ["Marked", "press", "me"]
+        alice.press("Sure?")
+        page.get_by_role("dialog", name="Really?").get_by_role("button", name="Send").click()
+        alice.hears("sure by confirm: []")
+        alice.say("card https://elsewhere.example/menu", SERVICE)
+        newest(alice, "Soup.").click(button="right")
+        choose(alice, "Report")
+        dialog = page.get_by_role("dialog", name="Report")
+        dialog.get_by_role("textbox", name="why").fill("so")
+        dialog.get_by_role("button", name="Send report").click()
+        alice.hears("report by send ['so'] of a known card: Soup.")
+        row = page.get_by_role("treeitem", name=re.compile("up action menu_item_click")).last
+        row.click()
+        opened = page.get_by_role("region", name="Frame")
+        step = opened.get_by_role("button", name="Copy as test step").get_attribute("title")
+        assert step is not None
+        assert step.startswith('await alice.choose("report", why="so", bottom_button_id="send")')
+        assert '"label": "why"' in str(opened.text_content())
+        account = {"username": "new@example.org", "password": "long enough"}
+        assert page.request.post(f"{url}/auth/sign_up", data=account).ok
+        page.get_by_role("tab", name="Time and faults").click()
+        codes = page.get_by_role("region", name="Codes instead of mails")
+        codes.get_by_text(re.compile(r"new@example.org, sign up: \d{6}")).wait_for()
+        desk.close()
+
+
 # ---- access -----------------------------------------------------------------------------------
 
 

@@ -231,7 +231,17 @@ test("a row shows what was said or filled in, in one line", () => {
   assert.equal(preview({ content: { path: "/bucket/a.png" } }), "/bucket/a.png");
   assert.equal(preview({ arguments: [{ name: "kind", value: "A" }, { name: "n", value: 3 }] }), "kind: A, n: 3");
   assert.equal(preview({ userlist: [] }), "");
+  assert.equal(preview({ menu_item_id: "like", arguments: [{ name: "why", value: "so" }] }), "like, why: so");
   assert.equal(after(record(1, { frame: "no JSON" })).frames[0].preview, "");
+});
+
+test("a frame of a service in generation 1 is shown as it was, and read in the page's own words", () => {
+  const frame = JSON.stringify({ type: "action", body: { button_id: "k", arguments: [{ label: "why" }] } });
+  const body = { feature_id: "k", arguments: [{ name: "why", value: "so" }] };
+  const plain = JSON.stringify({ type: "feature_call", body });
+  const shown = after(record(1, { type: "feature_call", subtype: "k", frame, plain })).frames[0];
+  assert.deepEqual([shown.frame, shown.preview], [frame, "why: so"]);
+  assert.deepEqual(JSON.parse(frameToEdit(shown, ALICE)).body, body);
 });
 
 test("a frame's text is shown with one value a line, or as it is", () => {
@@ -392,4 +402,12 @@ test("a difference says in which step, for whom, and where in the frame it is", 
 test("a recorded tape is told of with what it holds", () => {
   assert.equal(recordedOf({ ups: 1, downs: 2, left_out: 0 }), "1 done, 2 seen");
   assert.match(recordedOf({ ups: 1, downs: 2, left_out: 3 }), /3 left out/);
+});
+
+test("codes are shown with whom and what they are for", () => {
+  const data = [{ email: "a@x.org", purpose: "sign up", code: "012345" }, null];
+  assert.deepEqual(run(initialPanel(), { kind: "codes", data }).codes, [
+    { email: "a@x.org", purpose: "sign up", code: "012345" },
+    { email: "", purpose: "", code: "" },
+  ]);
 });

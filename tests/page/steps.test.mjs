@@ -23,7 +23,9 @@ const record = (change, body) => ({
   cause: null,
   handler: "",
   refused: "",
-  frame: JSON.stringify({ type: change.type ?? "msg_up", body: { subtype: change.subtype, ...body } }),
+  plain:
+    change.frame ??
+    JSON.stringify({ type: change.type ?? "msg_up", body: { subtype: change.subtype, ...body } }),
   ...change,
 });
 const down = (to, type, subtype, body) =>
@@ -73,6 +75,45 @@ test("what is no text is sent with its path", () => {
     step(picture),
     'await alice.send(Content(path="/bucket/a.png"), subtype="image", to=SERVICE)',
   );
+});
+
+const clicked = (body) =>
+  record({ type: "action", subtype: "menu_item_click" }, { menu_item_id: "like", arguments: [], ...body });
+
+test("an item of a menu is chosen, of the message that says the same", () => {
+  const card = { title: "T", text: "x" };
+  const before = [
+    heard("one", ALICE),
+    down([ALICE], "msg_down", "card", { content: card }),
+    heard("two", BOB),
+    heard("last", ALICE),
+  ];
+  const of = (message_subtype, message_content) =>
+    step(clicked({ message_subtype, message_content }), { before });
+  assert.equal(of("text", { text: "last" }), 'await alice.choose("like")');
+  assert.equal(
+    of("card", { text: "x", title: "T" }),
+    'await alice.choose("like", message=alice.messages[-2])',
+  );
+  assert.equal(of("text", { text: "one" }), 'await alice.choose("like", message=alice.messages[-3])');
+  assert.equal(of("text", { text: "her own" }), 'await alice.choose("like")');
+});
+
+test("the button of a form is named where it had several", () => {
+  const filled = { arguments: [{ name: "why", value: "so" }], bottom_button_id: "draft" };
+  const key = record({ type: "feature_call", subtype: "k" }, { feature_id: "k", ...filled });
+  assert.equal(step(key), 'await alice.click("k", why="so", bottom_button_id="draft")');
+  const odd = { ...filled, arguments: [{ name: "message", value: "so" }] };
+  const item = step(clicked(odd));
+  assert.equal(item, 'await alice.choose("like", {"message": "so"}, bottom_button_id="draft")');
+});
+
+test("menus and canvases are asserted by what they hold", () => {
+  const menu = down([ALICE], "update", "update_menu", { content: [{ menu_item_id: "like" }] });
+  assert.equal(step(menu), 'assert [item.menu_item_id for item in alice.menu] == ["like"]');
+  const stage = { content: { text: "one" }, more: [{ path: "p" }] };
+  const canvas = down([ALICE], "update", "update_playground", stage);
+  assert.equal(step(canvas), 'assert [item.text for item in alice.canvas] == ["one", None]');
 });
 
 test("a key is pressed with its form filled in", () => {

@@ -81,7 +81,7 @@ export class Inspection {
 
   // ---- the tools -------------------------------------------------------------------------------
 
-  /** Ask how things stand; `what`: "control" (time and faults) or "tapes". */
+  /** Ask how things stand; `what`: "control" (time and faults), "codes" or "tapes". */
   async refresh(what) {
     try {
       const data = await this.#link.ask("GET", `/local/${what}`);

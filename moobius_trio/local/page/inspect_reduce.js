@@ -3,7 +3,7 @@
 // inspect_steps.js writes tests.) No clock, socket, storage or document may be used here.
 
 import { newest } from "./inspect_select.js";
-import { readControl, readNews, readOutcome, readTapes } from "./inspect_wire.js";
+import { readCodes, readControl, readNews, readOutcome, readTapes } from "./inspect_wire.js";
 
 const KEPT_FRAMES = 500;
 const KEPT_LINK_FRAMES = 100; // so that receipts and heartbeats do not displace the rest
@@ -23,6 +23,7 @@ export function initialPanel() {
     control: null, // what GET /local/control said; null: not asked yet
     controlReason: "", // why it could not be asked
     tapes: null, // what GET /local/tapes said; null likewise
+    codes: null, // what GET /local/codes said; null likewise
     busy: false, // something is being done
     news: null, // { text, bad }: what became of the last thing done
     outcome: null, // of the last tape: inspect_wire.js readOutcome
@@ -112,9 +113,11 @@ const handlers = {
     ...panel,
     control: null,
     tapes: null,
+    codes: null,
     controlReason: reason,
   }),
   tapes: (panel, { data }) => ({ ...panel, tapes: readTapes(data), controlReason: "" }),
+  codes: (panel, { data }) => ({ ...panel, codes: readCodes(data), controlReason: "" }),
   begun: (panel) => ({ ...panel, busy: true, news: null }),
   done: (panel, { text }) => ({ ...panel, busy: false, news: { text, bad: false } }),
   failed: (panel, { text }) => ({ ...panel, busy: false, news: { text, bad: true } }),

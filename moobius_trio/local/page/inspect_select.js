@@ -156,7 +156,7 @@ export function frameToWrite(userId, channelId, timestamp) {
 
 /** The frame of a record, to be edited and sent by this user; others than users' stay as they are. */
 export function frameToEdit(record, userId) {
-  const frame = parsed(record.frame);
+  const frame = parsed(record.plain);
   if (!frame || !USER_TYPES.has(frame.type)) return pretty(record.frame);
   const { type, body } = frame;
   return JSON.stringify({ type, request_id: "", client_id: userId, body }, null, 2);

@@ -8,7 +8,10 @@ const KEYWORDS = new Set(
     "finally for from global if import in is lambda nonlocal not or pass raise return try while " +
     "with yield").split(" "),
 );
-const TAKEN = new Set(["self", "feature_id", "arguments", "band", "local"]);
+const CONFIRM = "confirm"; // the button of a form that has none of its own
+const TAKEN = new Set(
+  "self feature_id menu_item_id bottom_button_id message arguments band local".split(" "),
+);
 const IDENTIFIER = /^[\p{L}_][\p{L}\p{N}_]*$/u;
 
 /** A text as Python writes it; JSON's way of writing one is among Python's. */
@@ -29,7 +32,7 @@ export function variable(name) {
 
 function bodyOf(record) {
   try {
-    const body = JSON.parse(record.frame).body;
+    const body = JSON.parse(record.plain).body;
     return body !== null && typeof body === "object" ? body : {};
   } catch {
     return {};
@@ -78,22 +81,48 @@ function message(record, who, facts) {
   return call(`${who}.send`, path, `subtype=${quoted(record.subtype)}`, to);
 }
 
-function click(record, who) {
-  const body = bodyOf(record);
+/** What was filled in, and the button that was pressed where the form has several. */
+function form(body) {
   const given = lists(body.arguments).map(({ name, value }) => [String(name), value]);
   const plain = given.every(([name]) => isName(name) && !TAKEN.has(name));
   const pairs = given.map(([name, value]) =>
     plain ? `${name}=${literal(value)}` : `${quoted(name)}: ${literal(value)}`,
   );
-  const form = plain || pairs.length === 0 ? pairs : [`{${pairs.join(", ")}}`];
-  return call(`${who}.click`, quoted(body.feature_id ?? record.subtype), ...form);
+  const button = body.bottom_button_id ?? CONFIRM;
+  return [
+    ...(plain || pairs.length === 0 ? pairs : [`{${pairs.join(", ")}}`]),
+    ...(button === CONFIRM ? [] : [`bottom_button_id=${quoted(button)}`]),
+  ];
+}
+
+function click(record, who) {
+  const body = bodyOf(record);
+  return call(`${who}.click`, quoted(body.feature_id ?? record.subtype), ...form(body));
+}
+
+const fingerprint = (subtype, content) =>
+  JSON.stringify([subtype, Object.entries(content ?? {}).sort()]);
+
+/** Which message it was is known by what it says: the platform names messages only to users. */
+function choice(record, who, before) {
+  const body = bodyOf(record);
+  const said = fingerprint(body.message_subtype, body.message_content);
+  const at = before
+    .filter(({ type, band, to }) => type === "msg_down" && band === record.band && to.includes(record.from))
+    .map(bodyOf)
+    .reverse()
+    .findIndex(({ subtype, content }) => fingerprint(subtype, content) === said);
+  const which = at > 0 ? `message=${who}.messages[-${at + 1}]` : "";
+  return call(`${who}.choose`, quoted(body.menu_item_id ?? ""), ...form(body), which);
 }
 
 const OUR_WORDS = { fetch_userlist: "fetch_user_list" };
 
-function action({ subtype }, who, { hasLeft }, name) {
+function action(record, who, { hasLeft }, name, before) {
+  const { subtype } = record;
   if (subtype === "join_channel")
     return hasLeft ? `await ${who}.rejoin()` : `[${who}] = await band.join(${quoted(name)})`;
+  if (subtype === "menu_item_click") return `await ${choice(record, who, before)}`;
   if (subtype === "leave_channel") return `await ${who}.leave()`;
   return `await ${who}.fetch(${quoted(OUR_WORDS[subtype] ?? subtype)})`;
 }
@@ -108,7 +137,7 @@ function step({ record, effects, before }) {
     case "feature_call":
       return `await ${click(record, who)}`;
     case "action":
-      return action(record, who, facts, name);
+      return action(record, who, facts, name, before);
     default:
       return `# ${who} sent a frame that is no step: ${record.type || "no JSON"}`;
   }
@@ -125,7 +154,15 @@ const EXPECTATIONS = {
     const ids = lists(body.features).map((feature) => quoted(feature.feature_id ?? ""));
     return `[key.feature_id for key in ${who}.keys] == [${ids.join(", ")}]`;
   },
-  update_playground: (who, body) => `${who}.stage.text == ${quoted(body.content?.text ?? "")}`,
+  update_menu: (who, body) => {
+    const ids = lists(body.content).map((item) => quoted(item.menu_item_id ?? ""));
+    return `[item.menu_item_id for item in ${who}.menu] == [${ids.join(", ")}]`;
+  },
+  update_playground(who, body) {
+    const items = [body.content, ...lists(body.more)].map((item) => literal(item?.text));
+    if (items.length > 1) return `[item.text for item in ${who}.canvas] == [${items.join(", ")}]`;
+    return `${who}.stage.text == ${quoted(body.content?.text ?? "")}`;
+  },
   update_style: (who, body) => {
     const items = lists(body.content).map(({ widget, display, expand }) => {
       const open = expand !== "false" && expand !== false ? "True" : "False";

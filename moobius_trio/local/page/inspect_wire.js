@@ -40,14 +40,16 @@ function bodyOf(frame) {
 function previewOf(body) {
   const content = object(body.content);
   const filled = list(body.arguments).map(object);
-  const words = filled.map(({ name, value }) => `${text(name)}: ${text(value)}`);
-  const said = text(content.text) || text(content.path) || words.join(", ");
+  const words = filled.map(({ name, value }) => `${text(name)}: ${text(value)}`).join(", ");
+  const chosen = [text(body.menu_item_id), words].filter(Boolean).join(", ");
+  const said = text(content.text) || text(content.path) || chosen;
   return said.replace(/\s+/g, " ").trim().slice(0, PREVIEW_LENGTH);
 }
 
 function readInspected(value) {
   const record = object(value);
-  const body = bodyOf(text(record.frame));
+  const plain = text(record.plain) || text(record.frame);
+  const body = bodyOf(plain);
   const names = Object.entries(object(record.names)).map(([id, name]) => [id, text(name)]);
   return {
     n: Number(record.n) || 0,
@@ -63,6 +65,7 @@ function readInspected(value) {
     refused: text(record.refused),
     bytes: Number(record.bytes) || 0,
     frame: text(record.frame),
+    plain, // the same in the words that this page speaks, where the service speaks others
     preview: previewOf(body),
     isLink: LINK_TYPES.has(record.type),
   };
@@ -126,6 +129,14 @@ function readDifference(value) {
     got: found.got ?? null,
     text: text(found.text), // all of it in words
   };
+}
+
+/** The reply of GET /local/codes: what a platform with mail would have mailed. */
+export function readCodes(value) {
+  return list(value).map((entry) => {
+    const letter = object(entry);
+    return { email: text(letter.email), purpose: text(letter.purpose), code: text(letter.code) };
+  });
 }
 
 /** What became of a tape that was played or checked; `same` is null where nothing was compared. */

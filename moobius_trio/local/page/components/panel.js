@@ -19,7 +19,7 @@ const TABS = [
   ["tape", "Tape", Tapes],
 ];
 
-const ASKED = { tools: "control", tape: "tapes" }; // what a tab has to know of the platform
+const ASKED = { tools: ["control", "codes"], tape: ["tapes"] }; // what a tab has to know of the platform
 
 /** The tab that is open ("folded": none), and how to open another; a reload finds it again. */
 function usePlace() {
@@ -104,7 +104,7 @@ export function Panel({ state, link }) {
   const asks = listens ? ASKED[place] : undefined;
   useEffect(() => {
     // The platform tells of every change of bands, service and jobs by the list of bands.
-    if (asks) inspection.refresh(asks);
+    asks?.forEach((what) => inspection.refresh(what));
   }, [inspection, asks, state.bands]);
   useEffect(() => {
     if (state.link === "lost" && inspection.panel.raw?.state === "sent")

@@ -181,6 +181,23 @@ function Band({ state, panel, inspection }) {
   </section>`;
 }
 
+/** There is no mail here: who signs up, or has forgotten a password, reads the code on the panel. */
+function Codes({ panel, inspection }) {
+  const codes = panel.codes ?? [];
+  return html`<section aria-labelledby="tools-codes">
+    <h3 id="tools-codes">Codes instead of mails</h3>
+    ${codes.length === 0 && html`<p class="hint">Nobody waits for a code.</p>`}
+    ${codes.map(
+      ({ email, purpose, code }) => html`<p key=${`${email} ${purpose}`}>
+        <bdi>${email}</bdi>, ${purpose}: <strong class="code">${code}</strong>
+      </p>`,
+    )}
+    <div class="doings">
+      <button type="button" onClick=${() => inspection.refresh("codes")}>Look again</button>
+    </div>
+  </section>`;
+}
+
 export function Tools({ state, inspection }) {
   const { panel } = inspection;
   return html`<div class="tools">
@@ -188,6 +205,7 @@ export function Tools({ state, inspection }) {
     <${Service} state=${state} panel=${panel} inspection=${inspection} />
     <${Time} panel=${panel} inspection=${inspection} />
     <${Slow} panel=${panel} inspection=${inspection} />
+    <${Codes} panel=${panel} inspection=${inspection} />
     ${currentBand(state) && html`<${Band} state=${state} panel=${panel} inspection=${inspection} />`}
   </div>`;
 }
