@@ -56,11 +56,12 @@ _FIELDS: dict[type, Callable[[Any], tuple[Any, ...]]] = {
         FeatureCallArgument,
         Copy,
         UnknownPayload,
-        *(MessageDown, GenericUpdate, UpdateChannelInfo, UpdateCharacterGroup),
+        *(MessageDown, UpdateChannelInfo, UpdateCharacterGroup),
         *(UpdateUserList, Character, UpdatePlayground, Playground, UpdateStyle, StyleItem),
         *(UpdateFeatures, Feature, FeatureArgument, Dialog, BottomButton, UpdateMenu, MenuItem),
     )
 }
+_FIELDS[GenericUpdate] = lambda update: (update.data,)  # of one name attrgetter makes no tuple
 
 OBJECT: Final = 100
 """Bytes of an event, or of a mapping with nothing in it, rounded up."""

@@ -30,7 +30,8 @@ async def start_user(
 
     It has an account of its own, named by its class: a second one of that class is the same
     person. What its handlers raise is raised by the next call of the kit, as for services. It
-    ends with the block of `open_local`.
+    ends with the block of `open_local`. In memory, calls of the kit return when it has handled
+    what it was shown; over real sockets a test waits for that with `Local.until`.
 
     Args:
         bands: names or ids of the bands it joins; those that are not there yet are made.

@@ -35,6 +35,7 @@ from moobius_trio.types import (
     UpdateUserList,
     UserFrame,
 )
+from moobius_trio.user.callbacks import UserCallbacks
 
 if TYPE_CHECKING:
     from moobius_trio.user.user import MoobiusUser
@@ -80,8 +81,6 @@ class UserDispatcher:
         look_up: Callable[[UpdateCharacterGroup], Awaitable[UpdateUserList]],
         characters: dict[ChannelId, tuple[Character, ...]],
     ) -> None:
-        from moobius_trio.user.callbacks import UserCallbacks
-
         self._user = user
         self._boundary = boundary
         self._look_up = look_up

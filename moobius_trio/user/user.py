@@ -6,10 +6,10 @@ Nothing here owns a task or a socket; `user.serving` puts the parts together.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Never, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, Never, TypeAlias, TypeVar, TypeVarTuple
 
 import trio
 
@@ -49,7 +49,7 @@ SPELL_ROOM = 100
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-Arguments = Mapping[str, str | int] | Iterable[FeatureCallArgument]
+Arguments: TypeAlias = Mapping[str, str | int] | Sequence[FeatureCallArgument]
 """A filled-in form: values by the names of the fields, or the fields themselves."""
 
 

@@ -14,12 +14,28 @@ from moobius_trio.core.mailbox_room import LaneKey, Limits, MailboxRoom
 from moobius_trio.core.weights import weight
 from moobius_trio.types import (
     Action,
+    BottomButton,
     ChannelId,
+    Character,
     Content,
+    Dialog,
+    Feature,
+    FeatureArgument,
+    GenericUpdate,
     GroupId,
     GroupMessage,
+    MenuItem,
     MenuItemClick,
+    MessageDown,
     MessageUp,
+    Playground,
+    StyleItem,
+    UpdateChannelInfo,
+    UpdateFeatures,
+    UpdateMenu,
+    UpdatePlayground,
+    UpdateStyle,
+    UpdateUserList,
     UserId,
 )
 
@@ -151,5 +167,34 @@ def test_the_weight_grows_with_every_part() -> None:
             sender=UserId("a"),
             message_content=Content(text=long),
         ),
+        MessageDown(channel_id=ChannelId("red"), content=Content(text=long)),
+        UpdateUserList(
+            channel_id=ChannelId("red"),
+            user_list=[Character(user_id=UserId("a"), description=long)],
+        ),
+        UpdateFeatures(
+            channel_id=ChannelId("red"),
+            features=[
+                Feature(
+                    feature_id="f",
+                    button_text="F",
+                    arguments=[FeatureArgument(name="n", values=[long])],
+                )
+            ],
+        ),
+        UpdateMenu(
+            channel_id=ChannelId("red"),
+            menu=[
+                MenuItem(
+                    menu_item_id="m",
+                    menu_item_text="M",
+                    dialog=Dialog(bottom_buttons=[BottomButton(id="ok", text=long)]),
+                )
+            ],
+        ),
+        UpdatePlayground(channel_id=ChannelId("red"), content=Playground(text=long)),
+        UpdateStyle(channel_id=ChannelId("red"), style=[StyleItem(widget="channel", text=long)]),
+        UpdateChannelInfo(channel_id=ChannelId("red"), data={"name": long}),
+        GenericUpdate(data={"name": long}),
     ):
         assert weight(event) >= 10_000

@@ -29,6 +29,7 @@ from moobius_trio import (
     MessageDown,
     MessageUp,
     MoobiusService,
+    MoobiusUser,
     MoobiusWand,
     NewCharacter,
     Outcome,
@@ -38,6 +39,8 @@ from moobius_trio import (
     ServiceHandle,
     ServiceStatus,
     StyleItem,
+    UpdateUserList,
+    UserHandle,
     UserId,
     container,
     cron,
@@ -183,3 +186,32 @@ if __name__ == "__main__":
     run(main)
     run(Game().serve)
     trio.run(Game().serve)
+
+
+class Bot(MoobiusUser):
+    """A user of the platform."""
+
+    async def on_msg_down(self, msg_down: MessageDown) -> None:
+        assert_type(await self.reply(msg_down, "hello"), Receipt)
+        await self.say(msg_down.channel_id, Content(text="x"), self.characters(msg_down.channel_id))
+        await self.click(msg_down.channel_id, "key1", {"name": "value", "number": 3})
+        await self.choose("quote", msg_down)
+        await self.say(msg_down, "hello")  # type: ignore[arg-type]
+
+    async def on_update_user_list(self, update: UpdateUserList) -> None:
+        assert_type(update.user_list, tuple[Character, ...])
+
+    async def on_update_menu(self, update: UpdateUserList) -> None:  # type: ignore[override]
+        """Of another update."""
+
+
+async def bot_beside_a_service(service: MoobiusService) -> None:
+    """Handles are those of what is run."""
+    async with MoobiusWand() as wand, trio.open_nursery() as nursery:
+        assert_type(await wand.run(service), ServiceHandle)
+        handle = await wand.run(Bot(email="a@example.org", channels=[ChannelId("band")]))
+        assert_type(handle, UserHandle)
+        assert_type(handle.user_id, UserId)
+        started: UserHandle = await nursery.start(Bot().serve)
+        await started.stop()
+    run(Bot().serve)

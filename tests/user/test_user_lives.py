@@ -13,6 +13,7 @@ import trio.testing
 from structlog.testing import capture_logs
 
 from moobius_trio import (
+    Action,
     ApiError,
     CallbackError,
     ChannelId,
@@ -29,10 +30,11 @@ from moobius_trio import (
     Unreachable,
     UpdateUserList,
     UserId,
+    open_wand,
 )
 from moobius_trio.core.mailbox_room import Limits
 from moobius_trio.network.memory import MemoryFrameStream, memory_connector
-from moobius_trio.testing.core_rig import FakeSignals, changed_environment, faulty_api
+from moobius_trio.testing.core_rig import FakeSignals, changed_environment, faulty_api, reachable
 from moobius_trio.testing.harness import Local
 from moobius_trio.testing.users import prepare_user, start_user
 from moobius_trio.types import Secret, UpdateCharacterGroup
@@ -197,6 +199,62 @@ async def test_what_is_said_while_it_is_away_arrives_once(
     [gap] = gaps
     assert gap.channel_id == BAND
     assert bot.life == ["sees cut"]
+
+
+@pytest.mark.local(sockets=True)
+async def test_it_is_reached_by_its_name(local: Local) -> None:
+    """Other processes of this machine see it and cast spells at it, as at a service."""
+
+    class Counted(Bot):
+        async def on_spell(self, spell: object) -> object:
+            return [spell, len(self.channels)]
+
+    with reachable() as environ:
+        handle = await start_user(local, Counted())
+        async with open_wand("counted", environ=environ) as wand:
+            assert await wand.aspell("x", wait=True) == ["x", 1]
+            status = await wand.status()
+        assert (status.service_id, status.bands) == (handle.user_id, (BAND,))
+        await handle.stop()
+
+
+async def test_it_asks_the_platform_in_its_own_name(local: Local) -> None:
+    """Bands, members, history, profiles: calls of generation 1 that a user may make."""
+    room, bot = Room(), Bot()
+    band = await local.start(room, protocol="1.8")
+    [alice] = await band.join("Alice")
+    await start_user(local, bot, protocol="1.8")
+    api = bot.http_api
+    assert await api.fetch_channel_list() == (BAND,)
+    assert await api.fetch_member_ids(BAND, bot.user_id) == (alice.user_id, bot.user_id)
+    await alice.say("hello", to=bot.user_id)
+    assert "hello" in [past.content.text for past in await api.fetch_message_history(BAND)]
+    await api.update_current_user("Botty", "", "a bot")
+    info = await api.fetch_user_info()
+    assert (info.user_id, info.name, info.description) == (bot.user_id, "Botty", "a bot")
+    [profile] = await api.fetch_profiles([bot.user_id])
+    assert profile.nickname == "Botty"
+
+
+async def test_bands_that_it_is_in_already_are_not_joined_again(local: Local) -> None:
+    """Where the platform says which they are, its service sees one join, and then a refresh."""
+    actions: list[str] = []
+
+    class Watching(Room):
+        async def on_action(self, action: Action) -> None:
+            actions.append(action.subtype)
+            await super().on_action(action)
+
+    bot = Bot()
+    await local.start(Watching(), protocol="1.8")
+    handle = await start_user(local, bot, protocol="1.8")
+    await handle.stop()
+    assert actions[0] == "join_channel"
+    asked = actions[1:]  # a refresh is all the questions there are
+    handle = await start_user(local, bot, protocol="1.8")
+    assert asked
+    assert actions == ["join_channel", *asked, *asked]
+    assert handle.channels == (BAND,)
 
 
 async def test_one_group_is_asked_for_once(local: Local) -> None:
