@@ -280,3 +280,17 @@ async def test_side_by_side_keeps_the_order_and_the_first_error(
         await side_by_side(double, range(10))
     assert trio.current_time() - start == 1
     assert await side_by_side(double, []) == []
+
+
+async def test_a_figure_of_another_kind_is_another_figure(local: Local) -> None:
+    """On generation 0 the username tells two of one name and description apart."""
+    service = MoobiusService()
+    await local.start(service, protocol="0.0.1")
+    dog = await service.http_api.create_service_user(
+        service.service_id, "Dog", "Rex", "", "a figure"
+    )
+    wanted = NewCharacter(key="cat", username="Cat", nickname="Rex", description="a figure")
+    cat = (await service.ensure_characters(wanted))["cat"]
+    assert cat.user_id != dog.user_id
+    same = NewCharacter(key="dog", username="Dog", nickname="Rex", description="a figure")
+    assert (await service.ensure_characters(same))["dog"].user_id == dog.user_id

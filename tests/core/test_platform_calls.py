@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trio
 
 from moobius_trio import (
     ApiError,
@@ -15,10 +16,11 @@ from moobius_trio import (
     MoobiusService,
     NewCharacter,
     NotInGeneration,
+    UserId,
 )
 from moobius_trio.core.bands import Bands
 from moobius_trio.testing import Local
-from moobius_trio.testing.core_rig import faulty_api
+from moobius_trio.testing.core_rig import deliver, faulty_api
 
 both = pytest.mark.parametrize("protocol", ["0.0.1", "1.8"])
 generation_1 = pytest.mark.local(protocol="1.8")
@@ -60,6 +62,29 @@ async def test_a_band_that_a_service_makes_is_served_at_once(local: Local) -> No
     assert made[0] in await service.fetch_popular_channels()
     await service.update_channel(made[0], "the other garden", "renamed")
     assert local.band("the other garden").channel_id == made[0]
+
+
+@generation_1
+async def test_what_comes_while_a_new_band_is_prepared_waits(local: Local) -> None:
+    """Its first event is handled when `on_channel_init` has returned."""
+    order: list[str] = []
+
+    class Slow(Rooms):
+        async def on_channel_init(self, channel_id: ChannelId) -> None:
+            if len(self.bands) > 1:
+                said = MessageUp(channel_id=channel_id, sender=UserId("alice"))
+                deliver(self, said)
+                await trio.sleep(1)
+                order.append("prepared")
+
+        async def on_msg_up(self, msg_up: MessageUp) -> None:
+            order.append("message")
+
+    service = Slow()
+    await local.start(service)
+    await service.create_channel("slow")
+    await local.settle()
+    assert order == ["prepared", "message"]
 
 
 @generation_1

@@ -30,9 +30,11 @@ from moobius_trio.types import (
     RequestId,
     ServiceCommand,
     ServiceId,
+    StyleItem,
     UpdateChannelInfo,
     UpdateFeatures,
     UpdateMenu,
+    UpdateStyle,
     UpdateUserList,
     UserId,
 )
@@ -283,3 +285,14 @@ async def test_groups_are_made_anew_when_a_frame_was_refused_for_good() -> None:
     assert receipt.state == "refused"
     await rig.outbox.put(say("heard", ALICE))
     assert rig.platform.created == [(ALICE,), (ALICE,)]
+
+
+async def test_styles_of_two_keys_do_not_replace_each_other() -> None:
+    """What a style is about is part and key."""
+    rig = Rig()
+    receipts = []
+    for key in ("roll", "draw", "roll"):
+        item = StyleItem(widget="feature", display="highlight", feature_id=key)
+        style = UpdateStyle(channel_id=BAND, style=[item], recipients=(ALICE,))
+        receipts.append(await rig.outbox.put(style))
+    assert [receipt.state for receipt in receipts] == ["superseded", "queued", "queued"]
