@@ -1,6 +1,8 @@
 """The demo: every key, message and spell of docs/protocol/generation-0.md section 5.
 
-What a user did is kept per band and user; what the service owns is made once, in `on_start`.
+What a user did is kept per band and user; what the service owns is made once, in `on_start`. It
+speaks either generation of the platform's protocol; the menu of a message is what the second one
+adds, and the local platform carries it in both.
 """
 
 from __future__ import annotations
@@ -14,9 +16,12 @@ from moobius_trio import (
     Action,
     Band,
     Character,
+    Content,
     Feature,
     FeatureArgument,
     FeatureCall,
+    MenuItem,
+    MenuItemClick,
     MessageUp,
     MoobiusService,
     NewCharacter,
@@ -48,6 +53,10 @@ FEATURES = [
         ],
     ),
     Feature(feature_id="key2", feature_name="stage", button_text="Swap Stage"),
+]
+MENU = [
+    MenuItem(menu_item_id="praise", menu_item_text="Praise it", message_subtypes=["text"]),
+    MenuItem(menu_item_id="about", menu_item_text="What is this?", message_subtypes=["image"]),
 ]
 
 
@@ -135,13 +144,29 @@ class DemoService(MoobiusService[DemoBand]):
             case _:
                 log.warning("unknown key or choice", key=feature_call.feature_id)
 
+    async def on_menu_item_click(self, click: MenuItemClick) -> None:
+        """Somebody chose an entry of a message's menu: praise for all, a card for the asker."""
+        said = click.message_content
+        match click.menu_item_id:
+            case "praise":
+                band = self.bands[click.channel_id]
+                text = f"“{said.text}” How true!"
+                await band.create_message(text, band.members, sender=click.sender)
+            case "about":
+                card = Content.card(title="A picture", text="as it is", link=said.path or "")
+                await self.reply(click, card, subtype="card")
+            case _:
+                log.warning("unknown menu item", item=click.menu_item_id)
+
     async def on_fetch_user_list(self, action: Action) -> None:
         """A client needs its character list."""
         await self.show_characters(self.bands[action.channel_id], action.sender)
 
     async def on_fetch_features(self, action: Action) -> None:
-        """A client needs its keys."""
-        await self.show_features(self.bands[action.channel_id], action.sender)
+        """A client needs its keys, and the menu of its messages."""
+        band = self.bands[action.channel_id]
+        await self.show_features(band, action.sender)
+        await band.send_update_menu(MENU, action.sender)
 
     async def on_fetch_playground(self, action: Action) -> None:
         """A client needs its stage, and how to show it."""

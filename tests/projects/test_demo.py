@@ -366,6 +366,31 @@ async def test_commands_to_people_are_texts(local: Local, demo: Demo) -> None:
     assert len(alice.keys) == 2
 
 
+# What the second generation adds, on either
+
+
+async def test_a_text_can_be_praised(local: Local, demo: Demo) -> None:
+    """An entry of its menu says so to everybody, as whoever chose it; a picture has no such one."""
+    alice, bob = await two(local, demo)
+    await alice.say("hello")
+    await bob.choose("praise")
+    assert alice.texts == bob.texts == ["hello", "“hello” How true!"]
+    assert alice.last.sender == bob.user_id
+    await bob.send(PICTURE, subtype="image", to=[alice])
+    with pytest.raises(AssertionError):
+        await alice.choose("praise")
+
+
+async def test_a_picture_has_a_card(local: Local, demo: Demo) -> None:
+    """An entry of its menu gives whoever chose it a card that leads to it, and nobody else."""
+    alice, bob = await two(local, demo)
+    await bob.send(PICTURE, subtype="image", to=[alice])
+    await alice.choose("about")
+    assert alice.last.subtype == "card"
+    assert (alice.last.content.title, alice.last.content.link) == ("A picture", PICTURE.path)
+    assert bob.messages == []
+
+
 # Coming and going
 
 

@@ -65,7 +65,7 @@ async def test_the_same_service_shows_the_same(
         await local.start(load_service(str(demo_folder())))
         seen = await replay(local, tape)
     assert compare(tape, seen) is None
-    assert seen.sights(time=False) == tape.sights(time=False) == 15
+    assert seen.sights(time=False) == tape.sights(time=False) == 16
     assert tape.members == {"local-demo": ("Alice",)}
     assert len(tape.files) == 1
 
