@@ -59,9 +59,16 @@ def _next(converted: Sequence[ConvertedConfig], into: Path) -> Iterator[str]:
             if key not in one.settings:
                 yield f"  Missing   {key} in {one.file}: add it, or set MOOBIUS_{key.upper()}"
         for store in one.stores:
-            if any(store.glob("service_*/channel_*")):
+            if _has_records(store):
                 yield f"  Records   moobius-trio storage import {store} {into}"
         if one.file == "user.json":
             yield "  A user    is written with MoobiusUser: docs/moving.md"
         else:
             yield f"  Check it  moobius-trio doctor {into}"
+
+
+def _has_records(store: Path) -> bool:
+    try:
+        return any(store.glob("service_*/channel_*"))
+    except OSError:
+        return False  # it is no folder's name, or nobody may look

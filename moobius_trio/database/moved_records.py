@@ -17,6 +17,7 @@ import attrs
 from moobius_trio.codec.stored1 import read_stored
 from moobius_trio.database.checking import check_value
 from moobius_trio.database.encoding import Format, Unreadable
+from moobius_trio.errors import MalformedPayload
 from moobius_trio.types import JsonValue
 
 __all__ = ("MovedValue", "convert_value")
@@ -67,6 +68,17 @@ def _plain(value: Any, classes: set[str]) -> Any:
     return _mapping(value, classes)
 
 
+def _bare(value: Any) -> Any:
+    """A value without 1.8's marks: an object is the dict of its fields."""
+    if isinstance(value, list):
+        return [_bare(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {_TYPE, _VALUE}:
+        return _bare(value[_VALUE])
+    return {key: _bare(one) for key, one in value.items()}
+
+
 def _mapping(value: dict[str, Any], classes: set[str]) -> Any:
     if any(key.startswith("$") for key in value):  # such a key would be a mark of ours
         return {"$map": [[key, _plain(one, classes)] for key, one in value.items()]}
@@ -76,7 +88,10 @@ def _mapping(value: dict[str, Any], classes: set[str]) -> Any:
 def _object(dotted: str, fields: dict[str, Any], classes: set[str]) -> Any:
     module, _, name = dotted.rpartition(".")
     if module.partition(".")[0] == _OWN:
-        made = read_stored(name, fields)
+        try:
+            made = read_stored(name, _bare(fields))
+        except MalformedPayload as exc:
+            raise Unreadable(f"it holds a {name} that is none: {exc}") from None
         if made is None:  # it is kept as the dict that its fields are
             return _mapping(fields, classes)
         plain: JsonValue = json.loads(_ANY.encode(made))

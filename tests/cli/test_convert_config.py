@@ -166,6 +166,12 @@ def test_the_parts_are_found_wherever_they_stand(tmp_path: Path, form: str) -> N
         ),
         ("db", [{"name": "a", "implementation": "null"}] * 2, "names 'a' a second time"),
         ("config", {"service_config": "nowhere.json"}, "there is no such file"),
+        ("config", {"service_config": "x" * 5000}, "there is no such file"),
+        (
+            "db",
+            [{"name": "a", "implementation": "json", "settings": {"root_dir": "a\0b"}}],
+            "key settings.root_dir: has a character that cannot be seen",
+        ),
         ("config", [], "config.json: must be an object"),
     ],
 )

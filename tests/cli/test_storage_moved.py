@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import attrs
@@ -149,6 +150,9 @@ def test_what_is_wrong_is_one_line_and_nothing_is_written(
     last.unlink()
     last.symlink_to(project / "db.json")
     refused(f"{last}: cannot be read")
+    last.unlink()
+    os.mkfifo(last)
+    refused(f"{last}: is no file")
     refused("no records of SDK 1.8", project)
     old_records(tmp_path / "many", "service-8")
     old_records(tmp_path / "many", "service-9")

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from moobius_trio.database.encoding import Format, Unreadable
 from moobius_trio.database.moved_records import convert_value
 from moobius_trio.database.stored import stored
-from moobius_trio.types import Character, Playground, StyleItem, UserId
+from moobius_trio.types import (
+    Character,
+    Content,
+    Dialog,
+    Feature,
+    FeatureArgument,
+    MenuItem,
+    Playground,
+    StyleItem,
+    UserId,
+)
 
 
 @stored(name="MovedHat")
@@ -62,7 +72,7 @@ def test_objects_of_the_authors_classes_come_back() -> None:
 
 
 def test_objects_of_1_8_become_ours() -> None:
-    """Characters, canvas items and styles; what has no counterpart is the dict of its fields."""
+    """Characters and what screens show; what has no counterpart is the dict of its fields."""
     person = {"character_id": "u", "name": "Alice", "avatar": "a.png", "description": "d"}
     assert moved(wrapped("moobius.types.Character", {**person, "character_context": person})) == (
         Character(user_id=UserId("u"), nickname="Alice", avatar="a.png", description="d")
@@ -72,6 +82,31 @@ def test_objects_of_1_8_become_ours() -> None:
     style = {"widget": "button", "display": "highlight", "expand": None, "button_id": "b"}
     assert moved(wrapped("moobius.types.StyleItem", style)) == StyleItem(
         widget="feature", display="highlight", feature_id="b"
+    )
+    field = {"label": "light", "type": "dropdown", "required": True, "choices": ["on", "off"]}
+    dialog = {
+        "title": "The lamp",
+        "components": [wrapped("moobius.types.InputComponent", field)],
+        "bottom_buttons": None,
+    }
+    button = {
+        "button_id": "b",
+        "button_text": "B",
+        "dialog": wrapped("moobius.types.Dialog", dialog),
+    }
+    assert moved(wrapped("moobius.types.Button", button)) == Feature(
+        feature_id="b",
+        button_text="B",
+        arguments=[FeatureArgument(name="light", type="enum", values=["on", "off"])],
+        dialog=Dialog(title="The lamp"),
+    )
+    item = {"menu_item_id": "m", "menu_item_text": "M", "message_subtypes": "text", "dialog": None}
+    assert moved(wrapped("moobius.types.MenuItem", item)) == MenuItem(
+        menu_item_id="m", menu_item_text="M", message_subtypes=["text"]
+    )
+    card = {"text": "t", "path": None, "link": "https://x.org", "title": "T", "button": "B"}
+    assert moved(wrapped("moobius.types.MessageContent", card)) == Content.card(
+        title="T", text="t", link="https://x.org", button="B"
     )
     assert moved(wrapped("moobius.types.View", {"x": [1]})) == {"x": [1]}
 
@@ -101,3 +136,10 @@ def test_what_is_no_value_is_refused(content: bytes) -> None:
     """Cut off, no text, or nested too deep."""
     with pytest.raises(Unreadable):
         convert_value(content)
+
+
+def test_an_object_of_1_8_that_is_none_is_refused() -> None:
+    """With the type and the place in it."""
+    broken = wrapped("moobius.types.Button", {"button_id": 5, "button_text": "B"})
+    with pytest.raises(Unreadable, match=r"it holds a Button that is none: .*button_id"):
+        moved([broken])

@@ -218,11 +218,14 @@ def _records_in(container: Path) -> list[Path]:
 
 def _read_file(path: Path) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            content = file.read(MAX_RECORD_BYTES + 1)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe would wait
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            content = file.read(MAX_RECORD_BYTES + 1) if regular else b""
     except OSError as exc:
         raise _wrong(str(path), f"cannot be read ({exc.strerror})") from None
+    if not regular:
+        raise _wrong(str(path), "is no file")
     if len(content) > MAX_RECORD_BYTES:
         raise _wrong(str(path), "is larger than any record")
     return content

@@ -14,6 +14,7 @@ import attrs
 from moobius_trio.config.files import kind_of, suggest
 from moobius_trio.config.load import check_container_name
 from moobius_trio.config.moved.values import Fate, KeyReport, Part
+from moobius_trio.config.settings import WrongValue, read_text
 from moobius_trio.database.redis_settings import read_redis_settings
 from moobius_trio.errors import ConfigError
 
@@ -141,9 +142,14 @@ class _Entry:
                 read_redis_settings(self._plain(), self.base)
             except ConfigError as exc:
                 raise ConfigError(f"{self.where}, {exc.where}", exc.problem, exc.remedy) from None
-        if self.engine == "json" and not isinstance(self.settings.get("root_dir"), str):
+        if self.engine == "json":
             where = f"{self.where}, key settings.root_dir"
-            raise ConfigError(where, "is missing or no text", "Add it")
+            if "root_dir" not in self.settings:
+                raise ConfigError(where, "is missing", "Add it")
+            try:
+                read_text(self.settings["root_dir"])
+            except WrongValue as exc:
+                raise ConfigError(where, exc.problem, exc.remedy) from None
 
     def _plain(self) -> dict[str, str | int]:
         """The settings, of which a server's are texts and numbers."""

@@ -6,6 +6,7 @@ What the keys in them mean is said in `keys` and `containers`; nothing is writte
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -91,8 +92,9 @@ def _resolve(text: str, folder: Path, where: str) -> Path:
     path = Path(text)
     places = (folder.parent / path, folder / path, folder / path.name)
     for place in places:
-        if place.is_file():
-            return place
+        with suppress(OSError):  # a name that no file system has
+            if place.is_file():
+                return place
     raise ConfigError(where, f"names {text}, and there is no such file", "Correct the path")
 
 
