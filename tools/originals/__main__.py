@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import trio
-from as_account import ACCOUNT, play_account
+from as_account import ACCOUNT, STARTS, play_account, play_starts
 from as_service import play_service
 from as_user import BAND, play_user, scene_name
 from excepted import EXCEPTED
@@ -39,6 +39,8 @@ async def play(report: Report, python: str, folder: Path, url: str, ca_file: Pat
                 await play_user(report, python, folder, url, ca_file, protocol)
         with report.scene(ACCOUNT):
             await play_account(report, python, folder, url, ca_file)
+        with report.scene(STARTS):
+            await play_starts(report, python, folder, url)
 
 
 def main() -> None:

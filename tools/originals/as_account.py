@@ -1,19 +1,23 @@
-"""The original's account: its password by code, its end, and signing up for another one."""
+"""The original's account: its password by code, its end, another one; and starts that fail."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import httpx
+import trio
 from original import Refusal, open_original
 from report import Report
 
 from moobius_trio.network.tls import trusting
 
-__all__ = ("ACCOUNT", "play_account")
+__all__ = ("ACCOUNT", "STARTS", "play_account", "play_starts")
 
 ACCOUNT: Final = "moobius 1.8.0: its account"
+STARTS: Final = "moobius 1.8.0: starts that fail"
+TRIES: Final = 5
 EMAIL: Final = "account@example.org"
 
 
@@ -52,3 +56,29 @@ async def play_account(report: Report, python: str, folder: Path, url: str, ca_f
             await original.call("http_api.sign_up_with_code", await code("sign up"))
             await original.call("authenticate")
             step.came("an account of the same name, confirmed by the newest code")
+
+
+async def play_starts(report: Report, python: str, folder: Path, url: str) -> None:
+    """A wrong password, and an address without TLS; the account is that of ``play_account``."""
+    start = partial(
+        open_original, report, python, url=url, email=EMAIL, channels=[], service_mode=False
+    )
+    async with (
+        start(folder=folder / "wrong", password="another one") as original,  # noqa: S106
+        report.step(STARTS, "a wrong password ends it with an error's exit code"),
+    ):
+        code = await original.exit_code()
+        assert code != 0, f"exit code {code}"
+    async with (
+        start(folder=folder / "plain", plain=True) as original,
+        report.step(STARTS, "a ws:// address is connected to"),
+    ):
+        output = trio.Path(original.output)
+        tries = 0
+        while tries < TRIES:  # noqa: ASYNC110  # a file tells nobody that it has grown
+            await trio.sleep(0.1)
+            tries = (await output.read_text(encoding="utf-8")).count("Attempting to")
+        with trio.move_on_after(0):
+            await original.event("on_start")
+            return
+        raise AssertionError(f"not in {TRIES} tries")

@@ -41,7 +41,7 @@ async def play_service(report: Report, python: str, folder: Path, url: str, ca_f
         if not await _starts(report, original):
             return
         async with _people(folder, url, ca_file) as (alice, bob):
-            scene = Scene(report, original, alice, bob, folder)
+            scene = Scene(report, original, alice, bob, folder, url, ca_file)
             await _people_act(scene)
             agent = await _agents(scene)
             await _messages(scene, agent)
@@ -183,6 +183,18 @@ async def _messages(scene: Scene, agent: str) -> None:
 
 async def _ends(scene: Scene) -> None:
     original, bob = scene.original, scene.bob
+    async with scene.step("its connection is cut") as step:
+        original.forget("on_copy_client")
+        await scene.cut()
+        back = await original.event(
+            "on_copy_client", lambda it: it["origin_type"] == "service_login"
+        )
+        assert back["status"] is True
+        await bob.say(BAND, "still there?")
+        heard = await original.event("on_message_up", _by(bob))
+        assert heard["content"]["text"] == "still there?"
+        await bob.seen.first(MessageDown, lambda it: it.text == "still there?")
+        step.came("it logs in again, hears what is said then, and answers")
     async with scene.step("a person leaves") as step:
         await bob.leave(BAND)
         left = await original.event("on_leave")

@@ -5,6 +5,7 @@ Numbers are those of docs/protocol/generation-1.md section 9. The list is exact:
 
 from __future__ import annotations
 
+from as_account import STARTS
 from as_user import scene_name
 from report import Excepted
 from service_scene import SCENE
@@ -30,6 +31,11 @@ _AS_USER = (
     ("send_menu_item_click with a message", 28, "asdict"),
 )
 
+_STARTS = (
+    ("a wrong password ends it with an error's exit code", 25, "exit code 0"),
+    ("a ws:// address is connected to", 1, "not in 5 tries"),
+)
+
 EXCEPTED = (
     *(Excepted(scene=SCENE, did=did, defect=n, error=error) for did, n, error in _AS_SERVICE),
     *(
@@ -37,4 +43,5 @@ EXCEPTED = (
         for protocol in ("0.0.1", "1.8")
         for did, n, error in _AS_USER
     ),
+    *(Excepted(scene=STARTS, did=did, defect=n, error=error) for did, n, error in _STARTS),
 )

@@ -38,8 +38,9 @@ class Original:
         called, told: how often each call was made, and each hook was called.
     """
 
-    def __init__(self, stream: trio.SocketStream, output: Path) -> None:
+    def __init__(self, process: trio.Process, stream: trio.SocketStream, output: Path) -> None:
         self.output = output
+        self._process = process
         self._stream = stream
         self._news: list[dict[str, Any]] = []
         self._more = trio.Event()
@@ -82,6 +83,10 @@ class Original:
             raise AssertionError(found["value"])
         return found["value"]
 
+    def forget(self, hook: str) -> None:
+        """What that hook was called with so far is of no interest."""
+        self._news = [news for news in self._news if news.get("event") != hook]
+
     def logged(self) -> list[str]:
         """The errors it has logged and that nobody waited for; told once."""
         errors = [news["value"] for news in self._news if news.get("event") == "error"]
@@ -97,6 +102,10 @@ class Original:
             if self.ended:
                 raise Refusal("the program has ended")
             await self._more.wait()
+
+    async def exit_code(self) -> int:
+        """Wait until it ends by itself; gives its exit code."""
+        return await self._process.wait()
 
     async def read(self) -> None:
         """Take its news until it ends."""
@@ -128,6 +137,8 @@ async def open_original(
     email: str,
     channels: Sequence[str],
     service_mode: bool,
+    password: str = PASSWORD,
+    plain: bool = False,
 ) -> AsyncIterator[Original]:
     """Run the program under the original's Python, with the four files its users have.
 
@@ -137,8 +148,16 @@ async def open_original(
         folder: where its files, its store and its output lie; used again, it is a second start.
         url: the platform's address; its certificate is trusted already.
         email: its account, made at the first sign-in.
+        plain: its WebSocket address is one without TLS.
     """
-    paths = _configure(folder, url, email, channels, service_mode)
+    service = {
+        "http_server_uri": f"{url}/",
+        "ws_server_uri": url.replace("https", "ws" if plain else "wss", 1) + "/",
+        "channels": list(channels),
+        "others": "include",
+        "service_mode": service_mode,
+    }
+    paths = _configure(folder, {"email": email, "password": password}, service)
     output = folder / "output.txt"
     ours, theirs = socket.socketpair()
     environ = {
@@ -162,7 +181,7 @@ async def open_original(
             trio.SocketStream(trio.socket.from_stdlib_socket(ours)) as stream,
             trio.open_nursery() as nursery,
         ):
-            original = Original(stream, output)
+            original = Original(process, stream, output)
             nursery.start_soon(original.read)
             await stream.send_all(json.dumps(paths).encode() + b"\n")
             try:
@@ -177,23 +196,14 @@ async def open_original(
             await process.wait()
 
 
-def _configure(
-    folder: Path, url: str, email: str, channels: Sequence[str], service_mode: bool
-) -> dict[str, str]:
+def _configure(folder: Path, account: dict[str, str], service: dict[str, object]) -> dict[str, str]:
     """The configuration as generation-1.md section 6.2 has it; a service keeps its id."""
     (folder / "config").mkdir(parents=True, exist_ok=True)
     service_file = folder / "config" / "service.json"
     kept = json.loads(service_file.read_text()) if service_file.exists() else {}
     contents: dict[str, object] = {
-        "account": {"email": email, "password": PASSWORD},
-        "service": {
-            "http_server_uri": f"{url}/",
-            "ws_server_uri": url.replace("https", "wss", 1) + "/",
-            "service_id": kept.get("service_id", ""),
-            "channels": list(channels),
-            "others": "include",
-            "service_mode": service_mode,
-        },
+        "account": account,
+        "service": {**service, "service_id": kept.get("service_id", "")},
         "log": {
             "log_level": "DEBUG",
             "terminal_log_level": "DEBUG",

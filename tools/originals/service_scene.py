@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
+import httpx
 from original import Original
 from people import Person
 from report import Report, Step
 
 from moobius_trio.local import DEFAULT_BAND
+from moobius_trio.network.tls import trusting
 from moobius_trio.types import ChannelId, MessageDown, UserId
 
 __all__ = ("BAND", "SCENE", "Scene")
@@ -29,10 +31,18 @@ class Scene:
     alice: Person
     bob: Person
     folder: Path
+    url: str
+    ca_file: Path
 
     @property
     def everybody(self) -> list[UserId]:
         return [self.alice.user_id, self.bob.user_id]
+
+    async def cut(self) -> None:
+        """Have the platform end the connection of its services, as hosts do now and then."""
+        async with httpx.AsyncClient(verify=trusting(self.ca_file), trust_env=False) as http:
+            reply = await http.post(f"{self.url}/local/control", json={"do": "drop_socket"})
+        assert reply.status_code == 200, reply.text
 
     def step(self, did: str) -> AbstractAsyncContextManager[Step]:
         return self.report.step(SCENE, did, self.original.logged)
