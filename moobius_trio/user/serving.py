@@ -189,8 +189,8 @@ class UserLife(Life[UserHandle]):
         )
 
     def _receive(self, event: UserFrame) -> None:
-        """Nothing is read before the lanes are there; at the end nobody is left to handle it."""
-        if self._live is not None and not self._live.closed:
+        """Nothing is read before the lanes are there; when they have ended they take nothing."""
+        if self._live is not None:
             self._live.dispatcher.receive(event)
 
     def _on_gap(self, gap: LinkGap) -> None:

@@ -260,6 +260,18 @@ async def test_it_speaks_to_the_service_and_to_people(
     assert alice.texts == bob.texts == ["for both"]
 
 
+async def test_where_nobody_speaks_the_service_is_answered(
+    local: Local, protocol: Literal["0.0.1", "1.8"]
+) -> None:
+    """A message without a sender can only be the service's own."""
+    room, bot = Room(), Bot()
+    await local.start(room, protocol=protocol)
+    await start_user(local, bot, protocol=protocol)
+    await room.bands[BAND].create_message("a notice", bot.user_id)
+    await local.settle()
+    assert [(one.text, one.to_service) for one in room.heard] == [("you said a notice", True)]
+
+
 async def test_it_presses_keys_with_forms(local: Local, protocol: Literal["0.0.1", "1.8"]) -> None:
     """The form's values and the button that was pressed arrive."""
     room, bot = Room(), Bot()

@@ -252,6 +252,7 @@ async def test_bands_that_it_is_in_already_are_not_joined_again(local: Local) ->
     assert actions[0] == "join_channel"
     asked = actions[1:]  # a refresh is all the questions there are
     handle = await start_user(local, bot, protocol="1.8")
+    assert handle.statistics().outbox.written == 1
     assert asked
     assert actions == ["join_channel", *asked, *asked]
     assert handle.channels == (BAND,)
