@@ -272,6 +272,7 @@ class _Server:
     def __init__(self, app: Application, tls: ssl.SSLContext | None) -> None:
         self._app = app
         self._tls = tls
+        self._without_tls = 0
         self._config = _quiet_config()
         self._context = WorkerContext(None)
         self._streams: set[trio.SocketStream] = set()
@@ -309,7 +310,10 @@ class _Server:
             app = wrap_app(self._application_on(wire), 0, "asgi")
             await _Connection(app, self._config, self._context, wire)
         except _NoTls as exc:
-            _log.info("a client did not agree on TLS", reason=str(exc))
+            self._without_tls += 1
+            if self._without_tls.bit_count() == 1:  # 1, 2, 4, …: some clients try without a pause
+                times = self._without_tls
+                _log.info("a client did not agree on TLS", reason=str(exc), times=times)
             await trio.aclose_forcefully(stream)
         except Exception as exc:
             # A named boundary: what one connection does to the protocol stack must not end the

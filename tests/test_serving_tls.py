@@ -7,7 +7,7 @@ import random
 import ssl
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ import httpx
 import pytest
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 
 from moobius_trio import MessageUp, MoobiusService, serving
 from moobius_trio.cli.doctor.report import examine
@@ -121,13 +122,24 @@ async def test_whoever_speaks_no_tls_is_dropped_alone(
         async with await trio.open_tcp_stream("127.0.0.1", served.port) as stream:
             if first:
                 await stream.send_all(first)
-            try:
+            with suppress(trio.BrokenResourceError):
                 while await stream.receive_some():
                     pass
-            except trio.BrokenResourceError:
-                pass
     async with served.http() as http:
         assert (await http.get("/")).status_code == 200
+
+
+async def test_a_client_that_tries_without_a_pause_does_not_fill_the_log(served: Served) -> None:
+    """One that does not trust the authority may come a thousand times a second."""
+    with capture_logs() as logs:
+        for _ in range(20):
+            async with await trio.open_tcp_stream("127.0.0.1", served.port) as stream:
+                await stream.send_all(b"GET / HTTP/1.1\r\n\r\n")
+                with suppress(trio.BrokenResourceError):
+                    while await stream.receive_some():
+                        pass
+    told = [each["times"] for each in logs if each["event"] == "a client did not agree on TLS"]
+    assert told == [1, 2, 4, 8, 16]
 
 
 async def test_open_sockets_are_told_goodbye(tmp_path: Path) -> None:
@@ -223,12 +235,24 @@ async def test_a_service_without_it_says_what_is_wrong(served: Served, tmp_path:
         await service.serve()
 
 
-@pytest.mark.parametrize(("ca_file", "wrong"), [(True, []), (False, ["platform"] * 2)])
+@pytest.mark.parametrize(
+    ("ca_file", "wrong"), [(True, []), (False, ["platform", "platform", "port"])]
+)
 async def test_the_doctor_trusts_whom_the_service_does(
     served: Served, tmp_path: Path, ca_file: bool, wrong: list[str]
 ) -> None:
     """With the file the platform answers; without it its certificate is not good."""
     (tmp_path / "service.py").write_text("")
     configure(tmp_path, served, ca_file=str(served.ca_file) if ca_file else None)
+    found = await examine(str(tmp_path), {"XDG_RUNTIME_DIR": str(tmp_path)}, port=served.port)
+    assert [each.area.split()[0] for each in found if each.state == "wrong"] == wrong
+    assert ("a local platform runs there" in [each.said for each in found]) == ca_file
+
+
+async def test_a_ca_file_that_is_none_is_found(served: Served, tmp_path: Path) -> None:
+    """Before anybody is asked."""
+    (tmp_path / "service.py").write_text("")
+    configure(tmp_path, served, ca_file="nowhere.pem")
     found = await examine(str(tmp_path), {"XDG_RUNTIME_DIR": str(tmp_path)}, port=1)
-    assert [each.area for each in found if each.state == "wrong" and each.area != "port"] == wrong
+    [wrong] = [each for each in found if each.state == "wrong"]
+    assert "nowhere.pem cannot be read" in wrong.said

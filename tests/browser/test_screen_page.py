@@ -306,7 +306,11 @@ def test_a_service_in_generation_1_is_seen_alike(chromium: Browser, desk: Desk) 
         alice = desk.sit_down(url, "alice", builds=True)
         page = alice.page
         alice.stage.get_by_text("3 items").wait_for()
-        assert alice.keys.filter(has_text="Marked").inner_text().split() == ["Marked", "press", "me"]
+        assert alice.keys.filter(has_text="Marked").inner_text().split() == [
+            "Marked",
+            "press",
+            "me",
+        ]
         alice.press("Sure?")
         page.get_by_role("dialog", name="Really?").get_by_role("button", name="Send").click()
         alice.hears("sure by confirm: []")

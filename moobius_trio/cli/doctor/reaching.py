@@ -5,6 +5,7 @@ No token and no password goes out from here, but for `sign_in_finding`.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from typing import Final
@@ -91,14 +92,15 @@ def _wrong(said: str, remedy: str) -> Finding:
     return wrong(AREA, said, remedy, run_only=True)
 
 
-async def answers_as_platform(port: int) -> bool:
-    """Whether a local platform listens on this port of this machine."""
-    try:
-        async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
-            reply = await http.get(f"http://127.0.0.1:{port}/local/bands")
-            return '"code":10000' in reply.text.replace(" ", "")
-    except httpx.HTTPError:
-        return False
+async def answers_as_platform(port: int, tls: ssl.SSLContext | None = None) -> bool:
+    """Whether a local platform listens on this port of this machine, also one with TLS that
+    ``tls`` trusts."""
+    async with httpx.AsyncClient(timeout=2, verify=tls or True, trust_env=False) as http:
+        for scheme in ("http", "https") if tls is not None else ("http",):
+            with contextlib.suppress(httpx.HTTPError):
+                reply = await http.get(f"{scheme}://127.0.0.1:{port}/local/bands")
+                return '"code":10000' in reply.text.replace(" ", "")
+    return False
 
 
 async def _connect(uri: str, tls: ssl.SSLContext | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import ssl
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
@@ -75,28 +76,36 @@ async def examine(
         UsageError: there is no such path.
     """
     project, config = read_project(path, environ)
-    platform_there = await answers_as_platform(port)
+    tls, trust = await _trusted(project)
+    platform_there = await answers_as_platform(port, tls)
     return [
         *version_findings(needs_redis="redis" in project.engines),
         *folder_findings(project),
         *config,
         *config_findings(project, environ),
-        *await _reach(project, sign_in=sign_in),
+        *(trust or await _reach(project, tls, sign_in=sign_in)),
         *await store_findings(project),
         *runtime_findings(environ),
         *port_findings(port, platform_there=platform_there),
     ]
 
 
-async def _reach(project: Project, *, sign_in: bool) -> Sequence[Finding]:
+async def _trusted(project: Project) -> tuple[ssl.SSLContext | None, Sequence[Finding]]:
+    """Whom the project trusts besides the machine's authorities, and what is wrong with that."""
+    if project.settings is None or project.settings.ca_file is None:
+        return None, ()
+    try:
+        return await run_in_thread(trusting, project.folder / project.settings.ca_file), ()
+    except ConfigError as exc:
+        return None, [config_error(exc)]
+
+
+async def _reach(
+    project: Project, tls: ssl.SSLContext | None, *, sign_in: bool
+) -> Sequence[Finding]:
     if project.settings is None:
         return ()
-    settings, tls = project.settings, None
-    if settings.ca_file is not None:
-        try:
-            tls = await run_in_thread(trusting, project.folder / settings.ca_file)
-        except ConfigError as exc:
-            return [config_error(exc, run_only=True)]
+    settings = project.settings
     found: dict[str, Finding] = {}
 
     async def look(name: str) -> None:
