@@ -301,10 +301,20 @@ def test_what_cannot_be_written_leaves_nothing(
     with pytest.raises(ConfigError, match="is no folder"):
         write_converted([made], project)
     project.mkdir()
+    link = Path.hardlink_to
     monkeypatch.setattr(Path, "hardlink_to", fail)
     with pytest.raises(ConfigError, match="No space left on device"):
         write_converted([made], project)
     assert list(project.iterdir()) == []
+
+    def fail_later(self: Path, target: Path) -> None:
+        (link if self.name == "db.json" else fail)(self, target)
+
+    monkeypatch.setattr(Path, "hardlink_to", fail_later)
+    with pytest.raises(ConfigError, match="No space left on device"):
+        write_converted([made], project)
+    # What a service is run with comes last, so nothing runs with half of it.
+    assert [path.name for path in (project / "config").iterdir()] == ["db.json"]
 
 
 def test_a_project_without_a_config_folder_gets_its_files_beside(tmp_path: Path) -> None:

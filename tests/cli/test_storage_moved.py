@@ -100,7 +100,7 @@ def stored_now(project: Path, engine: str, root: str = ".") -> object:
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "json"])
-@pytest.mark.parametrize("given", ["root", "service", "of another service"])
+@pytest.mark.parametrize("given", ["root", "service", "of another service", "among others"])
 def test_records_of_1_8_come_into_the_stores(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: str, given: str
 ) -> None:
@@ -108,6 +108,9 @@ def test_records_of_1_8_come_into_the_stores(
     project = make_project(tmp_path / "new", engine)
     service = "service-0" if given == "of another service" else SERVICE
     place = old_records(tmp_path / "old", service)
+    if given == "among others":
+        old_records(place, "service-0")
+        (place / "service_service-0" / "channel_c-1" / "states" / "alice.json").write_text("0")
     if given == "service":
         place /= f"service_{SERVICE}"
     code, said = run(capsys, place, project)

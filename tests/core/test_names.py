@@ -19,6 +19,7 @@ from moobius_trio.core.names import (
 )
 from moobius_trio.core.service import MoobiusService, callback_table
 from moobius_trio.errors import CallbackError
+from moobius_trio.user.user import MoobiusUser
 
 PAGE = Path(__file__).parents[2] / "docs" / "moving.md"
 
@@ -118,6 +119,19 @@ def test_every_old_callback_fails_and_names_ours() -> None:
         if moved.new.isidentifier():
             assert moved.new in table
             assert f"async def {moved.new}(self" in str(caught.value)
+
+
+def test_names_of_user_mode_are_those_of_a_user() -> None:
+    """What the table says of MoobiusUser is there; in such a class its form is told."""
+    ours = {
+        moved.new.removeprefix("MoobiusUser.")
+        for moved in MOVED
+        if moved.new.startswith("MoobiusUser.")
+    }
+    assert len(ours) > 10
+    assert ours <= set(dir(MoobiusUser))
+    with pytest.raises(CallbackError, match=r"write `async def on_msg_down\(self, msg_down\)`"):
+        type("Me", (MoobiusUser,), {"on_message_down": one})
 
 
 @pytest.mark.parametrize("method", [two, lambda self, a, b: None, staticmethod(two)])

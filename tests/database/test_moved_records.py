@@ -60,6 +60,8 @@ def test_dicts_that_look_like_ours_stay_dicts() -> None:
     """A user of 1.8 may have shaped them."""
     hostile = {"$type": "Character", "fields": {}, "a": [{"$set": [1]}]}
     assert moved(hostile) == hostile
+    more = {**wrapped("moobius.types.Character", {"name": "x"}), "more": 1}
+    assert moved(more) == more
 
 
 def test_objects_of_the_authors_classes_come_back() -> None:
