@@ -229,6 +229,8 @@ def test_older_messages_come_above_and_what_is_read_stays(alice: Person) -> None
     older.press("Enter")
     page.get_by_text("many 230", exact=True).wait_for()
     older.wait_for(state="detached")
+    log = page.get_by_role("log", name="Messages")
+    assert log.evaluate("log => log === document.activeElement")
     lines = [text for text in alice.messages.locator("p").all_inner_texts() if "line" in text]
     assert lines == [f"line {number}" for number in range(230)]
 

@@ -41,10 +41,20 @@ const Row = memo(({ before, ...rest }) => html`
   <${Message} ...${rest} />
 `);
 
-function Older({ older, onAsk }) {
+function Older({ older, onAsk, box }) {
+  const asked = useRef(false);
+  useLayoutEffect(() => {
+    // The button that was pressed has gone: its focus goes to what it was for.
+    if (older === "none" && asked.current && document.activeElement === document.body)
+      box.current.focus({ preventScroll: true });
+  }, [older]);
   if (older === "none") return null;
+  const onClick = () => {
+    asked.current = true;
+    onAsk();
+  };
   return html`<p class="older">
-    <button type="button" aria-disabled=${String(older === "coming")} onClick=${onAsk}>
+    <button type="button" aria-disabled=${String(older === "coming")} onClick=${onClick}>
       ${older === "coming" ? "Loading…" : "Older messages"}
     </button>
   </p>`;
@@ -159,7 +169,7 @@ export function Messages({ state, link }) {
       onKeyDown=${onKeyDown}
     >
       <div class="rows">
-        <${Older} older=${older} onAsk=${() => link.older()} />
+        <${Older} older=${older} onAsk=${() => link.older()} box=${box} />
         ${rows.length ? rows : html`<${Empty} state=${state} />`}
       </div>
     </div>
