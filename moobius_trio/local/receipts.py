@@ -14,6 +14,7 @@ import structlog
 from moobius_trio.local.dialects import Dialects
 from moobius_trio.local.faults import Faults
 from moobius_trio.local.often import Often
+from moobius_trio.local.rules import Outcome
 from moobius_trio.local.scribe import Scribe
 from moobius_trio.local.session import Role, Session
 from moobius_trio.local.sockets import POLICY_VIOLATION
@@ -44,10 +45,13 @@ class Receipts:
         self._refused_login = Often(lambda count: _log.warning("login refused", times=count))
 
     def confirm(
-        self, session: Session, request_id: RequestId, origin_type: str, words: str
+        self, session: Session, request_id: RequestId, origin_type: str, outcome: Outcome
     ) -> None:
         """The receipt for a frame that was accepted."""
-        self._copy(session, request_id, origin_type, True, _context(words))
+        context = dict(_context(outcome.note))
+        if outcome.msg_id:  # a word of ours: a user's client learns what its message is called
+            context["message_id"] = outcome.msg_id
+        self._copy(session, request_id, origin_type, True, context)
 
     def refuse(self, session: Session, request_id: RequestId, origin_type: str, words: str) -> None:
         """Tell that a frame was not accepted."""

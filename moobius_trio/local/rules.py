@@ -102,6 +102,8 @@ class Outcome:
     note: str = "received"
     refusal: str = ""
     """Why the frame was not accepted; empty when it was."""
+    msg_id: MessageId = MessageId("")
+    """What a user's message is called from now on; its receipt tells them."""
 
 
 def from_service(
@@ -306,7 +308,7 @@ def _message_up(
         timestamp=now,
         msg_id=msg_id,
     )
-    return _tell(band, event, message)
+    return attrs.evolve(_tell(band, event, message), msg_id=msg_id)
 
 
 def leaving(world: World, channel_id: ChannelId, *user_ids: UserId) -> tuple[Outcome, ...]:

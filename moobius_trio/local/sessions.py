@@ -225,7 +225,7 @@ class Sessions:
             return
         self._state.change(*outcome.changes)
         if self._is_answered(frame.command):
-            self._receipts.confirm(session, frame.request_id, frame.origin_type, outcome.note)
+            self._receipts.confirm(session, frame.request_id, frame.origin_type, outcome)
         self._post.deliver(told)
         if session.role is Role.SERVICE and outcome.changes and self.faults.cuts():
             for each in self._all:

@@ -118,6 +118,9 @@ def test_a_message_has_the_items_of_its_kind(alice: Person) -> None:
     assert items(alice)[-2:] == ["Like", "Report …"]
     choose(alice, "Like")
     alice.hears("like by confirm [] of a known card: Soup.")
+    newest(alice, "card https://elsewhere.example/menu").click(button="right")
+    choose(alice, "Like")
+    alice.hears("like by confirm [] of a known text: card https://elsewhere.example/menu")
     alice.say("file", SERVICE)
     file = newest(alice, "plan.zip")
     file.click(button="right")

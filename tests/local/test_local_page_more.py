@@ -74,3 +74,16 @@ async def test_the_codes_of_accounts_are_shown_to_this_machine(wires: Wires) -> 
     confirmation = {"username": "new@x.org", "confirmation_code": row["code"]}
     await caller.data("POST", "/auth/confirm_sign_up", confirmation)
     assert await caller.data("GET", "/local/codes") == []
+
+
+async def test_the_receipt_of_a_message_says_what_it_is_called(wires: Wires) -> None:
+    """As the history does; a receipt for anything else says nothing of the kind."""
+    alice = await wires.user(0, "alice")
+    content = {"subtype": "text", "channel_id": BAND, "content": {"text": "hi"}}
+    body = {**content, "recipients": [], "timestamp": 1, "context": {}}
+    receipt = await alice.receipt({"type": "msg_up", "client_id": alice.who, "body": body})
+    (kept,) = await alice.caller.data("GET", f"/local/history?channel_id={BAND}")
+    assert receipt["body"]["context"]["message_id"] == kept["body"]["msg_id"]
+    asked = {"subtype": "fetch_features", "channel_id": BAND, "context": {}}
+    other = await alice.receipt({"type": "action", "client_id": alice.who, "body": asked})
+    assert "message_id" not in other["body"]["context"]

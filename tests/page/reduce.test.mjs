@@ -138,6 +138,13 @@ test("a receipt settles the message it names; a refusal of anything else is a pr
   assert.equal(run(state, copy("r9", true)).problem, "");
 });
 
+test("a receipt says what the platform calls the message", () => {
+  const context = { msg: "received", message_id: "m5" };
+  const body = { request_id: "r1", origin_type: "msg_up", status: true, context };
+  const state = run(listed(), said("hi"), frame("copy_client", body));
+  assert.equal(currentRoom(state).messages[0].messageId, "m5");
+});
+
 test("a link that ends leaves what was under way unconfirmed, and names what was too large", () => {
   const state = run(listed(), said("one"), said("two", { requestId: "r2" }));
   const statuses = (tooLarge) =>

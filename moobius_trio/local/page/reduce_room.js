@@ -161,12 +161,12 @@ function styled(room, items) {
   return { ...change, keyStyles };
 }
 
-function copied(state, { requestId, origin, good, reason }) {
+function copied(state, { requestId, origin, good, reason, messageId }) {
   let matched = false;
   const next = withEachMessage(state, (message) => {
     if (!requestId || message.requestId !== requestId) return message;
     matched = true;
-    return { ...message, status: good ? "sent" : "refused", reason };
+    return { ...message, status: good ? "sent" : "refused", reason, messageId };
   });
   if (matched) return next;
   const problem = `The platform refused ${origin}: ${reason || "no reason given"}`;

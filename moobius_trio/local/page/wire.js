@@ -79,6 +79,7 @@ export function readFrame(value) {
         origin: text(body.origin_type),
         good: body.status !== false,
         reason: text(object(body.context).msg ?? object(body.context).message),
+        messageId: text(object(body.context).message_id), // what a message that went up is called
       };
     default:
       return { kind: "other" };
