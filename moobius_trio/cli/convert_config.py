@@ -62,7 +62,7 @@ def _next(converted: Sequence[ConvertedConfig], into: Path) -> Iterator[str]:
             if _has_records(store):
                 yield f"  Records   moobius-trio storage import {store} {into}"
         if one.file == "user.json":
-            yield "  A user    is written with MoobiusUser: docs/moving.md"
+            yield "  A user    is written with MoobiusUser: docs/how-to/user-mode.md"
         else:
             yield f"  Check it  moobius-trio doctor {into}"
 
