@@ -175,7 +175,7 @@ async def test_a_file_needs_only_the_place_that_was_given_for_it(platform: Platf
         assert (await http.get(address)).content == b"GIF89a"
 
 
-@pytest.mark.parametrize("path", ["inspect", "control", "tapes", "whatever-is-to-come"])
+@pytest.mark.parametrize("path", ["inspect", "control", "tapes", "codes", "whatever-is-to-come"])
 async def test_guests_have_no_use_of_the_builders_tools(platform: Platform, path: str) -> None:
     """They show everybody's whispers and turn the service over."""
     token = platform.let_others_in().reveal()

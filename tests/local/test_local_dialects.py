@@ -83,10 +83,23 @@ async def test_the_first_telling_frame_counts_more_than_the_sign_in(
     assert beat["type"] == RECEIPTS[spoken]
     assert beat["body"]["origin_type"] == BEATS[spoken]["type"]
     assert (await service.log_in())["type"] == RECEIPTS[spoken]
-    again = Wire(wires.stream(), service.caller, service.who)
-    login_again = {"type": "service_login", "auth_origin": "cognito", "service_id": service.who}
-    reply = await again.receipt({**login_again, "access_token": service.caller.token})
-    assert reply["type"] == RECEIPTS[spoken]
+
+
+@pytest.mark.parametrize("beat_first", [False, True])
+async def test_what_one_connection_told_counts_for_the_next(
+    wires: Wires, *, beat_first: bool
+) -> None:
+    """With the same token, whether it was told before the login or after it."""
+    service = await wires.service(0)
+    one = Wire(wires.stream(), service.caller, service.who)
+    if beat_first:
+        await one.put(BEATS[1])
+        await one.receipt(service.login())
+    else:
+        await one.receipt(service.login())
+        await one.receipt(BEATS[1])
+    another = Wire(wires.stream(), service.caller, service.who)
+    assert (await another.receipt(service.login()))["type"] == "copy"
 
 
 async def test_a_call_that_one_generation_has_tells_as_well(wires: Wires) -> None:
@@ -94,6 +107,8 @@ async def test_a_call_that_one_generation_has_tells_as_well(wires: Wires) -> Non
     service = await wires.service(0)
     path = f"/service/character/list?service_id={service.who}"
     await service.caller.data("GET", path)
+    await wires.user(0, "alice")
+    assert (await service.get("action"))["body"]["subtype"] == "join"
     assert (await service.log_in())["type"] == "copy"
     await service.caller.data("GET", path.replace("character", "user"))
     assert (await service.log_in())["type"] == "copy_client"
@@ -135,9 +150,14 @@ async def test_too_many_frames_before_the_login_are_refused(wires: Wires) -> Non
     """Nobody who is not logged in fills the memory."""
     wire = Wire(wires.stream(), await wires.caller(1, "a@x.org"), "nobody")
     for _ in range(101):
-        await wire.put(down("s", "g", "x") | {"type": "heartbeat"})
+        await wire.put(BEATS[1])
     refused = (await wire.get("copy"))["body"]
     assert (refused["status"], refused["request_id"]) == (False, "nobody-101")
+    wire = Wire(wires.stream(), wire.caller, "large")
+    for _ in range(27):
+        await wire.put({"type": "heartbeat", "body": {"text": "x" * 40_000}})
+    refused = (await wire.get("copy"))["body"]
+    assert (refused["status"], refused["request_id"]) == (False, "large-27")
 
 
 async def test_refused_logins_of_generation_1_end_in_no_storm(

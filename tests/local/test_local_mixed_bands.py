@@ -142,7 +142,7 @@ async def test_parts_that_are_asked_for_again_or_later_are_a_refresh_of_their_ow
     await ask(wires, alice, *parts)
     await ask(wires, bob, *parts)
     await trio.sleep(2)
-    await ask(wires, alice, "fetch_features")
+    await ask(wires, alice, "fetch_channel_info")
     await ask(wires, alice, "leave_channel")
     assert await actions(service, 3) == [
         ("refresh", alice.who),
@@ -333,6 +333,41 @@ async def test_a_menu_is_shown_and_clicked_in_every_mix(wires: Wires) -> None:
         assert each["message_id"] == named
         assert (each["message_subtype"], each["message_content"]) == ("text", {"text": "choose me"})
         assert each["arguments"] == []
+
+
+async def test_a_message_that_was_not_for_somebody_is_not_told_to_them_by_a_click(
+    wires: Wires,
+) -> None:
+    """Whoever guesses an id learns nothing of what it says."""
+    service = await wires.service(1)
+    alice, eve = await wires.user(1, "alice"), await wires.user(1, "eve")
+    await say(service, "secret", alice.who)
+    named = (await alice.get("message_down"))["body"]["message_id"]
+    click = body("menu_item_click", menu_item_id="m", message_id=named, context={})
+    by_id = {"message_subtype": "<unknown>", "message_content": {}, "arguments": [[]]}
+    await eve.receipt({"type": "action", "user_id": eve.who, "body": {**click, **by_id}})
+    while (frame := await service.get("action"))["body"]["subtype"] != "menu_item_click":
+        pass
+    assert frame["body"]["message_content"] == {}
+
+
+async def test_groups_made_at_once_are_bounded(
+    wires: Wires, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those used last stay; what is forgotten is refused, not taken for one of nobody."""
+    service, old = await wires.service(1), await wires.user(0, "old")
+    monkeypatch.setattr("moobius_trio.local.groups.MADE", 3)
+    ids = []
+    for name in ("a", "b", "c", "a", "d"):
+        await say(old, "hello", name)
+        ids.append((await service.get("message_up"))["body"]["recipients"])
+    assert ids[0] == ids[3]
+    found = {}
+    for group_id in ids[1:]:
+        query = f"/user/group?group_id={group_id}&channel_id={BAND}&user_id={old.who}"
+        reply = await service.caller.call("GET", query)
+        found[group_id] = reply.json()["data"]["characters"] if reply.is_success else None
+    assert list(found.values()) == [None, ["c"], ["a"], ["d"]]
 
 
 async def test_a_group_of_the_service_alone_means_the_service(wires: Wires) -> None:
