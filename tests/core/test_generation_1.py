@@ -176,6 +176,22 @@ async def test_a_group_of_nobody_is_an_error(local: Local, known: bool) -> None:
     assert len(service.failed) == 1
 
 
+@pytest.mark.parametrize("group", ["x" * 70_000, "\ud800"], ids=["long", "surrogate"])
+async def test_a_group_that_no_address_can_name_is_an_error_too(local: Local, group: str) -> None:
+    """What is in a frame must not end the service."""
+    service = Echo()
+    band = await local.start(service)
+    [alice] = await band.join("Alice")
+    local.keep_failures = True
+    deliver(service, to_group(group, "private", band))
+    await local.settle()
+    assert service.heard == []
+    [(_, exc)] = service.failed
+    assert isinstance(exc, ApiError)
+    await alice.say("still there?")
+    assert service.heard == ["still there?"]
+
+
 async def test_a_slow_lookup_keeps_the_order_of_its_band_and_no_other_waiting(
     local: Local, api: FaultyApi
 ) -> None:

@@ -77,13 +77,18 @@ class Client:
         """
 
         def build() -> httpx.Request:
-            return self._http.build_request(
-                call.method,
-                self.address.join(call.path),
-                params=dict(call.query) or None,
-                content=call.body,
-                headers=_headers(call, token),
-            )
+            try:
+                return self._http.build_request(
+                    call.method,
+                    self.address.join(call.path),
+                    params=dict(call.query) or None,
+                    content=call.body,
+                    headers=_headers(call, token),
+                )
+            except (httpx.InvalidURL, UnicodeEncodeError):
+                # An id that came in a frame may have any length, and lone surrogates.
+                reason = "a value in its query is too long for an address, or no text"
+                raise ApiError(call.path, reason) from None
 
         async def attempt(seconds: float) -> Reply:
             return await self._exchange(build(), call.path, seconds, call.max_bytes)
