@@ -19,6 +19,9 @@ pytest_plugins = ("moobius_trio.testing.plugin",)
 
 UNCLOSED = "Unclosed <MemoryObject"
 
+QUIETENED = ("httpx", "httpcore", "hypercorn")
+"""Loggers whose level is set with that of all logs."""
+
 # No verdict may hang on how fast the machine is. The rest stays as hypothesis chose it, which on a
 # CI machine means the same examples in every run.
 settings.register_profile("untimed", deadline=None)
@@ -76,11 +79,13 @@ def _logs_stay_as_they_are() -> Iterator[None]:
     """Whoever sets up logs, as each command does, does so for this test only."""
     configured, before = structlog.is_configured(), structlog.get_config()
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers = root.handlers[:]
+    levels = {logger: logger.level for logger in (root, *map(logging.getLogger, QUIETENED))}
     yield
     structlog.reset_defaults()
     if configured:
         structlog.configure(**before)
     for handler in [one for one in root.handlers if one not in handlers]:
         root.removeHandler(handler)
-    root.setLevel(level)
+    for logger, level in levels.items():
+        logger.setLevel(level)
