@@ -115,11 +115,13 @@ def from_service(
     now: int,
     msg_id: MessageId = NO_ID,
     drop_repeats: bool = True,
+    by_id: bool = False,
 ) -> Outcome:
     """What a frame of a logged-in service does (docs/protocol/generation-0.md section 3.2).
 
     ``now`` is in milliseconds since 1970 and fills a missing timestamp; ``msg_id`` is the id of the
-    message if this is one.
+    message if this is one. With ``by_id`` a character list has ids alone, as in generation 1; in
+    generation 0 the service writes what it wants to be seen.
     """
     if len(request_id) > MAX_REQUEST_ID:
         return Outcome(refusal=f"a request_id may have {MAX_REQUEST_ID} characters")
@@ -130,10 +132,12 @@ def from_service(
     match command:
         case MessageDown():
             return _message_down(world, service_id, request_id, command, now, msg_id)
-        case UpdateUserList():
+        case UpdateUserList() if by_id:
             shown = attrs.evolve(command, user_list=[_whole(world, c) for c in command.user_list])
             return _update(world, service_id, request_id, shown, command.recipients)
-        case UpdateFeatures() | UpdatePlayground() | UpdateStyle() | UpdateMenu():
+        case (
+            UpdateUserList() | UpdateFeatures() | UpdatePlayground() | UpdateStyle() | UpdateMenu()
+        ):
             return _update(world, service_id, request_id, command, command.recipients)
         case UpdateChannelInfo():
             everybody = world.members(command.channel_id)
@@ -149,10 +153,7 @@ def from_service(
 
 
 def _whole(world: World, character: Character) -> Character:
-    """The character as it is known, where a service of generation 1 has named it by its id alone;
-    one of generation 0 writes what it wants to be seen."""
-    if character != Character(user_id=character.user_id):
-        return character
+    """The character as it is known; an id of nobody stays what it is."""
     return world.character(character.user_id) or character
 
 

@@ -256,7 +256,7 @@ class Sessions:
             return Outcome(refusal="log in with a service_id first; so far there was an empty one")
         if self.faults.refuses(frame.request_id):
             return Outcome(refusal="told to refuse it")
-        return self._from_service(session.service_id, frame)
+        return self._from_service(session, session.service_id, frame)
 
     def _is_roger(self, command: ServiceCommand | UserCommand | UnknownPayload) -> bool:
         known = self._state.knobs.roger != "refused"
@@ -273,7 +273,7 @@ class Sessions:
             msg_id=MessageId(self._state.new_id()),
         )
 
-    def _from_service(self, service_id: ServiceId, frame: ClientFrame) -> Outcome:
+    def _from_service(self, session: Session, service_id: ServiceId, frame: ClientFrame) -> Outcome:
         if frame.client_id not in (None, "", service_id):
             return Outcome(refusal=f"client_id is {frame.client_id}, logged in is {service_id}")
         is_message = isinstance(frame.command, MessageDown)
@@ -285,6 +285,7 @@ class Sessions:
             now=self._state.now_ms,
             msg_id=MessageId(self._state.new_id() if is_message else ""),
             drop_repeats=self._state.knobs.drop_repeats,
+            by_id=session.generation == 1,
         )
 
     def _is_too_large(self, session: Session, text: str, size: int) -> bool:

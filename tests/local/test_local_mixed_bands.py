@@ -249,6 +249,9 @@ async def test_a_character_list_is_a_group_for_one_and_profiles_for_the_other(
     listed = (await updated(new))["content"]["characters"]
     path = f"/user/group?group_id={listed}&channel_id={BAND}&user_id={new.who}"
     assert (await new.caller.data("GET", path))["characters"] == ["ghost"]
+    masked = {"user_id": new.who, "username": "", "user_context": dict.fromkeys(profile, "")}
+    await update(second, "update_userlist", old.who, userlist=[masked], context={})
+    assert (await updated(old))["userlist"] == [masked]
     asked = {"character_list": ["ghost", new.who]}
     shown, own = await new.caller.data("POST", "/character/fetch_profile", asked)
     assert shown["character_context"]["name"] == "Ghost"
