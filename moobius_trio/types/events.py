@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Never, TypeAlias
 
 import attrs
 
 from moobius_trio.types.ids import ChannelId, GroupId, MessageId, RequestId, UserId
 from moobius_trio.types.messages import Content, MessageUp
-from moobius_trio.types.values import JsonValue, as_mapping, as_tuple, empty_mapping
+from moobius_trio.types.values import (
+    JsonValue,
+    as_mapping,
+    as_tuple,
+    empty_mapping,
+    no_attribute,
+)
 
 __all__ = (
     "CONFIRM",
@@ -71,6 +77,11 @@ class FeatureCall:
     def values(self) -> dict[str, str | int]:
         """The filled-in fields: name to value. Of two with one name the last counts."""
         return {argument.name: argument.value for argument in self.arguments}
+
+    if not TYPE_CHECKING:  # for mypy an unknown attribute stays an error
+
+        def __getattr__(self, name: str) -> Never:
+            raise no_attribute(self, name, button_id="feature_call.feature_id")
 
 
 @attrs.frozen(kw_only=True)

@@ -109,7 +109,12 @@ class MessageUp:
     if not TYPE_CHECKING:  # for mypy an unknown attribute stays an error
 
         def __getattr__(self, name: str) -> Never:
-            raise no_attribute(self, name, context="msg_up.sender and msg_up.recipients")
+            raise no_attribute(
+                self,
+                name,
+                context="msg_up.sender and msg_up.recipients",
+                message_id="msg_up.msg_id",
+            )
 
 
 def _as_content(value: Content | str) -> Content:

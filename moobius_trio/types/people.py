@@ -33,7 +33,15 @@ class Character:
     if not TYPE_CHECKING:  # for mypy an unknown attribute stays an error
 
         def __getattr__(self, name: str) -> Never:
-            raise no_attribute(self, name, user_context="character.nickname, .avatar, .description")
+            flat = "character.nickname, .avatar, .description"
+            raise no_attribute(
+                self,
+                name,
+                user_context=flat,
+                character_context=flat,
+                character_id="character.user_id",
+                name="character.nickname",
+            )
 
 
 @attrs.frozen(kw_only=True)

@@ -59,16 +59,16 @@ def as_tuple_of(kind: type[T], values: Iterable[T], remedy: str) -> tuple[T, ...
     return tuple(expect(kind, value, remedy) for value in as_tuple(values))
 
 
-def no_attribute(value: object, name: str, **old: str) -> AttributeError:
-    """The error of an unknown attribute; for one of 0.0.1 it says what to write.
+def no_attribute(value: object, attribute: str, /, **old: str) -> AttributeError:
+    """The error of an unknown attribute; for one of 0.0.1 or 1.8 it says what to write.
 
     Args:
         old: by the attribute's name what stands for it here.
     """
-    problem = f"{type(value).__name__!r} object has no attribute {name!r}"
-    if name in old:
-        problem += f": it is flat, write {old[name]}"
-    return AttributeError(problem, name=name, obj=value)
+    problem = f"{type(value).__name__!r} object has no attribute {attribute!r}"
+    if attribute in old:
+        problem += f": write {old[attribute]}"
+    return AttributeError(problem, name=attribute, obj=value)
 
 
 def as_mapping(values: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:

@@ -49,6 +49,7 @@ ALICE = UserId("alice")
 BOB = UserId("bob")
 KEY: dict[str, Any] = {"feature_id": "roll", "button_text": "Roll"}
 CAROL = Character(user_id=UserId("carol"), nickname="Carol")
+PRESS = FeatureCall(feature_id="k", channel_id=BAND, sender=ALICE)
 
 
 class Speaking(MoobiusService):
@@ -178,6 +179,10 @@ async def test_a_screen_in_an_old_form_is_refused_with_the_new_one(call: Any, re
     [
         (lambda value: value.context, up(), "write msg_up.sender and msg_up.recipients"),
         (lambda value: value.user_context, CAROL, "write character.nickname"),
+        (lambda value: value.message_id, up(), "write msg_up.msg_id"),
+        (lambda value: value.name, CAROL, "write character.nickname$"),
+        (lambda value: value.character_id, CAROL, "write character.user_id"),
+        (lambda value: value.button_id, PRESS, "write feature_call.feature_id"),
         (lambda value: value.sendr, up(), "no attribute 'sendr'$"),
         (lambda value: value.nick, CAROL, "no attribute 'nick'$"),
         (lambda value: value["text"], Content(text="hi"), "content.text"),
