@@ -52,6 +52,9 @@ RUN_OPTIONS = (
     "log_level",
 )
 
+USER_LOGS = "logs/user"
+"""A service may lie in the same folder, and two programs must not write one file."""
+
 _VARIABLES = {"email": "MOOBIUS_EMAIL", "password": "MOOBIUS_PASSWORD"}
 _PASSWORD_FILE = "MOOBIUS_PASSWORD_FILE"  # noqa: S105 - the name of a variable
 
@@ -115,6 +118,7 @@ def load_user_settings(
     found |= given
     origin |= {key: f"MoobiusUser({key}=…)" for key in given}
     found["service_mode"] = False
+    found.setdefault("logs", USER_LOGS)
     return _settings(found, origin, path)
 
 

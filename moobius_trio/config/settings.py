@@ -347,7 +347,8 @@ SETTINGS_TABLE: tuple[Setting, ...] = (
         "logs",
         "text or null",
         "The folder of service.log and error.log, which begin anew at midnight and are kept for "
-        "seven days. LOGS_DIRECTORY, as systemd sets it, wins over it. Null: no files.",
+        "seven days; of a `MoobiusUser` logs/user if nothing is said. LOGS_DIRECTORY, as systemd "
+        "sets it, wins over it. Null: no files.",
         _or_null(read_text),
     ),
     Setting(

@@ -42,8 +42,14 @@ class UserRuntime(Running):
         """Queue that this user joins a band, and asks its service for all that it shows."""
         receipt = await self.send(UserAction(subtype="join_channel", channel_id=channel_id))
         self.bands[channel_id] = None
+        if not self.closed:
+            self.nursery.start_soon(self._forget_if_refused, channel_id, receipt)
         await self.refresh(channel_id)
         return receipt
+
+    async def _forget_if_refused(self, channel_id: ChannelId, receipt: Receipt) -> None:
+        if (await receipt.outcome()).state == "refused":
+            self.forget(channel_id)
 
     async def leave(self, channel_id: ChannelId) -> Receipt:
         """Queue that this user leaves a band."""

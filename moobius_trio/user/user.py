@@ -138,7 +138,8 @@ class MoobiusUser(UserCallbacks):
 
     @property
     def channels(self) -> tuple[ChannelId, ...]:
-        """The bands that were joined and not left, in the order of joining."""
+        """The bands that were joined and not left, in the order of joining; one that the platform
+        refuses is among them until it says so."""
         return tuple(self._live.bands)
 
     def characters(self, channel_id: ChannelId) -> tuple[Character, ...]:

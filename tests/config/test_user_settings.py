@@ -43,6 +43,8 @@ def test_a_file_gives_them(tmp_path: Path) -> None:
     assert settings.channels == ("band-1", "band-2")
     assert settings.password.reveal() == CANARY
     assert (settings.protocol, settings.service_mode) == ("1.8", False)
+    assert settings.logs == "logs/user"  # a service beside it writes into logs
+    assert load_user_settings(write(tmp_path, logs="mine"), {}, environ={}).logs == "mine"
     for without in (None, []):
         path = write(tmp_path, channels=without, service_id="", others="include")
         assert load_user_settings(path, {}, environ={}).channels == ()

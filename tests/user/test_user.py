@@ -321,6 +321,10 @@ async def test_a_refusal_is_an_outcome(local: Local, protocol: Literal["0.0.1", 
     assert outcome.state == "refused"
     assert "join it first" in outcome.reason
     assert (await (await bot.say(BAND, "a member")).outcome()).state == "confirmed"
+    nowhere = await bot.join(ChannelId("local-nowhere"))
+    assert (await nowhere.outcome()).state == "refused"
+    await local.settle()
+    assert bot.channels == (BAND,)
 
 
 async def test_a_band_that_is_refused_does_not_keep_it_from_the_others(
