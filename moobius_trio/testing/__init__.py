@@ -7,6 +7,7 @@ from moobius_trio.testing.harness import Local, LocalBand, RunOptions
 from moobius_trio.testing.inline import run_inline
 from moobius_trio.testing.opening import open_local
 from moobius_trio.testing.replaying import check_tape, replay
+from moobius_trio.testing.screen import Screen
 from moobius_trio.testing.users import start_user
 
 __all__ = (
@@ -16,6 +17,7 @@ __all__ = (
     "LocalBand",
     "MemoryFrameStream",
     "RunOptions",
+    "Screen",
     "Unheard",
     "check_tape",
     "memory_stream_pair",
