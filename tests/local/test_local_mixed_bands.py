@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 
-from moobius_trio.local import DEFAULT_BAND
+from moobius_trio.local import DEFAULT_BAND, Knobs
 from moobius_trio.testing.wires import Json, Wire, Wires, open_wires
 
 BAND = DEFAULT_BAND
@@ -384,3 +384,43 @@ async def test_a_group_of_the_service_alone_means_the_service(wires: Wires) -> N
     assert reply["body"]["status"] is False
     assert "no such group" in reply["body"]["context"]["message"]
     assert await service.none_more("msg_up")
+
+
+async def test_two_connections_of_one_service_are_each_told_in_their_own_words(
+    wires: Wires,
+) -> None:
+    """Where a second login is let in beside the first, as while an old version is replaced."""
+    wires.platform.knobs = Knobs(second_login="both")
+    old = await wires.service(0)
+    caller = await wires.caller(1, "service@x.org")
+    new = await wires.connect(caller, old.who)
+    alice = await wires.user(1, "alice")
+    await wires.act(alice, "refresh")
+    await say(alice, "hello")
+    assert await actions(new, 3) == [
+        ("join", alice.who),
+        ("refresh", alice.who),
+        ("refresh", alice.who),
+    ]
+    told = await actions(old, 4)
+    assert [subtype for subtype, _ in told] == [
+        "join_channel",
+        "fetch_userlist",
+        "fetch_features",
+        "fetch_playground",
+    ]
+    assert await heard(wires, new) == await heard(wires, old) == ("hello", [])
+
+
+async def test_a_service_that_is_away_misses_what_people_do(wires: Wires) -> None:
+    """Kept as history, not delivered later, in either generation; nobody's frame is refused."""
+    service, old, new = await wires.service(1), await wires.user(0, "o"), await wires.user(1, "n")
+    await service.stream.aclose()
+    await ask(wires, new, "refresh")
+    for user in (old, new):
+        assert (await say(user, "into the void"))["body"]["status"] is True
+    again = await wires.connect(service.caller, service.who)
+    assert await again.none_more("message_up", "action")
+    path = f"/channel/history_message?channel_id={BAND}&limit=9&before=null"
+    rows = await service.caller.data("GET", path)
+    assert [row["content"]["text"] for row in rows] == ["into the void"] * 2
