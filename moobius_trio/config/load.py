@@ -55,6 +55,11 @@ RUN_OPTIONS = (
 USER_LOGS = "logs/user"
 """A service may lie in the same folder, and two programs must not write one file."""
 
+OLD_KEYS = ("checkin_interval", "no_warn_cannot_save_service_id")
+"""Of a service.json of SDK 1.x (docs/protocol/generation-1.md section 6.2)."""
+
+MOVED = "It is one of SDK 1.x: `moobius-trio convert-config` makes a service.json of its files"
+
 _VARIABLES = {"email": "MOOBIUS_EMAIL", "password": "MOOBIUS_PASSWORD"}
 _PASSWORD_FILE = "MOOBIUS_PASSWORD_FILE"  # noqa: S105 - the name of a variable
 
@@ -183,7 +188,8 @@ def _read_object(path: Path) -> tuple[dict[str, object], bool]:
     known = [setting.key for setting in SETTINGS_TABLE]
     for key in found:
         if key not in known:
-            raise ConfigError(f"{path}, key {key!r}", "is not a setting", suggest(key, known))
+            remedy = MOVED if key in OLD_KEYS else suggest(key, known)
+            raise ConfigError(f"{path}, key {key!r}", "is not a setting", remedy)
     return found, shared
 
 

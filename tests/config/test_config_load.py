@@ -165,6 +165,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_name(tmp_path: Path) -> None
     assert "'chanels'" in error.where
     assert error.remedy == "Did you mean 'channels'?"
     assert "Possible are: ca_file, channels, email" in str(fault(tmp_path, with_(zzz=1)))
+    assert "convert-config" in fault(tmp_path, with_(checkin_interval=3600)).remedy
 
 
 @pytest.mark.parametrize("key", ["http_server_uri", "ws_server_uri", "channels"])
