@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Literal
 
 import attrs
 import pytest
@@ -26,6 +27,7 @@ from moobius_trio import (
     UserId,
     container,
 )
+from moobius_trio.core.inlet import Inlet
 from moobius_trio.network.group_book import GroupBook
 from moobius_trio.testing import Local, LocalBand
 from moobius_trio.testing.core_rig import FaultyApi, deliver, faulty_api, runtime_of
@@ -357,3 +359,41 @@ async def test_a_list_that_shows_people_otherwise_is_told_in_the_log(local: Loca
         await band.join("Bob")
     assert alice.names == ["Alice", "Bob"]
     assert [line["part"] for line in logs if "part" in line] == ["profile"]
+
+
+async def test_what_comes_before_the_service_is_there_waits_for_it(
+    local: Local, api: FaultyApi
+) -> None:
+    """Messages to a group and refreshes too: they are read while the members are fetched."""
+    service = Echo()
+    band = await local.start(service)
+    [alice] = await band.join("Alice")
+    early = to_group(await group_of(service, alice.user_id), "early", band)
+    refresh = Action(subtype="refresh", channel_id=band.channel_id, sender=alice.user_id)
+    inlet = Inlet([band.channel_id])
+    inlet(early)
+    inlet(refresh)
+    assert alice.names == ["Alice"]
+    alice.clear()
+    inlet.open(runtime_of(service).dispatcher)
+    await local.settle()
+    assert (alice.texts, alice.names) == (["early"], ["Alice"])
+
+
+@pytest.mark.parametrize("lanes", ["channel", "sender"])
+async def test_a_band_in_which_too_much_waits_sheds_messages_to_groups_like_others(
+    local: Local, api: FaultyApi, lanes: Literal["channel", "sender"]
+) -> None:
+    """Each is counted, with what it takes; what was taken is handled in its order."""
+    service = Echo()
+    band = await local.start(service, lanes=lanes)
+    group = await group_of(service, UserId("alice"))
+    local.keep_unheard = True
+    api.slow[LOOK_UP] = 1
+    deliver(service, *(to_group(group, f"{number}", band) for number in range(1_200)))
+    await local.settle()
+    shed = service.statistics().lanes.shed
+    room = 1_000 if lanes == "channel" else 101  # the one that runs does not wait
+    assert 1_200 - room <= shed <= 1_200 - room + 1
+    assert service.heard == [f"{number}" for number in range(1_200 - shed)]
+    assert api.count(LOOK_UP) == 1

@@ -272,3 +272,21 @@ async def test_a_refresh_waits_for_the_users_own_join(local: Local) -> None:
     stage.service.waits_in_join.set()
     await trio.testing.wait_all_tasks_blocked()
     assert stage.service.seen == ["join alice", "list alice", "keys alice"]
+
+
+async def test_a_service_with_an_on_action_of_its_own_is_asked_for_parts(local: Local) -> None:
+    """It was written for generation 0, whose clients know no refresh."""
+
+    class Old(MoobiusService):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked: list[str] = []
+
+        async def on_action(self, action: Action) -> None:
+            self.asked.append(action.subtype)
+
+    service = Old()
+    channel_id = (await local.start(service)).channel_id
+    deliver(service, Action(subtype="refresh", channel_id=channel_id, sender=UserId("alice")))
+    await local.settle()
+    assert service.asked == ["fetch_user_list", "fetch_features", "fetch_playground"]
