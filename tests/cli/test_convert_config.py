@@ -263,6 +263,7 @@ def test_a_users_configuration_becomes_user_json(
     folder = old_folder(tmp_path / "old")
     (folder / "usermode_account.json").write_text(json.dumps({**ACCOUNT, "email": "bot@x.org"}))
     (folder / "usermode_service.json").write_text(json.dumps(SERVICE))
+    (folder / "usermode_log.json").write_text(json.dumps({"log_file": "logs/service.log"}))
     project = tmp_path / "new"
     project.mkdir()
     with pytest.raises(SystemExit) as ended:
@@ -273,7 +274,7 @@ def test_a_users_configuration_becomes_user_json(
     assert files == ["db.json", "service.json", "user.json"]
     settings = load_user_settings(project / "config" / "user.json", {}, environ={})
     assert (settings.email, settings.channels) == ("bot@x.org", ("channel-1", "channel-2"))
-    assert settings.protocol == "1.8"
+    assert (settings.protocol, settings.logs) == ("1.8", "logs/user")
     service = load_settings(project / "config" / "service.json", environ={})
     assert (service.email, service.service_mode, service.others) == (
         "me@example.org",

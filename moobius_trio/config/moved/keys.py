@@ -273,6 +273,9 @@ def _convert_log_file(making: _Making, part: Part, key: str, value: object) -> N
         return
     if not isinstance(value, str):
         raise ConfigError(f"{part.where}, key {key}", f"must be a text, not {kind_of(value)}")
+    if making.user:  # in 1.x it shares the files of the service beside it
+        making.drop(part, key, "a user's lie in logs/user, unless `logs` says otherwise")
+        return
     folder = str(PurePath(value).parent)
     _check(part.where, "logs", folder)
     making.settings["logs"] = folder
