@@ -21,7 +21,9 @@ from moobius_trio.serving import ABORT
 
 __all__ = ("HttpFaults",)
 
-_PROTOCOL: Final = ("/auth/", "/user/", "/service/", "/channel/", "/file/", "/bucket/")
+_PROTOCOL: Final = (
+    *("/auth/", "/user/", "/service/", "/channel/", "/character/", "/file/", "/bucket/"),
+)
 _HOST_ERROR: Final = b'{"message": "Internal server error"}'
 _HTML: Final = b"<html><body><h1>Bad gateway</h1></body></html>"
 _TRICKLE: Final = 600

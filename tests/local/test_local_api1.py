@@ -365,6 +365,25 @@ async def test_a_call_needs_a_good_token(
     assert await refusal(stranger, method, path, body) == 401
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/auth/sign_up"),
+        ("POST", "/character/fetch_profile"),
+        ("GET", "/channel/popular"),
+        ("POST", "/user/group/create"),
+        ("GET", "/service/group"),
+    ],
+)
+async def test_every_call_can_be_told_to_fail(wires: Wires, method: str, path: str) -> None:
+    """With a status and words that are no envelope, as the platform's host has them."""
+    caller = await wires.caller(1, "a@x.org")
+    wires.platform.knobs = Knobs(http_fault="503")
+    assert (await caller.call(method, path, {})).status_code == 503
+    wires.platform.knobs = Knobs()
+    assert (await caller.call(method, path, {})).status_code == (200 if "popular" in path else 400)
+
+
 async def test_calls_are_counted_by_route(wires: Wires) -> None:
     """Refused ones as well; what stands in the query does not make another call of it."""
     caller = await wires.caller(1, "a@x.org")
