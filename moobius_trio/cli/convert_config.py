@@ -58,6 +58,8 @@ def _next(converted: Sequence[ConvertedConfig], into: Path) -> Iterator[str]:
         for key in ("email", "password"):
             if key not in one.settings:
                 yield f"  Missing   {key} in {one.file}: add it, or set MOOBIUS_{key.upper()}"
+        if "password" in one.settings:
+            yield f"  Secret    {one.file} has the password: keep it out of your repository"
         for store in one.stores:
             if _has_records(store):
                 yield f"  Records   moobius-trio storage import {store} {into}"

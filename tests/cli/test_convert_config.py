@@ -229,6 +229,7 @@ def test_the_command_tells_and_writes(
     assert (code, errors) == (0, "")
     assert ["carried", "password", "not", "shown"] in [line.split() for line in output.splitlines()]
     assert f"storage import {tmp_path}/old/data .\n" in output
+    assert "service.json has the password: keep it out of your repository\n" in output
     written = project / "config" / "service.json"
     assert json.loads(written.read_text())["password"] == PASSWORD
     for path in (written, written.with_name("db.json")):
