@@ -63,7 +63,9 @@ class Logins:
         self._users = users
 
     def log_in(self, session: Session, login: UserLogin | ServiceLogin) -> Outcome:
-        """What a login leads to."""
+        """What a login leads to. A refusal, too, is in the words of whom the token was given."""
+        if session.role is Role.NOBODY and not session.settled:
+            session.generation = self._state.tokens.generation(login.access_token)
         if isinstance(login, UserLogin):
             return self._user(session, login)
         return self._service(session, login)

@@ -175,6 +175,16 @@ async def test_refused_logins_of_generation_1_end_in_no_storm(
     assert 9 <= trio.current_time() - began <= 11
 
 
+async def test_a_login_with_a_spent_token_is_refused_in_its_owners_words(wires: Wires) -> None:
+    """A client of 1.8 whose token has expired is told so by a frame that it can read."""
+    caller = await wires.caller(1, "a@x.org")
+    wires.platform.expire_tokens()
+    wire = Wire(wires.stream(), caller, "s")
+    login = {"type": "user_login", "auth_origin": "cognito", "access_token": caller.token}
+    reply = await wire.receipt(login)
+    assert (reply["type"], reply["body"]["status"]) == ("copy", False)
+
+
 async def test_the_newest_login_of_a_service_is_the_live_one(wires: Wires) -> None:
     """A second socket takes over; a repeated login on one socket is fine."""
     first = await wires.service(1)
