@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+import trio
+import trio.testing
 
 from moobius_trio.local import DEFAULT_BAND, Knobs
 from moobius_trio.testing.wires import BASE, Caller, Json, Wires, open_wires
@@ -205,6 +207,40 @@ async def test_a_channel_is_made_bound_described_and_found(wires: Wires) -> None
     assert [band.name for band in wires.platform.bands()] == [BAND, "Bar", "Club"]
     page = await alice.caller.data("GET", "/local/bands")
     assert [row["name"] for row in page] == [BAND, "Bar", "Club"]
+
+
+async def test_a_band_of_the_page_is_described_by_the_service_that_holds_it(wires: Wires) -> None:
+    """It was made by no account; while nobody holds it, nobody changes it."""
+    service = await wires.service(1)
+    change = {"channel_id": BAND, "channel_name": "Hall", "context": {"channel_description": "d"}}
+    other = await wires.caller(1, "other@x.org")
+    assert await refusal(other, "POST", "/channel/update", change) == 403
+    await service.caller.data("POST", "/channel/update", change)
+    assert wires.platform.bands()[0].name == "Hall"
+    for name in ("", "x" * 201, "two\nlines"):
+        wrong = {**change, "channel_name": name}
+        assert await refusal(service.caller, "POST", "/channel/update", wrong) == 400
+    binding = {"channel_id": BAND, "service_id": service.who}
+    await service.caller.data("POST", "/service/unbind", binding)
+    assert await refusal(service.caller, "POST", "/channel/update", change) == 403
+
+
+async def test_the_history_before_a_moment_is_asked_for_by_its_milliseconds(
+    wires: Wires, autojump_clock: trio.testing.MockClock
+) -> None:
+    """As an id of the platform's own is no number, digits are a time."""
+    await wires.service(1)
+    alice = await wires.user(1, "alice")
+    body = {"subtype": "text", "channel_id": BAND, "recipients": "service", "context": {}}
+    for number in range(3):
+        said = {**body, "content": {"text": str(number)}}
+        await alice.receipt({"type": "message_up", "user_id": alice.who, "body": said})
+        await trio.sleep(1)
+    path = f"/channel/history_message?channel_id={BAND}&limit=9&before="
+    rows = await alice.caller.data("GET", path)
+    before = await alice.caller.data("GET", path + str(rows[2]["timestamp"]))
+    assert [row["content"]["text"] for row in before] == ["0", "1"]
+    assert await alice.caller.data("GET", path + "no-such-message") == []
 
 
 async def test_the_history_is_paged_and_told_in_the_caller_s_generation(wires: Wires) -> None:
