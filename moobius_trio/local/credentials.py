@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import re
 import secrets
 from collections.abc import Container
@@ -125,14 +126,11 @@ class TokenBook:
         return self._find(token.reveal(), "refresh", now)
 
     def expire(self, *, refresh: bool, of: Container[UserId] | None = None) -> None:
-        """Forget the access tokens of these users, or of all, and with ``refresh`` the refresh
-        tokens too."""
-        self._issued = {
-            handle: issued
-            for handle, issued in self._issued.items()
-            if (of is not None and issued.user_id not in of)
-            or (issued.kind != "access" and not refresh)
-        }
+        """Let the access tokens of these users, or of all, be no good any more, and with
+        ``refresh`` the refresh tokens too. Whose words they were given for is still known."""
+        for issued in self._issued.values():
+            if (of is None or issued.user_id in of) and (issued.kind == "access" or refresh):
+                issued.expires = -math.inf
 
     def _new(self, user_id: UserId, kind: str, expires: float, generation: Generation) -> Secret:
         handle, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
