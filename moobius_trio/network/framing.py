@@ -5,15 +5,17 @@ No queue and no socket here; the wire that was handed in knows the words.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any, Generic
 
 import structlog
+import trio
 from typing_extensions import TypeVar
 
 from moobius_trio.network.items import ADDRESSED, ClientId, Frame, Side, frames_of
 from moobius_trio.network.receipts import CONFIRMED, Outcome
-from moobius_trio.types import MessageDown, Ping, RequestId, ServiceCommand
+from moobius_trio.types import ChannelId, MessageDown, Ping, RequestId, ServiceCommand
 
 __all__ = ("Framing",)
 
@@ -45,6 +47,9 @@ class Framing(Generic[C]):
         self._new_request_id = new_request_id
         self._wall_clock_ms = wall_clock_ms
         self._told = False
+        self._lines: dict[ChannelId | None, deque[trio.Event]] = {}
+        """Those that are being prepared, by channel, in the order in which they came; each knows
+        by its event that it is the first."""
 
     def new_request_id(self) -> RequestId:
         """An id for a frame."""
@@ -63,14 +68,33 @@ class Framing(Generic[C]):
     async def frames_of(self, command: C) -> list[Frame]:
         """The command as frames. Where nothing has to be asked for it does not let others run.
 
+        No command gets its frames before those of its channel that came before it have theirs.
+
         Raises:
             MessageTooLarge: no frame can hold it.
             MoobiusError: a group of recipients was asked for in vain.
         """
         if self._side.prepare is not None:
-            await self._side.prepare(command)
+            await self._prepare_in_order(self._side.prepare, command)
         listed = self._side.prepare is None
         return frames_of(command, self.encode, self._max_message_bytes, listed=listed)
+
+    async def _prepare_in_order(self, prepare: Callable[[C], Awaitable[None]], command: C) -> None:
+        """Requests run side by side; what they were made for stays in order."""
+        channel_id: ChannelId | None = getattr(command, "channel_id", None)
+        line = self._lines.setdefault(channel_id, deque())
+        line.append(first := trio.Event())
+        try:
+            await prepare(command)
+            while line[0] is not first:
+                await first.wait()
+                await prepare(command)  # what was known may be forgotten meanwhile
+        finally:
+            line.remove(first)
+            if line:
+                line[0].set()
+            else:
+                del self._lines[channel_id]
 
     def note_refusal(self) -> None:
         """The platform has refused a frame for good."""

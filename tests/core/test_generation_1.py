@@ -286,6 +286,65 @@ async def test_tasks_that_need_the_same_new_group_share_it(local: Local, api: Fa
     assert api.count(CREATE) - before == 1
 
 
+async def test_what_waits_for_a_group_is_not_overtaken_in_its_band(
+    local: Local, api: FaultyApi
+) -> None:
+    """The list that was sent last is the one that stays; requests run side by side all the same."""
+    service = Echo()
+    band = await local.start(service, bands=["local-demo", "Other"])
+    other = local.band("Other")
+    alice, _ = await band.join("Alice", "Bob")
+    [carol] = await other.join("Carol")
+    people = list(service.bands[band.channel_id].members.values())
+    api.slow[CREATE] = 5
+    to = [alice.user_id]
+    send = service.send_update_user_list
+    service.start_soon(send, band.channel_id, [*people, people[0]], to)
+    await wait_all_tasks_blocked()
+    api.slow[CREATE] = 0
+    service.start_soon(send, band.channel_id, people[:1], to)
+    service.start_soon(service.create_message, other.channel_id, "elsewhere", [carol.user_id])
+    await trio.sleep(1)
+    assert carol.texts == ["elsewhere"]
+    await trio.sleep(5)
+    await local.settle()
+    assert alice.names == ["Alice"]
+
+
+@pytest.mark.parametrize("ending", ["failed", "cancelled"])
+async def test_what_never_gets_its_group_lets_others_pass(
+    local: Local, api: FaultyApi, ending: str
+) -> None:
+    """Whoever gave up keeps nobody waiting, and those behind keep their order."""
+    service = Echo()
+    band = await local.start(service)
+    alice, _ = await band.join("Alice", "Bob")
+    local.keep_failures = True
+    say = partial(service.start_soon, service.create_message, band.channel_id)
+    gone = [[alice.user_id, UserId(f"gone-{number}")] for number in range(2)]
+    local.keep_unheard = True
+    scopes = []
+    for number, seconds in enumerate((7, 5)):
+        api.slow[CREATE] = seconds
+        scopes.append(say(f"{number}", gone[number]))
+        await wait_all_tasks_blocked()
+    say("last", [alice.user_id])
+    await wait_all_tasks_blocked()
+    if ending == "cancelled":
+        scopes[1].cancel()
+        await wait_all_tasks_blocked()
+        assert alice.texts == []
+    else:
+        await trio.sleep(1)
+        api.failing[CREATE] = 400
+        await trio.sleep(5)
+        assert alice.texts == []
+        del api.failing[CREATE]
+    await trio.sleep(10)
+    await local.settle()
+    assert alice.texts == ["0", "last"]
+
+
 async def test_groups_that_are_not_used_for_longest_are_forgotten(
     local: Local, api: FaultyApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
