@@ -14,7 +14,7 @@ from starlette.requests import Request
 from moobius_trio.codec import http1
 from moobius_trio.codec.generations import Generation, generation_of_client
 from moobius_trio.local import rules_accounts as rules
-from moobius_trio.local.api import read_body, signed_in
+from moobius_trio.local.api import read_body, signed_body, signed_in
 from moobius_trio.local.codes import Codes
 from moobius_trio.local.credentials import password_matches
 from moobius_trio.local.records import Account
@@ -48,14 +48,18 @@ class Accounts:
                 user_id = UserId(self._state.new_id())
                 account = new_account(self._state.world, body.email, password_hash, user_id)
                 return await self._let_in(account, request)
-        await self._check(account, body.password)
+        account = await self._check(account, body.password)
         if not account.confirmed:
             raise Refused(403, rules.NOT_CONFIRMED.format(email=body.email))
         return await self._let_in(account, request)
 
-    async def _check(self, account: Account, password: Secret) -> None:
-        if not await self._state.run_sync(password_matches, password, account.password_hash):
+    async def _check(self, account: Account, password: Secret) -> Account:
+        """The account as it is now, if it has this password still."""
+        matches = await self._state.run_sync(password_matches, password, account.password_hash)
+        now = self._state.world.accounts.get(account.user_id)
+        if not matches or now is None or now.password_hash != account.password_hash:
             raise Refused(401, f"the account {account.login} exists here with another password")
+        return now
 
     async def _let_in(self, account: Account, request: Request) -> object:
         await self._keep(account)
@@ -127,8 +131,8 @@ class Accounts:
 
     async def sign_out(self, request: Request) -> object:
         """All tokens of the account end; it is not known whether a platform keeps others."""
-        user_id = signed_in(self._state, request)
-        token = http1.decode_sign_out(await read_body(request))
+        user_id, sent = await signed_body(self._state, request)
+        token = http1.decode_sign_out(sent)
         if self._state.user_of(token.reveal()) != user_id:
             raise Refused(401, "the access token in the body is another account's, or expired")
         self._state.tokens.expire(refresh=True, of={user_id})
@@ -136,8 +140,8 @@ class Accounts:
 
     async def delete_account(self, request: Request) -> object:
         body = http1.decode_sign_in(await read_body(request))
-        await self._check(rules.account_of(self._state.world, body.email), body.password)
         account = rules.account_of(self._state.world, body.email)
+        account = await self._check(account, body.password)
         self._state.tokens.expire(refresh=True, of={account.user_id})
         self._sessions.end_account(account)
         await self._state.saved()
@@ -148,8 +152,8 @@ class Accounts:
         return http1.user_info_data(rules.user_info(self._state.world, user_id))
 
     async def update_user(self, request: Request) -> object:
-        user_id = signed_in(self._state, request)
-        body = http1.decode_update_user(await read_body(request))
+        user_id, sent = await signed_body(self._state, request)
+        body = http1.decode_update_user(sent)
         account = rules.changed_person(
             self._state.world, user_id, body.name, body.avatar, body.description
         )

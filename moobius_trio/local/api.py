@@ -31,6 +31,7 @@ __all__ = (
     "limit",
     "param",
     "read_body",
+    "signed_body",
     "signed_in",
     "token_of",
 )
@@ -143,6 +144,19 @@ def signed_in(state: State, request: Request) -> UserId:
     return user_id
 
 
+async def signed_body(state: State, request: Request) -> tuple[UserId, bytes]:
+    """Whose access token the request has, and its body.
+
+    The token has to be good when the body has come as well: the account may have ended meanwhile.
+
+    Raises:
+        Refused: as ``signed_in`` and ``read_body``.
+    """
+    signed_in(state, request)
+    body = await read_body(request)
+    return signed_in(state, request), body
+
+
 class Api:
     """The handlers. Each gives the ``data`` of its reply, or raises ``Refused``."""
 
@@ -155,8 +169,8 @@ class Api:
         return http0.services_data(rules.services_of(self._state.world, user_id))
 
     async def service_create(self, request: Request) -> object:
-        user_id = signed_in(self._state, request)
-        description = http0.decode_create_service(await read_body(request))
+        user_id, sent = await signed_body(self._state, request)
+        description = http0.decode_create_service(sent)
         fresh = ServiceId(self._state.new_id())
         service = rules.new_service(self._state.world, user_id, description, fresh)
         self._state.change(service)
@@ -164,8 +178,8 @@ class Api:
         return http0.service_id_data(service.service_id)
 
     async def service_bind(self, request: Request) -> object:
-        user_id = signed_in(self._state, request)
-        body = http0.decode_binding(await read_body(request))
+        user_id, sent = await signed_body(self._state, request)
+        body = http0.decode_binding(sent)
         world = self._state.world
         band = rules.bind(world, user_id, body.service_id, body.channel_id)
         if band != world.bands[band.channel_id]:
@@ -175,8 +189,8 @@ class Api:
         return None
 
     async def service_unbind(self, request: Request) -> object:
-        user_id = signed_in(self._state, request)
-        body = http0.decode_binding(await read_body(request))
+        user_id, sent = await signed_body(self._state, request)
+        body = http0.decode_binding(sent)
         band = rules.unbind(self._state.world, user_id, body.service_id, body.channel_id)
         self._state.change(band)
         self._sessions.board.changed()
@@ -191,8 +205,8 @@ class Api:
         return http0.user_list_data(people)
 
     async def fetch_profile(self, request: Request) -> object:
-        signed_in(self._state, request)
-        user_ids = http0.decode_fetch_profile(await read_body(request))
+        _, sent = await signed_body(self._state, request)
+        user_ids = http0.decode_fetch_profile(sent)
         data: dict[object, object] = {}
         for character in rules.profiles(self._state.world, user_ids):
             one = http0.profile_data(character)
@@ -200,8 +214,8 @@ class Api:
         return data
 
     async def character_create(self, request: Request) -> object:
-        user_id = signed_in(self._state, request)
-        body = http0.decode_create_character(await read_body(request))
+        user_id, sent = await signed_body(self._state, request)
+        body = http0.decode_create_character(sent)
         character = Character(
             user_id=UserId(self._state.new_id()),
             username=body.username,

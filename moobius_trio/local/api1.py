@@ -15,7 +15,7 @@ from starlette.requests import Request
 from moobius_trio.codec import http1
 from moobius_trio.local import rules_accounts, rules_http
 from moobius_trio.local import rules_channels as rules
-from moobius_trio.local.api import limit, param, read_body, signed_in, token_of
+from moobius_trio.local.api import limit, param, signed_body, signed_in, token_of
 from moobius_trio.local.dialects import Dialects
 from moobius_trio.local.history import as_frame, as_past
 from moobius_trio.local.records import Group as Record
@@ -42,8 +42,8 @@ class Api1:
     # Characters
 
     async def profiles(self, request: Request) -> object:
-        signed_in(self._state, request)
-        user_ids = http1.decode_fetch_profiles(await read_body(request))
+        _, sent = await signed_body(self._state, request)
+        user_ids = http1.decode_fetch_profiles(sent)
         return http1.profiles_data(self._dialects.profiles(user_ids))
 
     async def agents(self, request: Request) -> object:
@@ -53,8 +53,8 @@ class Api1:
         return http1.profiles_data(figures)
 
     async def create_agent(self, request: Request) -> object:
-        user_id = signed_in(self._state, request)
-        body = http1.decode_create_agent(await read_body(request))
+        user_id, sent = await signed_body(self._state, request)
+        body = http1.decode_create_agent(sent)
         character = Character(
             user_id=UserId(self._state.new_id()),
             username=body.name,  # clients of generation 0 want one
@@ -68,8 +68,8 @@ class Api1:
         return http1.agent_data(figure.character)
 
     async def update_agent(self, request: Request) -> object:
-        user_id = signed_in(self._state, request)
-        body = http1.decode_update_agent(await read_body(request))
+        user_id, sent = await signed_body(self._state, request)
+        body = http1.decode_update_agent(sent)
         figure = rules_accounts.changed_figure(
             self._state.world,
             user_id,
@@ -93,8 +93,8 @@ class Api1:
     # Bands
 
     async def create_channel(self, request: Request) -> object:
-        user_id = signed_in(self._state, request)
-        body = http1.decode_create_channel(await read_body(request))
+        user_id, sent = await signed_body(self._state, request)
+        body = http1.decode_create_channel(sent)
         fresh = ChannelId(self._state.new_id())
         band = rules.new_channel(self._state.world, user_id, body.name, body.description, fresh)
         self._state.change(band)
@@ -103,8 +103,8 @@ class Api1:
         return http1.channel_id_data(band.channel_id)
 
     async def update_channel(self, request: Request) -> object:
-        user_id = signed_in(self._state, request)
-        body = http1.decode_update_channel(await read_body(request))
+        user_id, sent = await signed_body(self._state, request)
+        body = http1.decode_update_channel(sent)
         band = rules.changed_channel(
             self._state.world, user_id, body.channel_id, body.name, body.description
         )
@@ -142,8 +142,8 @@ class Api1:
     # Groups
 
     async def create_group(self, request: Request) -> object:
-        user_id = signed_in(self._state, request)
-        body = http1.decode_create_group(await read_body(request))
+        user_id, sent = await signed_body(self._state, request)
+        body = http1.decode_create_group(sent)
         fresh = GroupId(self._state.new_id())
         world = self._state.world
         return http1.group_data(
@@ -153,8 +153,8 @@ class Api1:
         )
 
     async def create_channel_group(self, request: Request) -> object:
-        user_id = signed_in(self._state, request)
-        body = http1.decode_create_channel_group(await read_body(request))
+        user_id, sent = await signed_body(self._state, request)
+        body = http1.decode_create_channel_group(sent)
         fresh = GroupId(self._state.new_id())
         group = rules.new_channel_group(
             self._state.world, user_id, body.channel_id, body.name, body.user_ids, fresh

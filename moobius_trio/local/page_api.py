@@ -17,7 +17,7 @@ from starlette.responses import Response
 from moobius_trio.codec.http0 import tokens_data
 from moobius_trio.codec.text import parse_object
 from moobius_trio.local import rules_http as rules
-from moobius_trio.local.api import limit, param, read_body, signed_in
+from moobius_trio.local.api import limit, param, read_body, signed_body, signed_in
 from moobius_trio.local.history import as_frame
 from moobius_trio.local.records import Account, Band
 from moobius_trio.local.rules_channels import channel_groups, new_channel_group, with_room
@@ -169,8 +169,8 @@ class PageApi:
         ]
 
     async def add_group(self, request: Request) -> object:
-        user_id = signed_in(self._state, request)
-        body = parse_object(await read_body(request), "request")
+        user_id, sent = await signed_body(self._state, request)
+        body = parse_object(sent, "request")
         band, name, members = body.get("band"), body.get("name"), body.get("members")
         if not isinstance(band, str) or not isinstance(name, str) or not _are_texts(members):
             raise Refused(400, "a band and a name are needed as texts, and members as a list")

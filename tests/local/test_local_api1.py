@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 
+import attrs
 import pytest
 import trio
 import trio.testing
@@ -69,6 +71,51 @@ async def test_a_new_password_needs_the_code_and_counts_guesses(wires: Wires) ->
     await caller.data("POST", "/auth/confirm_reset_password", right)
     assert (await caller.sign_in("a@x.org", "p"))["code"] == 40_100
     assert (await caller.sign_in("a@x.org", "second"))["code"] == 10_000
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/user/info", {"name": "x", "avatar": "", "description": ""}),
+        ("/service/create", {"description": "d"}),
+        ("/channel/create", {"channel_name": "orphan", "context": {}}),
+    ],
+)
+async def test_a_call_whose_account_ends_before_its_body_has_come_does_nothing(
+    wires: Wires, path: str, body: Json
+) -> None:
+    """Neither a fault of ours, nor a service or band of nobody."""
+    caller = await wires.caller(1, "a@x.org")
+    account = {"username": "a@x.org", "password": "p"}
+
+    async def late() -> AsyncIterator[bytes]:  # noqa: ASYNC900  # httpx reads it to its end
+        await caller.data("POST", "/auth/delete_account", account)
+        yield json.dumps(body).encode()
+
+    reply = await wires.http.post(path, content=late(), headers=caller.headers)
+    assert reply.status_code == 401
+
+
+async def test_what_changed_while_a_password_was_looked_at_stays(
+    wires: Wires, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sign-in takes neither a new profile back nor a new password."""
+    state = wires.platform._state
+    caller = await wires.caller(1, "a@x.org")
+    before = state.world.account("a@x.org")
+    assert before is not None
+    meanwhile = attrs.evolve(before, person=attrs.evolve(before.person, nickname="New"))
+
+    async def look(*args: object) -> bool:
+        state.change(meanwhile)
+        return True
+
+    monkeypatch.setattr(state, "run_sync", look)
+    assert (await caller.sign_in("a@x.org"))["code"] == 10_000
+    assert state.world.account("a@x.org") == meanwhile
+    meanwhile = attrs.evolve(meanwhile, password_hash="another")
+    assert (await caller.sign_in("a@x.org"))["code"] == 40_100
+    assert state.world.account("a@x.org") == meanwhile
 
 
 @pytest.mark.parametrize("path", ["forgot_password", "resend_confirmation"])
