@@ -21,7 +21,7 @@ import trio
 
 from moobius_trio.codec import http0, http1
 from moobius_trio.codec.text import MAX_REPLY_BYTES
-from moobius_trio.errors import ApiError, MalformedPayload
+from moobius_trio.errors import AddressRefused, ApiError, MalformedPayload
 from moobius_trio.network.http.address import BaseAddress, without_query
 from moobius_trio.network.http.calls import (
     PATIENT,
@@ -129,6 +129,8 @@ class Client:
         Raises:
             ApiError: anything else was answered, or nothing.
         """
+        if not self._can_ask(url):
+            raise ApiError(path, "the platform gave an address that is none", status=200)
 
         async def attempt(seconds: float) -> Reply:
             # A file object and not the bytes: httpx writes it in pieces, so that the write limit
@@ -147,8 +149,11 @@ class Client:
         """What a checked address has, or with HEAD how much: without a token, HTTP 200 only.
 
         Raises:
+            AddressRefused: it is too long, or its host's name is none that there can be.
             ApiError: anything else was answered, more than ``max_bytes``, or nothing.
         """
+        if not self._can_ask(url):
+            raise AddressRefused("the text given", "it is no address")
         name = without_query(url)
 
         async def attempt(seconds: float) -> Reply:
@@ -162,6 +167,14 @@ class Client:
         if reply.status != 200:
             raise ApiError(name, "there is no file to be had", status=reply.status)
         return reply
+
+    def _can_ask(self, url: str) -> bool:
+        """Whether httpx takes this for an address; it looks at more than was checked before."""
+        try:
+            self._http.build_request("GET", url)
+        except (httpx.InvalidURL, UnicodeError):  # idna's errors are UnicodeErrors
+            return False
+        return True
 
     async def _exchange(
         self, request: httpx.Request, path: str, seconds: float, max_bytes: int = MAX_REPLY_BYTES

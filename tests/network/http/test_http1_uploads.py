@@ -35,6 +35,7 @@ class Bucket:
         self.statuses = itertools.chain(statuses, itertools.repeat(204))
         self.posted: list[bytes] = []
         self.places = 0
+        self.url = "https://bucket.example/"
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/auth/sign_in":
@@ -43,7 +44,7 @@ class Bucket:
         if request.url.path == "/file/upload":
             self.places += 1
             key = f"{self.places}.{request.url.params['extension']}"
-            data = {"url": "https://bucket.example/", "fields": {"key": key}}
+            data = {"url": self.url, "fields": {"key": key}}
             return httpx.Response(200, json={"code": 10000, "data": data})
         self.posted.append(request.content)
         return httpx.Response(next(self.statuses))
@@ -77,6 +78,17 @@ async def test_a_content_is_posted_once(tmp_path: Path) -> None:
         (tmp_path / "a.png").write_bytes(b"z")
         assert await api.upload_file(tmp_path / "a.png") != first
     assert len(bucket.posted) == bucket.places == 4
+
+
+async def test_a_place_that_is_no_address_is_an_error_of_the_call(tmp_path: Path) -> None:
+    """Also where that shows only when it is to be asked."""
+    (tmp_path / "a.png").write_bytes(b"x")
+    bucket = Bucket()
+    bucket.url = "https://xn--/"
+    async with uploading(bucket) as api:
+        with pytest.raises(ApiError, match="none"):
+            await api.upload_file(tmp_path / "a.png")
+    assert bucket.posted == []
 
 
 async def test_the_files_own_name_stays_at_home(tmp_path: Path) -> None:

@@ -211,7 +211,14 @@ async def test_a_compressed_file_is_not_inflated(tmp_path: Path) -> None:
             await api.download(PICTURE, tmp_path)
 
 
-@pytest.mark.parametrize("address", ["http://files.example/a", "https://10.0.0.1/a", "a.png"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("http://files.example/a", "https://10.0.0.1/a", "a.png"),
+        *("https://xn--/a", "https://[v1.x]/a", f"https://files.example/{'a' * 70_000}"),
+    ],
+    ids=["http", "inner", "path", "no name", "no number", "long"],
+)
 async def test_a_forbidden_address_is_not_asked(tmp_path: Path, address: str) -> None:
     """Neither the file nor its size is asked for where the address is not allowed."""
 
