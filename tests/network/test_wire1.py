@@ -141,21 +141,23 @@ async def test_a_group_that_cannot_be_made_is_an_error_to_its_sender_alone() -> 
     assert body["content"] == {"text": "kept"}
 
 
-async def test_frames_of_one_task_keep_their_order_behind_a_slow_group() -> None:
-    """A task waits for its group; the frames of others pass it."""
+async def test_frames_of_a_band_keep_their_order_behind_a_slow_group() -> None:
+    """Whoever sends them; those of other bands pass."""
     rig = Rig(Platform(slow={"alice": trio.Event()}))
 
     async def speak() -> None:
         await rig.outbox.put(say("one", ALICE))
-        await rig.outbox.put(say("two", BOB))
+        await rig.outbox.put(say("three", BOB))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(speak)
         await wait_all_tasks_blocked()
-        await rig.outbox.put(say("meanwhile", BOB))
+        nursery.start_soon(rig.outbox.put, say("two", BOB))
+        await wait_all_tasks_blocked()
+        await rig.outbox.put(attrs.evolve(say("elsewhere", BOB), channel_id=ChannelId("other")))
         rig.platform.slow["alice"].set()
-    texts = [body["content"]["text"] for body in await rig.written(3)]
-    assert texts == ["meanwhile", "one", "two"]
+    texts = [body["content"]["text"] for body in await rig.written(4)]
+    assert texts == ["elsewhere", "one", "two", "three"]
 
 
 async def test_whoever_is_cancelled_while_a_group_is_made_has_sent_nothing() -> None:
