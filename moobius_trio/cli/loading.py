@@ -149,6 +149,8 @@ def _import_problem(exc: ImportError, where: str) -> str:
             f"{where}: it imports {exc.name!r}, which is not installed. "
             "Install that package, or correct the name."
         )
+    if exc.name == "moobius_trio":
+        return f"{where}: {exc.msg}. docs/moving.md says what the names of other SDKs are here."
     return f"{where}: {exc.msg}. Correct that import."
 
 

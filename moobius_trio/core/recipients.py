@@ -50,8 +50,14 @@ def as_content(content: Content | str | Mapping[str, object], subtype: str) -> C
     """A text stands for the text of a text message, and for the address of any other one.
 
     Raises:
-        TypeError: it is neither a text nor a Content.
+        TypeError: it is neither a text nor a Content, or the subtype is no text: so it is with
+            the arguments in the order of SDK 1.8.
     """
+    if not isinstance(subtype, str):
+        raise TypeError(
+            f"subtype is a text such as 'text' or 'image', not {subtype!r}; the band comes first: "
+            "create_message(channel_id, content, recipients, subtype, sender)"
+        )
     if isinstance(content, Content):
         return content
     if isinstance(content, str):

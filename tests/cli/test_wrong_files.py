@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from moobius_trio.cli.loading import load_service
+from moobius_trio.errors import UsageError
 from moobius_trio.testing.commands import run_command
 
 SERVICE = "from moobius_trio import MoobiusService\n\n\nclass Own(MoobiusService):\n    pass\n"
@@ -39,7 +41,7 @@ WRONG_SETTINGS: dict[str, tuple[Any, list[str]]] = {
     "no band": ({**GOOD, "channels": []}, ["key channels", "names no band", "Put the id"]),
     "the template": ({**GOOD, "password": "<p>", "email": "<you>"}, ["key email", "template"]),
     "an unknown policy": ({**GOOD, "others": "steal"}, ["key others", "'steal'", "include"]),
-    "the other protocol": ({**GOOD, "protocol": "1.8"}, ["key protocol", "1.8", "'0.0.1'"]),
+    "no protocol": ({**GOOD, "protocol": "1.8.0"}, ["key protocol", "'1.8.0'", "mean '1.8'?"]),
     "no address": ({**GOOD, "http_server_uri": "x"}, ["key http_server_uri", "https://"]),
     "an open password": (
         {**GOOD, "http_server_uri": "http://example.org/"},
@@ -124,6 +126,14 @@ def test_a_service_json_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "service.py").write_text(SERVICE)
     (tmp_path / "service.json").mkdir()
     assert "cannot be read (Is a directory)" in fails(tmp_path)
+
+
+def test_a_name_of_another_sdk_is_sent_to_the_table_of_names(tmp_path: Path) -> None:
+    """An import of it ends in one line, not in a traceback."""
+    service = tmp_path / "service.py"
+    service.write_text("from moobius_trio import Moobius\n")
+    with pytest.raises(UsageError, match=r"line 1: .*'Moobius'.* docs/moving\.md says"):
+        load_service(str(service))
 
 
 def test_an_empty_password_file_is_one_line(tmp_path: Path) -> None:

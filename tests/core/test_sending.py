@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Never
+from typing import Any, Never, cast
 
 import pytest
 
@@ -203,6 +203,14 @@ async def test_content_in_an_old_form_is_refused_with_the_new_one(content: Any) 
     """A dict of the original's becomes a text or a Content."""
     with pytest.raises(TypeError, match=r"give the text.*Content\(path=…\)"):
         await Speaking().create_message(BAND, content, ALICE)
+
+
+async def test_arguments_in_the_order_of_1_8_are_refused_with_ours() -> None:
+    """There content comes first, then band, sender and recipients; nothing is sent so."""
+    service, text, recipients = Speaking(), ChannelId("hi"), cast(Any, [ALICE])
+    with pytest.raises(TypeError, match=r"create_message\(channel_id, content, recipients"):
+        await service.create_message(text, BAND, ALICE, recipients)
+    assert service.sent == []
 
 
 async def test_a_sender_is_an_id_or_a_character() -> None:

@@ -210,7 +210,10 @@ def _reason(error: httpx.TransportError) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not good: {cause.verify_message}"
+            return (
+                f"its certificate is not good: {cause.verify_message}; "
+                "an authority that this machine does not know is named by ca_file in service.json"
+            )
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpx.NetworkError | httpx.TimeoutException) and str(error):
         return f"{type(error).__name__}: {error}"
