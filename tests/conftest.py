@@ -13,6 +13,8 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from moobius_trio.logs import is_unconfigured
+
 # Installed, it is registered already under this name, and this changes nothing; from the checkout
 # alone nobody else would load it.
 pytest_plugins = ("moobius_trio.testing.plugin",)
@@ -77,6 +79,8 @@ def _runtime_folder() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _logs_stay_as_they_are() -> Iterator[None]:
     """Whoever sets up logs, as each command does, does so for this test only."""
+    if is_unconfigured():  # a service that several tests share has made them quiet
+        structlog.reset_defaults()
     configured, before = structlog.is_configured(), structlog.get_config()
     root = logging.getLogger()
     handlers = root.handlers[:]
