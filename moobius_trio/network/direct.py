@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Final, NoReturn
+from typing import Final
 
 import trio
 from wsproto import ConnectionType, WSConnection
@@ -322,10 +322,7 @@ class _DirectStream:
 
     def _check_open(self) -> None:
         if self._lost is not None:
-            self._raise_lost(self._lost)
-
-    def _raise_lost(self, lost: ConnectionLost) -> NoReturn:
-        raise ConnectionLost(lost.code, lost.reason)
+            raise ConnectionLost(self._lost.code, self._lost.reason)  # each its own traceback
 
 
 def _code_of(event: CloseConnection) -> int | None:
