@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moobius_trio import logs
+from moobius_trio.logs import PassingSecrets
 from moobius_trio.types import Secret
 
 CANARY = 'c4n4ry/"ü+ x\\y'
@@ -161,6 +162,23 @@ def test_secrets_can_be_registered_later_and_outlive_a_new_configuration() -> No
     structlog.get_logger().info("hello", token=TOKEN)
     assert TOKEN not in stream.getvalue()
     assert logs.redact(f"a {TOKEN} b") == "a *** b"
+
+
+def test_of_secrets_that_replace_one_another_the_newest_are_masked() -> None:
+    """A service that has had thousands of tokens looks for the last ones only in each line."""
+    configured()
+    passing, tokens = PassingSecrets(), [f"{TOKEN}-of-day-{day}" for day in range(10, 60)]
+    logs.register_secrets(Secret(tokens[0]))
+    passing.register(Secret(tokens[-1]))
+    for token in tokens:
+        passing.register(Secret(token), Secret(tokens[-1]))
+    assert logs.redact(" ".join(tokens[-passing.KEPT :])) == " ".join(["***"] * passing.KEPT)
+    assert logs.redact(tokens[-passing.KEPT - 1]) == tokens[-passing.KEPT - 1]
+    assert logs.redact(tokens[0]) == "***"  # somebody else holds it too
+    configured("info")
+    passing.register(Secret("a new token of another day"))
+    assert logs.redact(f"{tokens[-1]} {tokens[0]}") == "*** ***"
+    assert logs.redact(tokens[-passing.KEPT]) == tokens[-passing.KEPT]
 
 
 def test_very_short_secrets_leave_lines_readable() -> None:

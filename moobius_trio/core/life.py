@@ -26,11 +26,11 @@ from moobius_trio.core.spell_server import open_name
 from moobius_trio.core.supervision import in_task_of
 from moobius_trio.core.units import Unit
 from moobius_trio.core.watching import Watching, open_watching
-from moobius_trio.logs import quiet_unless_configured, register_secrets, set_level
+from moobius_trio.logs import PassingSecrets, quiet_unless_configured, register_secrets, set_level
 from moobius_trio.network.groups import unwrapped
 from moobius_trio.types import ChannelId, Tokens
 
-__all__ = ("Authored", "Life", "keep_out_of_logs")
+__all__ = ("Authored", "Life", "keeping_out_of_logs")
 
 log = structlog.get_logger()
 
@@ -57,9 +57,14 @@ class Authored(Protocol):
 H = TypeVar("H", bound=Handle)
 
 
-def keep_out_of_logs(tokens: Tokens) -> None:
-    """Have these tokens masked wherever they are logged."""
-    register_secrets(*(token for token in (tokens.access, tokens.refresh) if token is not None))
+def keeping_out_of_logs() -> Callable[[Tokens], None]:
+    """What an account tells its tokens to, so that they are masked wherever they are logged."""
+    secrets = PassingSecrets()
+
+    def keep(tokens: Tokens) -> None:
+        secrets.register(*filter(None, (tokens.access, tokens.refresh)))
+
+    return keep
 
 
 class Life(ABC, Generic[H]):

@@ -19,7 +19,7 @@ from moobius_trio.core.connecting import make_link, make_outbox
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.handle import ServiceHandle
 from moobius_trio.core.inlet import Inlet
-from moobius_trio.core.life import Life, keep_out_of_logs
+from moobius_trio.core.life import Life, keeping_out_of_logs
 from moobius_trio.core.reading import read_settings, state_folder, with_kept_id
 from moobius_trio.core.runtime import Runtime, Tracing
 from moobius_trio.core.start import have_service, reaching, take_bands
@@ -87,7 +87,7 @@ class _Run(Life[ServiceHandle]):
             transport=env.transport,
             tls=tls,
             random=env.random,
-            on_tokens=keep_out_of_logs,
+            on_tokens=keeping_out_of_logs(),
         ) as http_api:
             with reaching(settings.http_server_uri):
                 await http_api.authenticate()

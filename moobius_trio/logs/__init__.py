@@ -11,6 +11,7 @@ far. The set of registered secrets lives in structlog's configuration and ends w
 
 from moobius_trio.logs.redaction import MASK, Redactor, escape
 from moobius_trio.logs.setup import (
+    PassingSecrets,
     configure_logs,
     is_unconfigured,
     open_log_files,
@@ -22,6 +23,7 @@ from moobius_trio.logs.setup import (
 
 __all__ = (
     "MASK",
+    "PassingSecrets",
     "Redactor",
     "configure_logs",
     "escape",

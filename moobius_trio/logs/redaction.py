@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,21 +31,30 @@ class Redactor:
 
     def __init__(self) -> None:
         self._patterns: dict[str, re.Pattern[str]] = {}
+        self._holders: Counter[str] = Counter()
 
     def add(self, *secrets: Secret) -> None:
         """Mask these from now on."""
-        self._mask(pattern for secret in secrets for pattern in _patterns(secret.reveal()))
+        self._mask(Counter(_patterns_of(secrets)))
 
     def add_from(self, other: Redactor) -> None:
         """Mask also what another one masks."""
-        self._mask(other._patterns)
+        self._mask(other._holders)
 
-    def _mask(self, patterns: Iterable[str]) -> None:
+    def remove(self, *secrets: Secret) -> None:
+        """Mask these no more, once as many have removed them as have added them."""
+        self._holders -= Counter(_patterns_of(secrets))
+        self._patterns = {
+            text: each for text, each in self._patterns.items() if self._holders[text]
+        }
+
+    def _mask(self, patterns: Counter[str]) -> None:
         # Each compiled for itself: one expression of all would be made anew with each new token.
-        compiled = {pattern: re.compile(pattern) for pattern in {*patterns} - self._patterns.keys()}
+        compiled = {pattern: re.compile(pattern) for pattern in patterns.keys() - self._patterns}
         # The longest first: a secret may begin with another one.
         ordered = sorted((self._patterns | compiled).items(), key=lambda item: -len(item[0]))
         self._patterns = dict(ordered)
+        self._holders += patterns
 
     def redact(self, text: str) -> str:
         """The text with a mask in place of each secret."""
@@ -65,6 +75,10 @@ def escape(text: str) -> str:
         mark if mark.isprintable() else mark.encode("unicode_escape").decode("ascii")
         for mark in text
     )
+
+
+def _patterns_of(secrets: Iterable[Secret]) -> list[str]:
+    return [pattern for secret in secrets for pattern in _patterns(secret.reveal())]
 
 
 def _patterns(secret: str) -> set[str]:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Final, Literal, TextIO
 
 import structlog
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_logger_name
@@ -24,6 +24,7 @@ from moobius_trio.logs.sinks import Sinks, console_form, console_sink, json_form
 from moobius_trio.types import Secret
 
 __all__ = (
+    "PassingSecrets",
     "configure_logs",
     "is_unconfigured",
     "open_log_files",
@@ -127,6 +128,32 @@ def register_secrets(*secrets: Secret) -> None:
     """Mask these in every later line, as long as a `Redactor` is in structlog's chain."""
     for redactor in _redactors():
         redactor.add(*secrets)
+
+
+class PassingSecrets:
+    """Secrets that replace one another, such as the tokens of one account.
+
+    The newest `KEPT` of them are masked. What is older has been spent for long, and a process that
+    runs for months would else look for every token it ever had in each of its lines.
+    """
+
+    KEPT: Final = 16
+
+    def __init__(self) -> None:
+        self._newest: dict[Secret, None] = {}
+
+    def register(self, *secrets: Secret) -> None:
+        """Mask these, as with `register_secrets`; one that is known already counts as new."""
+        for secret in secrets:
+            if secret not in self._newest:
+                register_secrets(secret)
+            self._newest.pop(secret, None)
+            self._newest[secret] = None
+        while len(self._newest) > self.KEPT:
+            spent = next(iter(self._newest))
+            del self._newest[spent]
+            for redactor in _redactors():
+                redactor.remove(spent)
 
 
 def redact(text: str) -> str:

@@ -21,7 +21,7 @@ from moobius_trio.config import Settings, find_user_config, load_user_settings
 from moobius_trio.core.boundary import Boundary
 from moobius_trio.core.connecting import make_link, make_outbox
 from moobius_trio.core.environment import Environment
-from moobius_trio.core.life import Life, keep_out_of_logs
+from moobius_trio.core.life import Life, keeping_out_of_logs
 from moobius_trio.core.reading import environment_variables
 from moobius_trio.core.runtime import Tracing
 from moobius_trio.core.spells import SpellLoop
@@ -95,7 +95,7 @@ class UserLife(Life[UserHandle]):
             transport=env.transport,
             tls=tls,
             random=env.random,
-            on_tokens=keep_out_of_logs,
+            on_tokens=keeping_out_of_logs(),
             protocol=settings.protocol,
         ) as http_api:
             with reaching(settings.http_server_uri):
