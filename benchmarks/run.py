@@ -1,0 +1,151 @@
+"""The benchmarks: this SDK beside the published original and beside what the wire allows.
+
+Run: ``nox -s bench``, or ``python benchmarks/run.py --original PYTHON`` with the interpreter of an
+environment that has ``moobius==1.8.0``. docs/benchmarks.md says what each row is. Progress goes to
+stderr, the table to stdout. Ends with 1 if a workload could not be measured; a goal that is not
+met changes nothing. What a workload does stands in its own module; `catalogue` lists them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import trio
+from catalogue import chosen
+from children import ChildFailed
+from goals import FILE, read_goals
+from table import Results, figures_table, goals_table, ratios_table
+from workload import Bench, Workload, client_core
+
+from moobius_trio.local.certificates import open_certificates
+
+ROUNDS = 5
+
+
+@attrs.define
+class Progress:
+    """Lines on stderr: what is measured, how far it is, how long it will take."""
+
+    total: int
+    planned: float
+    """Seconds that all of it is thought to take."""
+    done: int = 0
+    done_planned: float = 0.0
+    began: float = attrs.field(factory=time.monotonic)
+
+    def start(self, workload: Workload, number: int) -> None:
+        """The next round of a workload begins."""
+        spent = time.monotonic() - self.began
+        # Plans are replaced by what it took so far once there is something to go by.
+        pace = spent / self.done_planned if self.done_planned > 10 else 1.0
+        left = (self.planned - self.done_planned) * pace
+        say(
+            f"[{self.done + 1} of {self.total}, about {left / 60:.0f} min {left % 60:02.0f} s left]"
+            f" {workload.name}, round {number + 1}"
+        )
+        self.done += 1
+        self.done_planned += workload.seconds
+
+
+def say(text: str) -> None:
+    """A line to whoever waits."""
+    print(text, file=sys.stderr, flush=True)
+
+
+async def measure(
+    workloads: Sequence[Workload], rounds: int, original: Path | None, folder: Path
+) -> tuple[Results, list[str]]:
+    """Everything; gives the figures, and the names of workloads that failed."""
+    certificates = open_certificates(folder, datetime.now(UTC))
+    counts = {one.name: min(rounds, one.rounds) for one in workloads}
+    progress = Progress(
+        total=sum(counts.values()),
+        planned=sum(counts[one.name] * one.seconds for one in workloads),
+    )
+    results, failed = Results(), []
+    for _, group in itertools.groupby(workloads, key=lambda one: one.family):
+        family = list(group)
+        bench = Bench(
+            original=original,
+            folder=folder,
+            ca=certificates.ca_file,
+            certificate=certificates.ca_file.with_name("server.pem"),
+        )
+        async with bench:
+            for bench.round in range(rounds):
+                for workload in family:
+                    if bench.round >= counts[workload.name] or workload.name in failed:
+                        continue
+                    progress.start(workload, bench.round)
+                    try:
+                        results.add(await workload.run_round(bench))
+                    except ChildFailed as error:
+                        say(f"FAILED: {workload.name}: {error}")
+                        failed.append(workload.name)
+    return results, failed
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--original", type=Path, metavar="PYTHON", help="has moobius==1.8.0")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="or its start")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"else {ROUNDS}, or fewer")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
+    parser.add_argument("--list", action="store_true", help="the names, and nothing else")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure and print; gives the exit code."""
+    options = parse(arguments)
+    try:
+        workloads = chosen(options.only)
+    except ValueError as error:
+        sys.exit(str(error))
+    if options.list:
+        for one in workloads:
+            print(f"{one.name:24}{next(iter(one.places())).workload}")
+        return 0
+    if options.rounds < 1:
+        sys.exit("--rounds: at least 1")
+    original = options.original.absolute() if options.original else None
+    if original is None:
+        say("no --original: nothing to compare with")
+    about: dict[str, Any] = {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "rounds": options.rounds,
+        "pinned": client_core() is not None,
+    }
+    with tempfile.TemporaryDirectory(prefix="mt-bench-") as name:
+        results, failed = trio.run(measure, workloads, options.rounds, original, Path(name))
+    medians = results.medians()
+    goals, verdicts = goals_table(read_goals(FILE.read_text("utf-8")), medians)
+    print(f"Python {about['python']}, {about['system']}; medians of {about['rounds']} rounds")
+    print("\nHow many times better (ours : another)\n")
+    print(ratios_table(workloads, medians))
+    print("\nThe figures\n")
+    print(figures_table(workloads, medians))
+    print(f"\nThe goals\n\n{goals}")
+    if options.json:
+        content = {**results.as_json(verdicts, about), "failed": failed}
+        options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    if failed:
+        print(f"\nNot measured, because it failed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
