@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import codec
 from workload import Workload
 
 __all__ = ("WORKLOADS", "chosen")
 
-WORKLOADS: tuple[Workload, ...] = ()
+WORKLOADS: tuple[Workload, ...] = (*codec.WORKLOADS,)
 
 
 def chosen(only: Sequence[str]) -> list[Workload]:
