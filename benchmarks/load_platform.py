@@ -1,12 +1,28 @@
 """The load platform: a process of its own that does as little as it can.
 
-It speaks just enough of both generations for a service to start, sends messages up as fast as
+It speaks just enough of both generations for services to start, sends messages up as fast as
 replies come down, and measures. picows, a WebSocket server written in C, on uvloop: so that it is
 not what is measured. Facts: docs/protocol/generation-0.md and generation-1.md, sections 2 and 3.
+What is measured, and of whom, is not known here.
 
-Run: ``python load_platform.py [--cert FILE]``. It prints one line of JSON with its addresses. Then
-each line of the input is an order, and each line it prints the answer: ``wait`` until a service is
-logged in and has its bands, ``echo`` a number of messages, ``flood`` with so many, ``counts``.
+Run: ``python load_platform.py [--cert FILE]``. It prints one line of JSON with its ports; HTTP is
+always a plain one. Then each line of the input is an order, ``{"do": …}``, and each line it prints
+the answer. An order may name a ``client``: whoever connects under ``/~NAME``, and asks for
+``/~NAME/…``; without a name it is the one without. One whose name begins with ``bare`` gives
+everything back as it came, and never logs in.
+
+- ``settings``: seconds of ``delay`` before each answer to a call, ``members`` of each band; of a
+  client whether it gets ``copies``, which are the platform's receipts. All may be left out; the
+  counts begin anew.
+- ``wait``: until the client is there and has logged in; ``seconds`` at most.
+- ``echo``: keep ``window`` frames of ``size`` bytes on their way for ``seconds``, in turn to each
+  of the ``bands``, to ``recipients`` (``service``, or a group's id), as ``generation`` has it. The
+  text repeats the letter ``text``, by which a service may know what to do. Given are ``messages``
+  (all that were answered), ``rate`` (answers each second, until the last frame was sent), ``p50``
+  and ``p99`` (seconds from the n-th frame to the n-th answer).
+- ``flood``: send ``messages`` without waiting for answers, for ``seconds`` at most; given are
+  ``sent`` and ``seconds``, when the socket has taken them all.
+- ``counts``: ``requests`` by method and path, ``connections``.
 """
 
 from __future__ import annotations
@@ -18,60 +34,102 @@ import ssl
 import statistics
 import sys
 import time
-import uuid
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
+from itertools import count, cycle
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import uvloop
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
+from load_http import USER, Calls, Http, named
+from picows import (
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeRequest,
+    ws_create_server,
+)
 
 Order = dict[str, Any]
 
-USER = "11111111-1111-4111-8111-111111111111"
-GROUP = "22222222-2222-4222-8222-222222222222"
-SERVICE = "33333333-3333-4333-8333-333333333333"
-MANY = 100_000
-"""Latencies kept."""
+MESSAGE = "44444444-4444-4444-8444-"
+BARE = "bare"
+LOW = 1_000_000
+"""Bytes that may wait for the socket in a flood."""
+
+
+class Client:
+    """Somebody who is measured, and the run that is under way."""
+
+    def __init__(self, name: str) -> None:
+        self.bare = name.startswith(BARE)
+        self.copies = True
+        self.transport: WSTransport | None = None
+        self.logged_in = asyncio.Event()
+        self.numbers = count(1)
+        self.answered: Callable[[], None] = lambda: None
+        self.lost: Callable[[], None] = lambda: None
+
+    def come(self, transport: WSTransport) -> None:
+        """It has connected, and counts as logged in."""
+        self.transport = transport
+        self.logged_in.set()
+
+    def go(self, transport: WSTransport) -> None:
+        """A connection of it has ended."""
+        if self.transport is transport:
+            self.transport = None
+            self.logged_in.clear()
+            self.lost()
+
+    def take(self, transport: WSTransport, payload: bytes) -> None:
+        """One frame of it."""
+        if self.bare:
+            self.answered()
+        elif b"message_down" in payload[:64] or b"msg_down" in payload[:64]:
+            self.answered()
+            if self.copies:
+                old = b"msg_down" in payload[:64]
+                answer_frame(
+                    transport, b"msg_down" if old else b"message_down", request_id_of(payload)
+                )
+        else:
+            frame = json.loads(payload)
+            kind = frame["type"]
+            if self.copies:
+                answer_frame(transport, kind.encode(), frame.get("request_id", "").encode())
+            if kind == "service_login":
+                self.come(transport)
+
+    async def there(self, seconds: float) -> WSTransport:
+        """Wait until it is."""
+        await asyncio.wait_for(self.logged_in.wait(), seconds)
+        if self.transport is None:
+            raise RuntimeError("the client has gone")
+        return self.transport
 
 
 class Load:
-    """What the platform knows: the service's connection, and the run that is under way."""
+    """What the platform knows."""
 
-    def __init__(self, delay: float, members: int) -> None:
-        self.delay = delay
-        self.members = members
-        self.requests: Counter[str] = Counter()
-        self.transport: WSTransport | None = None
-        self.logged_in = asyncio.Event()
-        self.send_next: Callable[[bytes], None] = lambda frame: None
-        self.copies = True
+    def __init__(self) -> None:
+        self.calls = Calls()
         self.connections = 0
+        self._clients: dict[str, Client] = {}
 
-    def take(self, transport: WSTransport, payload: bytes) -> None:
-        """One frame of the service."""
-        if b"message_down" in payload[:64] or b"msg_down" in payload[:64]:
-            self.send_next(payload)
-            kind = b"message_down" if b"message_down" in payload[:64] else b"msg_down"
-            if self.copies:
-                self.answer(transport, kind, request_id_of(payload))
-            return
-        frame = json.loads(payload)
-        kind = frame["type"]
-        self.answer(transport, kind.encode(), frame.get("request_id", "").encode())
-        if kind == "service_login":
-            self.transport = transport
-            self.logged_in.set()
+    def client(self, name: str) -> Client:
+        """The client of that name."""
+        return self._clients.setdefault(name, Client(name))
 
-    def answer(self, transport: WSTransport, kind: bytes, request_id: bytes) -> None:
-        """A receipt."""
-        name = b"copy_client" if kind in (b"msg_down", b"ping") else b"copy"
-        transport.send(
-            WSMsgType.TEXT,
-            b'{"type":"%b","body":{"request_id":"%b","origin_type":"%b","status":true,'
-            b'"context":{}}}' % (name, request_id, kind),
-        )
+
+def answer_frame(transport: WSTransport, kind: bytes, request_id: bytes) -> None:
+    """A receipt."""
+    name = b"copy_client" if kind in (b"msg_down", b"ping") else b"copy"
+    transport.send(
+        WSMsgType.TEXT,
+        b'{"type":"%b","body":{"request_id":"%b","origin_type":"%b","status":true,'
+        b'"context":{}}}' % (name, request_id, kind),
+    )
 
 
 def request_id_of(payload: bytes) -> bytes:
@@ -84,124 +142,38 @@ def request_id_of(payload: bytes) -> bytes:
 class Service(WSListener):
     """One connection."""
 
-    def __init__(self, load: Load) -> None:
+    def __init__(self, load: Load, request: WSUpgradeRequest) -> None:
         super().__init__()
         self._load = load
+        self._client = load.client(named(request.path.decode("latin-1"))[0])
         self._parts: list[bytes] = []
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._load.connections += 1
+        if self._client.bare:
+            self._client.come(transport)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.CLOSE:
             transport.send_close(frame.get_close_code(), frame.get_close_message())
             transport.disconnect()
+        elif frame.msg_type == WSMsgType.PING:
+            transport.send_pong(frame.get_payload_as_bytes())
         elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
             if frame.fin and not self._parts:
-                self._load.take(transport, frame.get_payload_as_bytes())
+                self._client.take(transport, frame.get_payload_as_bytes())
                 return
             self._parts.append(frame.get_payload_as_bytes())
             if frame.fin:
-                self._load.take(transport, b"".join(self._parts))
+                self._client.take(transport, b"".join(self._parts))
                 self._parts.clear()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        if self._load.transport is transport:
-            self._load.transport = None
-            self._load.logged_in.clear()
+        self._client.go(transport)
 
 
-class Http(asyncio.Protocol):
-    """Just enough of HTTP/1.1 for the calls of a start, each answered after the delay."""
-
-    def __init__(self, load: Load) -> None:
-        self._load = load
-        self._data = b""
-        self._transport: Any = None
-        self._last: asyncio.Task[None] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._data += data
-        while (end := self._data.find(b"\r\n\r\n")) >= 0:
-            head = self._data[:end].decode("latin-1")
-            length = 0
-            for line in head.split("\r\n")[1:]:
-                name, _, value = line.partition(":")
-                if name.lower() == "content-length":
-                    length = int(value)
-            if len(self._data) < end + 4 + length:
-                return
-            body = self._data[end + 4 : end + 4 + length]
-            self._data = self._data[end + 4 + length :]
-            method, target, _ = head.split(" ", 2)
-            self._last = asyncio.ensure_future(self._reply(method, target, body, self._last))
-
-    async def _reply(
-        self, method: str, target: str, body: bytes, before: asyncio.Task[None] | None
-    ) -> None:
-        if self._load.delay:
-            await asyncio.sleep(self._load.delay)
-        if before is not None:
-            await before
-        split = urlsplit(target)
-        path = "/" + split.path.lstrip("/")
-        self._load.requests[f"{method} {path}"] += 1
-        data = data_of(self._load, path, parse_qs(split.query), body)
-        content = json.dumps({"code": 10000, "msg": "ok", "message": "ok", "data": data}).encode()
-        self._transport.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
-            + str(len(content)).encode()
-            + b"\r\n\r\n"
-            + content
-        )
-
-
-def person(number: int) -> dict[str, object]:
-    """A member as generation 0 shows one."""
-    profile = {"nickname": f"user {number}", "avatar": "", "description": ""}
-    return {"user_id": user_id(number), "username": f"user{number}", "user_context": profile}
-
-
-def character(character_id: str) -> dict[str, object]:
-    """A member as generation 1 shows one."""
-    profile = {"name": character_id[:8], "avatar": "", "description": ""}
-    return {"character_id": character_id, "character_context": profile}
-
-
-def user_id(number: int) -> str:
-    """The id of a member; the first one is who speaks."""
-    return USER if number == 0 else str(uuid.UUID(int=number))
-
-
-def data_of(load: Load, path: str, query: dict[str, list[str]], body: bytes) -> object:
-    """The data of a reply; null for all that has none."""
-    match path:
-        case "/auth/sign_in" | "/auth/refresh":
-            return {"AuthenticationResult": {"AccessToken": "access", "RefreshToken": "refresh"}}
-        case "/service/create":
-            return {"service_id": SERVICE}
-        case "/service/list" | "/service/user/list" | "/service/character/list":
-            return []
-        case "/user/group/list" | "/user/group/temp":
-            return []
-        case "/channel/userlist":
-            return {"userlist": [person(number) for number in range(load.members)]}
-        case "/channel/character_list":
-            return {"character_list": [user_id(number) for number in range(load.members)]}
-        case "/character/fetch_profile":
-            return [character(one) for one in json.loads(body)["character_list"]]
-        case "/service/group/create":
-            return GROUP
-        case "/user/group" | "/service/group":
-            return {"characters": [USER]}
-    return None
-
-
-def frame_up(generation: int, band: str, text: str, number: int, recipients: str) -> bytes:
-    """A message of the user."""
+def frame_up(generation: int, band: str, text: str, number: str, recipients: str) -> bytes:
+    """A message of the user; ``number`` are the last twelve digits of its id."""
     body: dict[str, object]
     if generation == 0:
         body = {
@@ -209,7 +181,7 @@ def frame_up(generation: int, band: str, text: str, number: int, recipients: str
             "channel_id": band,
             "content": {"text": text},
             "timestamp": 1_700_000_000_000,
-            "msg_id": str(uuid.UUID(int=number)),
+            "msg_id": MESSAGE + number,
             "recipients": [],
             "context": {"sender": USER, "recipients": [], "group_id": None},
         }
@@ -220,81 +192,90 @@ def frame_up(generation: int, band: str, text: str, number: int, recipients: str
         "content": {"text": text},
         "timestamp": 1_700_000_000_000,
         "recipients": recipients,
-        "message_id": str(uuid.UUID(int=number)),
+        "message_id": MESSAGE + number,
         "sender": USER,
     }
     return json.dumps({"type": "message_up", "body": body}).encode()
 
 
-async def echo(load: Load, order: Order) -> dict[str, object]:
-    """Keep a number of messages on their way until all have been answered."""
-    count, window, size = order["messages"], order["window"], order["size"]
-    bands: list[str] = order["bands"]
-    generation: int = order["generation"]
-    recipients: str = order.get("recipients", "service")
-    load.copies = order.get("copies", True)
-    await load.logged_in.wait()
-    transport = load.transport
-    if transport is None:
-        raise RuntimeError("the service has gone")
-    numbers = iter(range(order["first"], order["first"] + count))
-    empty = len(frame_up(generation, bands[0], "", 0, recipients))
-    text = "x" * max(1, size - empty)
-    frames = deque(
-        frame_up(generation, bands[number % len(bands)], text, number, recipients)
-        for number in numbers
-    )
+def frames(client: Client, order: Order) -> Callable[[], bytes]:
+    """Gives one frame after the other, each with an id of its own, without building it anew."""
+    generation, recipients = order["generation"], order.get("recipients", "service")
+    number = "8" * 12
+    split = number.encode()
+    pieces = []
+    for band in order["bands"]:
+        empty = len(frame_up(generation, band, "", number, recipients))
+        text = order.get("text", "x") * max(1, order["size"] - empty)
+        before, after = frame_up(generation, band, text, number, recipients).split(split)
+        pieces.append((before, after))
+    numbers, turns = client.numbers, cycle(pieces)
+
+    def frame() -> bytes:
+        before, after = next(turns)
+        return b"%b%012d%b" % (before, next(numbers), after)
+
+    return frame
+
+
+async def echo(client: Client, order: Order) -> dict[str, object]:
+    """Keep a number of messages on their way, for some time."""
+    transport = await client.there(60)
+    next_frame = frames(client, order)
     latencies: list[float] = []
     sent_at: deque[float] = deque()
-    done = asyncio.get_running_loop().create_future()
-    left = count
+    done: asyncio.Future[tuple[int, float]] = asyncio.get_running_loop().create_future()
     clock = time.perf_counter
+    over: list[float] = []
 
     def send() -> None:
         sent_at.append(clock())
-        transport.send(WSMsgType.TEXT, frames.popleft())
+        transport.send(WSMsgType.TEXT, next_frame())
 
-    def next_one(payload: bytes) -> None:
-        nonlocal left
-        left -= 1
-        if len(latencies) < MANY:
-            latencies.append(clock() - sent_at.popleft())
-        if frames:
+    def answered() -> None:
+        now = clock()
+        latencies.append(now - sent_at.popleft())
+        if now < end:
             send()
-        elif left == 0:
-            done.set_result(None)
+            return
+        if not over:
+            over.extend((len(latencies), now))
+        if not sent_at:
+            done.set_result((int(over[0]), over[1]))
 
-    load.send_next = next_one
+    def lost() -> None:
+        if not done.done():
+            done.set_exception(RuntimeError("the client has gone"))
+
+    client.answered, client.lost = answered, lost
     began = clock()
-    for _ in range(min(window, count)):
+    end = began + order["seconds"]
+    for _ in range(order["window"]):
         send()
-    await asyncio.wait_for(done, order.get("seconds", 120))
-    seconds = clock() - began
+    try:
+        counted, stopped = await asyncio.wait_for(done, order["seconds"] + 120)
+    finally:
+        client.answered = client.lost = lambda: None
     ranked = sorted(latencies)
     return {
-        "messages": count,
-        "seconds": seconds,
+        "messages": len(latencies),
+        "rate": counted / (stopped - began),
         "p50": statistics.median(ranked),
         "p99": ranked[int(len(ranked) * 0.99)],
     }
 
 
-async def flood(load: Load, order: Order) -> dict[str, object]:
+async def flood(client: Client, order: Order) -> dict[str, object]:
     """Send so many messages without waiting for an answer; say when the socket took them all."""
-    await load.logged_in.wait()
-    transport = load.transport
-    if transport is None:
-        raise RuntimeError("the service has gone")
-    load.send_next = lambda frame: None
+    transport = await client.there(60)
+    next_frame = frames(client, {"size": 0, **order})
     under = transport.underlying_transport
     began = time.perf_counter()
     for number in range(order["messages"]):
-        band = order["bands"][number % len(order["bands"])]
-        frame = frame_up(order["generation"], band, "x" * 100, order["first"] + number, "service")
-        transport.send(WSMsgType.TEXT, frame)
+        transport.send(WSMsgType.TEXT, next_frame())
         if number % 100 == 0:
             await asyncio.sleep(0)
-            while under.get_write_buffer_size() > 1_000_000:
+            while under.get_write_buffer_size() > LOW:
                 if time.perf_counter() - began > order["seconds"]:
                     return {"sent": number, "seconds": time.perf_counter() - began}
                 await asyncio.sleep(0.01)
@@ -303,33 +284,40 @@ async def flood(load: Load, order: Order) -> dict[str, object]:
 
 async def carry_out(load: Load, order: Order) -> dict[str, object]:
     """One order."""
+    client = load.client(order.get("client", ""))
     match order["do"]:
         case "wait":
-            await asyncio.wait_for(load.logged_in.wait(), order.get("seconds", 60))
+            await client.there(order.get("seconds", 60))
             return {}
         case "echo":
-            return await echo(load, order)
+            return await echo(client, order)
         case "flood":
-            return await flood(load, order)
+            return await flood(client, order)
         case "settings":
-            load.delay, load.members = order["delay"], order["members"]
-            load.requests.clear()
+            load.calls.delay = order.get("delay", load.calls.delay)
+            load.calls.members = order.get("members", load.calls.members)
+            client.copies = order.get("copies", client.copies)
+            load.calls.requests.clear()
             return {}
         case "counts":
-            return {"requests": dict(load.requests), "connections": load.connections}
+            return {"requests": dict(load.calls.requests), "connections": load.connections}
     raise ValueError(f"no order {order['do']!r}")
 
 
 async def main(cert: str | None) -> None:
     """Serve until the input ends."""
-    load = Load(0.0, 1)
+    load = Load()
     tls = None
     if cert is not None:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(cert)
     loop = asyncio.get_running_loop()
-    sockets = await ws_create_server(lambda request: Service(load), "127.0.0.1", 0, ssl=tls)
-    http = await loop.create_server(lambda: Http(load), "127.0.0.1", 0)  # the calls stay plain
+    sockets = await ws_create_server(
+        lambda request: Service(load, request), "127.0.0.1", 0, ssl=tls
+    )
+    http = await loop.create_server(
+        lambda: Http(load.calls), "127.0.0.1", 0
+    )  # the calls stay plain
     ws_port, http_port = (one.sockets[0].getsockname()[1] for one in (sockets, http))
     answer({"ws": ws_port, "http": http_port})
     reader = asyncio.StreamReader()
@@ -337,7 +325,7 @@ async def main(cert: str | None) -> None:
     while line := await reader.readline():
         try:
             answer(await carry_out(load, json.loads(line)))
-        except (TimeoutError, RuntimeError) as error:
+        except (TimeoutError, RuntimeError, KeyError, ValueError) as error:
             answer({"error": f"{type(error).__name__}: {error}"})
 
 

@@ -1,0 +1,129 @@
+"""The calls of the load platform: just enough of HTTP for services to start, each counted.
+
+No WebSocket and no measuring here; the platform is load_platform.py. Facts:
+docs/protocol/generation-0.md and generation-1.md, section 2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections import Counter
+from typing import Any
+from urllib.parse import urlsplit
+
+__all__ = ("USER", "Calls", "Http", "named")
+
+USER = "11111111-1111-4111-8111-111111111111"
+GROUP = "22222222-2222-4222-8222-222222222222"
+SERVICE = "33333333-3333-4333-8333-333333333333"
+
+
+class Calls:
+    """How calls are answered.
+
+    Attributes:
+        delay: seconds before each answer.
+        members: of each band.
+        requests: how many there were, by method and path.
+    """
+
+    def __init__(self) -> None:
+        self.delay = 0.0
+        self.members = 1
+        self.requests: Counter[str] = Counter()
+
+
+def named(path: str) -> tuple[str, str]:
+    """The name of the client in a path, and the rest of that."""
+    first, _, rest = path.lstrip("/").partition("/")
+    return (first[1:], rest) if first.startswith("~") else ("", path.lstrip("/"))
+
+
+class Http(asyncio.Protocol):
+    """Just enough of HTTP/1.1 for the calls of a start, each answered after the delay."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._data = b""
+        self._transport: Any = None
+        self._last: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        while (end := self._data.find(b"\r\n\r\n")) >= 0:
+            head = self._data[:end].decode("latin-1")
+            length = 0
+            for line in head.split("\r\n")[1:]:
+                name, _, value = line.partition(":")
+                if name.lower() == "content-length":
+                    length = int(value)
+            if len(self._data) < end + 4 + length:
+                return
+            body = self._data[end + 4 : end + 4 + length]
+            self._data = self._data[end + 4 + length :]
+            method, target, _ = head.split(" ", 2)
+            self._last = asyncio.ensure_future(self._reply(method, target, body, self._last))
+
+    async def _reply(
+        self, method: str, target: str, body: bytes, before: asyncio.Task[None] | None
+    ) -> None:
+        if self._calls.delay:
+            await asyncio.sleep(self._calls.delay)
+        if before is not None:
+            await before
+        path = "/" + named(urlsplit(target).path)[1].lstrip("/")
+        self._calls.requests[f"{method} {path}"] += 1
+        data = data_of(self._calls, path, body)
+        content = json.dumps({"code": 10000, "msg": "ok", "message": "ok", "data": data}).encode()
+        self._transport.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+            + str(len(content)).encode()
+            + b"\r\n\r\n"
+            + content
+        )
+
+
+def person(number: int) -> dict[str, object]:
+    """A member as generation 0 shows one."""
+    profile = {"nickname": f"user {number}", "avatar": "", "description": ""}
+    return {"user_id": user_id(number), "username": f"user{number}", "user_context": profile}
+
+
+def character(character_id: str) -> dict[str, object]:
+    """A member as generation 1 shows one."""
+    profile = {"name": character_id[:8], "avatar": "", "description": ""}
+    return {"character_id": character_id, "character_context": profile}
+
+
+def user_id(number: int) -> str:
+    """The id of a member; the first one is who speaks."""
+    return USER if number == 0 else str(uuid.UUID(int=number))
+
+
+def data_of(calls: Calls, path: str, body: bytes) -> object:
+    """The data of a reply; null for all that has none."""
+    match path:
+        case "/auth/sign_in" | "/auth/refresh":
+            return {"AuthenticationResult": {"AccessToken": "access", "RefreshToken": "refresh"}}
+        case "/service/create":
+            return {"service_id": SERVICE}
+        case "/service/list" | "/service/user/list" | "/service/character/list":
+            return []
+        case "/user/group/list" | "/user/group/temp":
+            return []
+        case "/channel/userlist":
+            return {"userlist": [person(number) for number in range(calls.members)]}
+        case "/channel/character_list":
+            return {"character_list": [user_id(number) for number in range(calls.members)]}
+        case "/character/fetch_profile":
+            return [character(one) for one in json.loads(body)["character_list"]]
+        case "/service/group/create":
+            return GROUP
+        case "/user/group" | "/service/group":
+            return {"characters": [USER]}
+    return None
