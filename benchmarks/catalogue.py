@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import codec
+import echo
 from workload import Workload
 
 __all__ = ("WORKLOADS", "chosen")
 
-WORKLOADS: tuple[Workload, ...] = (*codec.WORKLOADS,)
+WORKLOADS: tuple[Workload, ...] = (*echo.WORKLOADS, *codec.WORKLOADS)
 
 
 def chosen(only: Sequence[str]) -> list[Workload]:

@@ -133,13 +133,14 @@ class Platform:
         self.ws = ws
         self._child = child
 
-    async def order(self, *, seconds: float = ANSWER_SECONDS, **order: Any) -> dict[str, Any]:
-        """Have it do something: ``order(do="wait")``; load_platform.py says what there is.
+    async def order(self, *, within: float = ANSWER_SECONDS, **order: Any) -> dict[str, Any]:
+        """Have it do something: ``order(do="wait")``; load_platform.py says what there is. It has
+        to answer ``within`` so many seconds.
 
         Raises:
             ChildFailed: it could not.
         """
-        answer: dict[str, Any] = await self._child.ask(order, seconds=seconds)
+        answer: dict[str, Any] = await self._child.ask(order, seconds=within)
         return answer
 
 
