@@ -23,7 +23,7 @@ __all__ = ("WORKLOADS",)
 
 HERE = Path(__file__).parent
 SECONDS = 0.5
-"""Of each measurement."""
+"""Of each measurement; with a thousand in flight twice that."""
 WARM_SECONDS = 0.3
 """Before the first one of each client: groups are made, caches filled, files compiled."""
 OVERHEAD = 0.1
@@ -104,7 +104,12 @@ class Echo:
 
     @property
     def seconds(self) -> float:
-        return len(self.peers) * (SECONDS + OVERHEAD) + self.slow
+        return len(self.peers) * (self.sending + OVERHEAD) + self.slow
+
+    @property
+    def sending(self) -> float:
+        """Seconds for which a new message follows each answer."""
+        return SECONDS * (2 if self.window > 100 else 1)
 
     def places(self) -> Iterable[Place]:
         return [Place(self.title, peer.name, name) for peer in self.peers for name in FIGURES]
@@ -135,7 +140,7 @@ class Echo:
             bands=BANDS[: self.bands],
             size=self.size,
             window=self.window,
-            seconds=SECONDS,
+            seconds=self.sending,
             text=self.text,
             recipients=self.recipients,
         )

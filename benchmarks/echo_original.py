@@ -1,8 +1,7 @@
 """The original's side of the echo benchmarks: ``echo_ours.py`` on the published SDK 1.8.
 
-That SDK is imported and used as it is, as its users write programs on it. It trusts whom the
-``certifi`` package names and nobody else, so that package is asked to name the benchmark's
-authority. Facts: docs/protocol/generation-1.md sections 8 and 9.
+That SDK is imported and used as it is, as its users write programs on it. Facts:
+docs/protocol/generation-1.md sections 8 and 9.
 
 Run by the Python of an environment with ``moobius==1.8.0``, with the same line on the input as
 ``echo_ours.py``; ``driver`` has no meaning. ``log``: ``shipped`` is its own INFO on its output,
@@ -18,7 +17,7 @@ import sys
 import threading
 from typing import Any
 
-import certifi
+from original_trust import trust
 
 sys.argv = sys.argv[:1]  # importing the SDK reads the command line (section 9, 22)
 
@@ -85,6 +84,6 @@ if __name__ == "__main__":
     given = json.loads(sys.stdin.readline())
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if given["ca"]:
-        certifi.where = lambda: given["ca"]
+        trust(given["ca"])
     threading.Thread(target=end_with_the_input, daemon=True).start()
     asyncio.run(service(given).start())

@@ -17,9 +17,9 @@ everything back as it came, and never logs in.
 - ``wait``: until the client is there and has logged in; ``seconds`` at most.
 - ``echo``: keep ``window`` frames of ``size`` bytes on their way for ``seconds``, in turn to each
   of the ``bands``, to ``recipients`` (``service``, or a group's id), as ``generation`` has it. The
-  text repeats the letter ``text``, by which a service may know what to do. Given are ``messages``
-  (all that were answered), ``rate`` (answers each second, until the last frame was sent), ``p50``
-  and ``p99`` (seconds from the n-th frame to the n-th answer).
+  text repeats the letter ``text``, by which a service may know what to do. Given are ``messages``,
+  ``rate`` (answers each second, until all have come), ``p50`` and ``p99`` (seconds from the n-th
+  frame to the n-th answer).
 - ``flood``: send ``messages`` without waiting for answers, for ``seconds`` at most; given are
   ``sent`` and ``seconds``, when the socket has taken them all.
 - ``counts``: ``requests`` by method and path, ``connections``.
@@ -224,9 +224,8 @@ async def echo(client: Client, order: Order) -> dict[str, object]:
     next_frame = frames(client, order)
     latencies: list[float] = []
     sent_at: deque[float] = deque()
-    done: asyncio.Future[tuple[int, float]] = asyncio.get_running_loop().create_future()
+    done: asyncio.Future[float] = asyncio.get_running_loop().create_future()
     clock = time.perf_counter
-    over: list[float] = []
 
     def send() -> None:
         sent_at.append(clock())
@@ -237,11 +236,8 @@ async def echo(client: Client, order: Order) -> dict[str, object]:
         latencies.append(now - sent_at.popleft())
         if now < end:
             send()
-            return
-        if not over:
-            over.extend((len(latencies), now))
-        if not sent_at:
-            done.set_result((int(over[0]), over[1]))
+        elif not sent_at:
+            done.set_result(now - began)
 
     def lost() -> None:
         if not done.done():
@@ -253,13 +249,13 @@ async def echo(client: Client, order: Order) -> dict[str, object]:
     for _ in range(order["window"]):
         send()
     try:
-        counted, stopped = await asyncio.wait_for(done, order["seconds"] + 120)
+        seconds = await asyncio.wait_for(done, order["seconds"] + 120)
     finally:
         client.answered = client.lost = lambda: None
     ranked = sorted(latencies)
     return {
         "messages": len(latencies),
-        "rate": counted / (stopped - began),
+        "rate": len(latencies) / seconds,
         "p50": statistics.median(ranked),
         "p99": ranked[int(len(ranked) * 0.99)],
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -113,7 +114,6 @@ class Bench:
     ours: Path = attrs.field(factory=lambda: Path(sys.executable))
     _stack: AsyncExitStack = attrs.field(factory=AsyncExitStack, init=False)
     _kept: dict[str, Any] = attrs.field(factory=dict, init=False)
-    _folders: int = attrs.field(default=0, init=False)
 
     async def __aenter__(self) -> Bench:
         return self
@@ -128,10 +128,7 @@ class Bench:
 
     def new_folder(self) -> Path:
         """An empty folder of its own."""
-        self._folders += 1
-        folder = self.folder / str(self._folders)
-        folder.mkdir()
-        return folder
+        return Path(tempfile.mkdtemp(dir=self.folder))
 
     def cpu(self, pid: int) -> float:
         """CPU seconds that a process has used so far, all threads together; Linux alone."""
