@@ -1,16 +1,19 @@
 """JSON text to plain objects and back, with the limits that untrusted text needs.
 
-No wire name and no type of the field may live here; nothing here knows what a text is for.
+orjson does the work where it surely does what the standard library's json does, which is nearly
+always; on any doubt, and for every refusal, ``strict`` does it again. No wire name and no type
+of the field may live here; nothing here knows what a text is for.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Mapping
-from typing import Final, NoReturn
+from collections.abc import Iterable
+from types import MappingProxyType
+from typing import Any, Final
 
+import orjson
+
+from moobius_trio.codec.strict import dump_strictly, parse_strictly, plain_mapping
 from moobius_trio.errors import MalformedPayload
 
 __all__ = ("MAX_DEPTH", "MAX_MESSAGE_BYTES", "MAX_REPLY_BYTES", "dump", "parse", "parse_object")
@@ -24,31 +27,8 @@ MAX_REPLY_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 64
 """Levels of lists and objects inside each other."""
 
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(literal: str) -> float:
-    value = float(literal)
-    if not math.isfinite(value):  # 1e999 is JSON by its grammar, and inf by Python's float
-        raise ValueError("a number is out of range")
-    return value
-
-
-def _plain(value: object) -> object:
-    """What the encoder asks for a value that it does not know: read-only mappings are ours."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"a value of type {type(value).__name__} cannot be sent as JSON")
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
-_ENCODER: Final = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
-)
+_ALIKE: Final = frozenset({str, int, bool, type(None)})
+"""Kinds of values that orjson reads and writes as json does, if it does so at all."""
 
 
 def parse_object(
@@ -86,23 +66,11 @@ def parse(
     """
     if _size(text, max_bytes) > max_bytes:
         raise MalformedPayload(what, [f"larger than {max_bytes:,} bytes"])
-    # The causes are cut off: a JSONDecodeError carries the whole text, which may hold a token.
     try:
-        if isinstance(text, bytes):
-            text = text.decode()
-        value: object = _DECODER.decode(text)
-    except UnicodeDecodeError:
-        raise MalformedPayload(what, ["not UTF-8"]) from None
-    except json.JSONDecodeError as exc:
-        raise MalformedPayload(what, [f"not JSON: {exc.msg} at character {exc.pos}"]) from None
-    except ValueError:  # NaN, Infinity, 1e999, an integer of more digits than Python converts
-        raise MalformedPayload(what, ["a number is out of range"]) from None
-    except RecursionError:
-        raise MalformedPayload(what, [f"deeper than {max_depth} levels"]) from None
-    # Each level has its bracket, so that few brackets prove what many would have to show.
-    if text.count("{") + text.count("[") > max_depth and _deeper_than(value, max_depth):
-        raise MalformedPayload(what, [f"deeper than {max_depth} levels"])
-    return value
+        value: object = orjson.loads(text)
+    except ValueError:  # it may be right all the same: orjson reads no lone surrogates
+        return parse_strictly(text, what, max_depth)
+    return value if _alike((value,), max_depth) else parse_strictly(text, what, max_depth)
 
 
 def _size(text: str | bytes, enough: int) -> int:
@@ -112,18 +80,32 @@ def _size(text: str | bytes, enough: int) -> int:
     return len(text.encode(errors="surrogatepass"))
 
 
-def _deeper_than(value: object, levels: int) -> bool:
-    """True when lists and objects lie inside each other more than ``levels`` deep."""
-    layer = [value]
-    for _ in range(levels):
-        inside: list[object] = []
-        for item in layer:
-            if type(item) is dict:
-                inside.extend(item.values())
-            elif type(item) is list:
-                inside.extend(item)
-        layer = [item for item in inside if type(item) is dict or type(item) is list]
-        if not layer:
+def _alike(values: Iterable[Any], levels: int) -> bool:
+    """True when orjson surely reads and writes these values as json does.
+
+    It differs in integers of more than 64 bits, which it reads as floats; in NaN and the
+    infinities, which it writes as null; in how very large and very small floats are spelt; and
+    in types of which json knows no text, such as enumerations.
+
+    Args:
+        levels: False where more lists and objects than this lie inside each other.
+    """
+    for value in values:
+        kind = type(value)
+        if kind in _ALIKE:
+            continue
+        if kind is float:
+            if not 1e-4 <= abs(value) < 1e15 and value != 0:
+                return False
+        elif levels == 0:
+            return False
+        elif kind is dict or kind is MappingProxyType:
+            if value and not _alike(value.values(), levels - 1):
+                return False
+        elif kind is list or kind is tuple:
+            if value and not _alike(value, levels - 1):
+                return False
+        else:
             return False
     return True
 
@@ -137,14 +119,9 @@ def dump(value: object) -> str:
         TypeError: something in it is neither a text, number, list nor mapping.
         ValueError: a NaN or infinite number, or a value that contains itself or is too deep.
     """
-    try:
-        text = _ENCODER.encode(value)
-    except RecursionError:
-        raise ValueError("the value is too deep to be sent") from None
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return _SURROGATE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
-    return text
+    if _alike((value,), MAX_DEPTH):
+        try:
+            return orjson.dumps(value, plain_mapping).decode()
+        except TypeError:  # a lone surrogate, a key that is no text, an integer too large for it
+            pass
+    return dump_strictly(value)
