@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import codec
 import echo
+import startup
 from workload import Workload
 
 __all__ = ("WORKLOADS", "chosen")
 
-WORKLOADS: tuple[Workload, ...] = (*echo.WORKLOADS, *codec.WORKLOADS)
+WORKLOADS: tuple[Workload, ...] = (*echo.WORKLOADS, *startup.WORKLOADS, *codec.WORKLOADS)
 
 
 def chosen(only: Sequence[str]) -> list[Workload]:

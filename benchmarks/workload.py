@@ -149,20 +149,22 @@ class Bench:
         self,
         argv: Sequence[str | Path],
         *,
+        folder: Path | None = None,
         env: Mapping[str, str] | None = None,
         discard: bool = False,
     ) -> AbstractAsyncContextManager[Child]:
-        """A client for the block, on the clients' core, in a folder of its own.
+        """A client for the block, on the clients' core.
 
         Each line of its output is JSON. Its input ends with the block; a little later it is
         killed.
 
         Args:
             argv: the program, such as ``[bench.ours, script]``, without a shell.
+            folder: where it runs; None: in one of its own.
             env: variables beside those that the bench has.
             discard: what it writes to stderr goes to /dev/null; else it is shown if it fails.
         """
-        folder = self.new_folder()
+        folder = folder or self.new_folder()
         return open_child(
             [str(one) for one in argv],
             folder=folder,
