@@ -15,13 +15,8 @@ from typing import Any
 
 options, sys.argv = sys.argv[1:], sys.argv[:1]  # importing the SDK reads the command line
 
-import certifi  # noqa: E402  # of its environment
-
-BUNDLE = Path("bundle.pem")
-BUNDLE.write_bytes(Path(certifi.where()).read_bytes() + Path("ca.pem").read_bytes())
-certifi.where = lambda: str(BUNDLE)  # the only authorities that the SDK looks at
-
-import moobius  # type: ignore[import-not-found]  # noqa: E402
+import moobius  # type: ignore[import-not-found]  # noqa: E402  # of its environment
+from original_trust import trust  # noqa: E402
 
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the SDK logs to stdout
@@ -46,6 +41,7 @@ class Plain(moobius.Moobius):  # type: ignore[misc]
 
 
 if __name__ == "__main__":
+    trust("ca.pem")
     settings = json.loads(Path("service.json").read_text())
     account = {key: settings.pop(key) for key in ("email", "password")}
     moobius.MoobiusWand().run(

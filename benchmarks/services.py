@@ -42,7 +42,8 @@ async def open_service(
     ours = client == OURS
     folder = bench.new_folder()
     script = "service_ours.py" if ours else "service_original.py"
-    shutil.copy(HERE / script, folder)
+    for file in (script,) if ours else (script, "original_trust.py"):
+        shutil.copy(HERE / file, folder)
     shutil.copy(bench.ca, folder / "ca.pem")
     settings: dict[str, object] = {
         "http_server_uri": f"{platform.http}/",
