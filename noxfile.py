@@ -194,26 +194,28 @@ def docs(session: nox.Session) -> None:
     session.log("Open %s.", Path("build/docs/index.html").resolve())
 
 
+def original(session: nox.Session) -> str:
+    """The Python of an environment with the published original and nothing of this project."""
+    folder = Path(session.virtualenv.location) / "original"
+    session.run("python", "-m", "venv", str(folder))
+    python = str(folder / "bin" / "python")
+    session.run(python, "-m", "pip", "install", "--quiet", ORIGINAL, *UNDECLARED, external=True)
+    return python
+
+
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Storage beside the published original; arguments go to benchmarks/storage.py."""
+    """Speed and memory beside the published original and beside what the wire allows, with the
+    goals; arguments go to benchmarks/run.py (docs/benchmarks.md)."""
     install(session, "bench", package=".[redis]")
-    original = Path(session.virtualenv.location) / "original"
-    session.run("python", "-m", "venv", str(original))
-    python = str(original / "bin" / "python")
-    session.run(python, "-m", "pip", "install", "--quiet", ORIGINAL, external=True)
-    session.run("python", "benchmarks/storage.py", "--original", python, *session.posargs)
+    session.run("python", "benchmarks/run.py", "--original", original(session), *session.posargs)
 
 
 @nox.session
 def originals(session: nox.Session) -> None:
     """The published original, unmodified, on the local platform: what it does, step by step."""
     install(session, package=".")
-    original = Path(session.virtualenv.location) / "original"
-    session.run("python", "-m", "venv", str(original))
-    python = str(original / "bin" / "python")
-    session.run(python, "-m", "pip", "install", "--quiet", ORIGINAL, *UNDECLARED, external=True)
-    session.run("python", "tools/originals", python)
+    session.run("python", "tools/originals", original(session))
 
 
 @nox.session

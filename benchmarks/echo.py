@@ -119,13 +119,18 @@ class Echo:
         return [(ours.name, theirs.name) for ours, theirs in there]
 
     async def run_round(self, bench: Bench) -> Iterable[Figure]:
-        tls, copies = self.family != "echo-plain", self.family == "echo-copies"
+        tls = self.family != "echo-plain"
         platform = await bench.keep("platform", partial(bench.open_platform, tls=tls))
+        runners = []
+        for peer in self.peers:
+            if bench.original or not peer.original:
+                opened = partial(open_runner, bench, platform, peer, self.family)
+                runners.append(await bench.keep(peer.slug, opened))
+        for runner in runners:
+            await runner.be_warm(platform)
         found: list[Figure] = []
-        for peer in bench.turn([one for one in self.peers if bench.original or not one.original]):
-            opened = partial(open_peer, bench, platform, peer, tls, copies)
-            child = await bench.keep(peer.slug, opened)
-            found += await self._measure(bench, platform, peer, child)
+        for runner in bench.turn(runners):
+            found += await self._measure(bench, platform, runner.peer, runner.child)
         return found
 
     async def _measure(
@@ -152,35 +157,52 @@ class Echo:
         ]
 
 
+@attrs.define
+class Runner:
+    """A client that has been started."""
+
+    peer: Peer
+    child: Child
+    warm: bool = False
+
+    async def be_warm(self, platform: Platform) -> None:
+        """Wait until it is connected and its bands are ready, and let it run for a moment."""
+        if not self.warm:
+            await self.child.hear()
+            await platform.order(
+                do="echo",
+                client=self.peer.slug,
+                generation=1,
+                bands=BANDS,
+                size=300,
+                window=64,
+                seconds=WARM_SECONDS,
+            )
+            self.warm = True
+
+
 @asynccontextmanager
-async def open_peer(
-    bench: Bench, platform: Platform, peer: Peer, tls: bool, copies: bool
-) -> AsyncIterator[Child]:
-    """A client for the block, connected, its bands ready, and warm."""
+async def open_runner(
+    bench: Bench, platform: Platform, peer: Peer, family: Family
+) -> AsyncIterator[Runner]:
+    """A client for the block; all of them start side by side."""
     python = bench.original if peer.original else bench.ours
     assert python is not None  # noqa: S101  # who cannot run is left out before
+    copies = family == "echo-copies"
     await platform.order(do="settings", client=peer.slug, copies=copies, delay=0.0)
-    order = {
-        "http": f"{platform.http}/~{peer.slug}",
-        "ws": f"{platform.ws}/~{peer.slug}",
-        "bands": BANDS,
-        "ca": str(bench.ca) if tls else None,
-        "driver": peer.driver,
-        "log": peer.log,
-    }
     shipped = peer.log == "shipped"
     async with bench.open_child([python, HERE / peer.script], discard=shipped) as child:
-        await child.ask(order)
-        await platform.order(
-            do="echo",
-            client=peer.slug,
-            generation=1,
-            bands=BANDS,
-            size=300,
-            window=64,
-            seconds=WARM_SECONDS,
+        await child.tell(
+            {
+                "http": f"{platform.http}/~{peer.slug}",
+                "ws": f"{platform.ws}/~{peer.slug}",
+                "bands": BANDS,
+                "ca": None if family == "echo-plain" else str(bench.ca),
+                "driver": peer.driver,
+                "log": peer.log,
+            }
         )
-        yield child
+        yield Runner(peer, child)
 
 
 def _echoes() -> Iterable[Echo]:

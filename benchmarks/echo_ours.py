@@ -5,7 +5,8 @@ stored before the answer leaves, and ``h`` makes a call to the platform. Anythin
 
 Run: ``python echo_ours.py`` with one line of JSON on the input: ``http`` and ``ws`` (addresses),
 ``bands``, ``ca`` (a file, or null), ``driver`` (``public`` or ``direct``), ``log`` (``shipped`` or
-``off``). It prints a line when it is ready, and ends with its input.
+``off``). It prints a line when it is ready and knows whether the platform answers with copies,
+and ends with its input.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 import structlog
 import trio
 
-from moobius_trio import Band, MessageUp, MoobiusService, container
+from moobius_trio import Band, MessageUp, MoobiusService, ServiceHandle, container
 from moobius_trio.core.environment import Environment
 from moobius_trio.logs import configure_logs
 from moobius_trio.network.direct import direct_connector
@@ -75,7 +76,10 @@ def service(order: dict[str, Any]) -> Echo:
 async def main(order: dict[str, Any]) -> None:
     """Serve until the input ends."""
     async with trio.open_nursery() as nursery:
-        await nursery.start(service(order).serve)
+        handle: ServiceHandle = await nursery.start(service(order).serve)
+        # a few seconds, where no copies come; nothing tells of its end
+        while handle.statistics().link.acknowledgement == "undecided":  # noqa: ASYNC110
+            await trio.sleep(0.1)
         print(json.dumps("ready"), flush=True)
         await trio.to_thread.run_sync(sys.stdin.read, abandon_on_cancel=True)
         nursery.cancel_scope.cancel()

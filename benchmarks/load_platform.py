@@ -58,6 +58,10 @@ LOW = 1_000_000
 """Bytes that may wait for the socket in a flood."""
 
 
+def ignore(payload: bytes) -> None:
+    """What a client says while nothing is measured."""
+
+
 class Client:
     """Somebody who is measured, and the run that is under way."""
 
@@ -67,7 +71,7 @@ class Client:
         self.transport: WSTransport | None = None
         self.logged_in = asyncio.Event()
         self.numbers = count(1)
-        self.answered: Callable[[], None] = lambda: None
+        self.answered: Callable[[bytes], None] = ignore
         self.lost: Callable[[], None] = lambda: None
 
     def come(self, transport: WSTransport) -> None:
@@ -85,9 +89,9 @@ class Client:
     def take(self, transport: WSTransport, payload: bytes) -> None:
         """One frame of it."""
         if self.bare:
-            self.answered()
+            self.answered(payload)
         elif b"message_down" in payload[:64] or b"msg_down" in payload[:64]:
-            self.answered()
+            self.answered(payload)
             if self.copies:
                 old = b"msg_down" in payload[:64]
                 answer_frame(
@@ -198,15 +202,16 @@ def frame_up(generation: int, band: str, text: str, number: str, recipients: str
     return json.dumps({"type": "message_up", "body": body}).encode()
 
 
-def frames(client: Client, order: Order) -> Callable[[], bytes]:
-    """Gives one frame after the other, each with an id of its own, without building it anew."""
+def frames(client: Client, order: Order) -> tuple[Callable[[], bytes], bytes]:
+    """Gives one frame after the other, each with an id of its own, without building it anew; and
+    the text that all of them have."""
     generation, recipients = order["generation"], order.get("recipients", "service")
     number = "8" * 12
     split = number.encode()
     pieces = []
+    empty = len(frame_up(generation, order["bands"][0], "", number, recipients))
+    text = order.get("text", "x") * max(1, order["size"] - empty)
     for band in order["bands"]:
-        empty = len(frame_up(generation, band, "", number, recipients))
-        text = order.get("text", "x") * max(1, order["size"] - empty)
         before, after = frame_up(generation, band, text, number, recipients).split(split)
         pieces.append((before, after))
     numbers, turns = client.numbers, cycle(pieces)
@@ -215,13 +220,13 @@ def frames(client: Client, order: Order) -> Callable[[], bytes]:
         before, after = next(turns)
         return b"%b%012d%b" % (before, next(numbers), after)
 
-    return frame
+    return frame, text.encode()
 
 
 async def echo(client: Client, order: Order) -> dict[str, object]:
     """Keep a number of messages on their way, for some time."""
     transport = await client.there(60)
-    next_frame = frames(client, order)
+    next_frame, text = frames(client, order)
     latencies: list[float] = []
     sent_at: deque[float] = deque()
     done: asyncio.Future[float] = asyncio.get_running_loop().create_future()
@@ -231,8 +236,10 @@ async def echo(client: Client, order: Order) -> dict[str, object]:
         sent_at.append(clock())
         transport.send(WSMsgType.TEXT, next_frame())
 
-    def answered() -> None:
+    def answered(payload: bytes) -> None:
         now = clock()
+        if not latencies and text not in payload:
+            done.set_exception(RuntimeError("the answer has not the text of the message"))
         latencies.append(now - sent_at.popleft())
         if now < end:
             send()
@@ -251,7 +258,7 @@ async def echo(client: Client, order: Order) -> dict[str, object]:
     try:
         seconds = await asyncio.wait_for(done, order["seconds"] + 120)
     finally:
-        client.answered = client.lost = lambda: None
+        client.answered, client.lost = ignore, lambda: None
     ranked = sorted(latencies)
     return {
         "messages": len(latencies),
@@ -264,7 +271,7 @@ async def echo(client: Client, order: Order) -> dict[str, object]:
 async def flood(client: Client, order: Order) -> dict[str, object]:
     """Send so many messages without waiting for an answer; say when the socket took them all."""
     transport = await client.there(60)
-    next_frame = frames(client, {"size": 0, **order})
+    next_frame, _ = frames(client, {"size": 0, **order})
     under = transport.underlying_transport
     began = time.perf_counter()
     for number in range(order["messages"]):

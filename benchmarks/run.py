@@ -11,12 +11,14 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import platform
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,9 @@ from workload import Bench, Workload, client_core
 from moobius_trio.local.certificates import open_certificates
 
 ROUNDS = 5
+BUSY = 0.5
+"""A load of the machine before the run, from which on others are measured too."""
+LIBRARIES = ("trio", "trio-websocket", "wsproto", "httpx", "attrs", "cattrs", "orjson", "structlog")
 
 
 @attrs.define
@@ -127,12 +132,18 @@ def main(arguments: Sequence[str]) -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
     about: dict[str, Any] = {
         "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.release()}, {os.cpu_count()} cores",
         "rounds": options.rounds,
         "pinned": client_core() is not None,
+        "load": os.getloadavg()[0],
+        "versions": {name: version(name) for name in LIBRARIES},
     }
+    if about["load"] > BUSY:
+        say(f"other programs run here (load {about['load']:.1f}): only CPU times are worth much")
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mt-bench-") as name:
         results, failed = trio.run(measure, workloads, options.rounds, original, Path(name))
+    say(f"measured in {time.monotonic() - began:.0f} s")
     medians = results.medians()
     rows = {place.workload for one in workloads for place in one.places()}
     asked = [one for one in read_goals(FILE.read_text("utf-8")) if one.ours.workload in rows]
