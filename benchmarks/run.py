@@ -129,7 +129,6 @@ def main(arguments: Sequence[str]) -> int:
     original = options.original.absolute() if options.original else None
     if original is None:
         say("no --original: nothing to compare with")
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
     about: dict[str, Any] = {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}, {os.cpu_count()} cores",
@@ -163,4 +162,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
     sys.exit(main(sys.argv[1:]))
