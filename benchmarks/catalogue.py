@@ -6,12 +6,18 @@ from collections.abc import Sequence
 
 import codec
 import echo
+import memory
 import startup
 from workload import Workload
 
 __all__ = ("WORKLOADS", "chosen")
 
-WORKLOADS: tuple[Workload, ...] = (*echo.WORKLOADS, *startup.WORKLOADS, *codec.WORKLOADS)
+WORKLOADS: tuple[Workload, ...] = (
+    *echo.WORKLOADS,
+    *startup.WORKLOADS,
+    *memory.WORKLOADS,
+    *codec.WORKLOADS,
+)
 
 
 def chosen(only: Sequence[str]) -> list[Workload]:

@@ -11,12 +11,13 @@ import json
 import uuid
 from collections import Counter
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 __all__ = ("USER", "Calls", "Http", "named")
 
 USER = "11111111-1111-4111-8111-111111111111"
 GROUP = "22222222-2222-4222-8222-222222222222"
+ALL_BITS = 2**128 - 1
 SERVICE = "33333333-3333-4333-8333-333333333333"
 
 
@@ -25,13 +26,15 @@ class Calls:
 
     Attributes:
         delay: seconds before each answer.
-        members: of each band.
+        members: of each band; the first of them speaks in all bands.
+        strangers: nobody is in two bands.
         requests: how many there were, by method and path.
     """
 
     def __init__(self) -> None:
         self.delay = 0.0
         self.members = 1
+        self.strangers = False
         self.requests: Counter[str] = Counter()
 
 
@@ -76,9 +79,11 @@ class Http(asyncio.Protocol):
             await asyncio.sleep(self._calls.delay)
         if before is not None:
             await before
-        path = "/" + named(urlsplit(target).path)[1].lstrip("/")
+        split = urlsplit(target)
+        path = "/" + named(split.path)[1].lstrip("/")
         self._calls.requests[f"{method} {path}"] += 1
-        data = data_of(self._calls, path, body)
+        band = parse_qs(split.query).get("channel_id", [""])[0]
+        data = data_of(self._calls, path, band, body)
         content = json.dumps({"code": 10000, "msg": "ok", "message": "ok", "data": data}).encode()
         self._transport.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
@@ -88,24 +93,42 @@ class Http(asyncio.Protocol):
         )
 
 
-def person(number: int) -> dict[str, object]:
+def person(user_id: str) -> dict[str, object]:
     """A member as generation 0 shows one."""
-    profile = {"nickname": f"user {number}", "avatar": "", "description": ""}
-    return {"user_id": user_id(number), "username": f"user{number}", "user_context": profile}
+    return {"user_id": user_id, "username": name_of(user_id), "user_context": profile(user_id)}
+
+
+def profile(user_id: str) -> dict[str, str]:
+    """What generation 0 says of somebody."""
+    return {"nickname": name_of(user_id), "avatar": picture_of(user_id), "description": ""}
 
 
 def character(character_id: str) -> dict[str, object]:
     """A member as generation 1 shows one."""
-    profile = {"name": character_id[:8], "avatar": "", "description": ""}
+    name, avatar = name_of(character_id), picture_of(character_id)
+    profile = {"name": name, "avatar": avatar, "description": ""}
     return {"character_id": character_id, "character_context": profile}
 
 
-def user_id(number: int) -> str:
-    """The id of a member; the first one is who speaks."""
-    return USER if number == 0 else str(uuid.UUID(int=number))
+def name_of(user_id: str) -> str:
+    """A name that nobody else has."""
+    return f"user {user_id[-12:]}"
 
 
-def data_of(calls: Calls, path: str, body: bytes) -> object:
+def picture_of(user_id: str) -> str:
+    """An address as pictures have them."""
+    return f"https://pictures.example.org/avatars/{user_id}.png"
+
+
+def members(calls: Calls, band: str) -> list[str]:
+    """Who is in a band."""
+    if calls.strangers:
+        first = uuid.UUID(band).int << 16
+        return [str(uuid.UUID(int=first + number & ALL_BITS)) for number in range(calls.members)]
+    return [USER, *(str(uuid.UUID(int=number)) for number in range(1, calls.members))]
+
+
+def data_of(calls: Calls, path: str, band: str, body: bytes) -> object:
     """The data of a reply; null for all that has none."""
     match path:
         case "/auth/sign_in" | "/auth/refresh":
@@ -117,9 +140,9 @@ def data_of(calls: Calls, path: str, body: bytes) -> object:
         case "/user/group/list" | "/user/group/temp":
             return []
         case "/channel/userlist":
-            return {"userlist": [person(number) for number in range(calls.members)]}
+            return {"userlist": [person(one) for one in members(calls, band)]}
         case "/channel/character_list":
-            return {"character_list": [user_id(number) for number in range(calls.members)]}
+            return {"character_list": members(calls, band)}
         case "/character/fetch_profile":
             return [character(one) for one in json.loads(body)["character_list"]]
         case "/service/group/create":

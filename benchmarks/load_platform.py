@@ -11,9 +11,9 @@ the answer. An order may name a ``client``: whoever connects under ``/~NAME``, a
 ``/~NAME/…``; without a name it is the one without. One whose name begins with ``bare`` gives
 everything back as it came, and never logs in.
 
-- ``settings``: seconds of ``delay`` before each answer to a call, ``members`` of each band; of a
-  client whether it gets ``copies``, which are the platform's receipts. All may be left out; the
-  counts begin anew.
+- ``settings``: seconds of ``delay`` before each answer to a call, ``members`` of each band, and
+  whether they are ``strangers`` to those of all others; of a client whether it gets ``copies``,
+  which are the platform's receipts. All may be left out; the counts begin anew.
 - ``wait``: until the client is there and has logged in; ``seconds`` at most.
 - ``echo``: keep ``window`` frames of ``size`` bytes on their way for ``seconds``, in turn to each
   of the ``bands``, to ``recipients`` (``service``, or a group's id), as ``generation`` has it. The
@@ -299,6 +299,7 @@ async def carry_out(load: Load, order: Order) -> dict[str, object]:
         case "settings":
             load.calls.delay = order.get("delay", load.calls.delay)
             load.calls.members = order.get("members", load.calls.members)
+            load.calls.strangers = order.get("strangers", load.calls.strangers)
             client.copies = order.get("copies", client.copies)
             load.calls.requests.clear()
             return {}
