@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import codec
 import echo
+import imports
 import memory
 import startup
 from workload import Workload
@@ -16,6 +17,7 @@ WORKLOADS: tuple[Workload, ...] = (
     *echo.WORKLOADS,
     *startup.WORKLOADS,
     *memory.WORKLOADS,
+    *imports.WORKLOADS,
     *codec.WORKLOADS,
 )
 
