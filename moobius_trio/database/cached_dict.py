@@ -171,7 +171,7 @@ class CachedDict(MutableMapping[K, V], Reversible[K]):
         new: dict[K, tuple[V, bytes, bytes]] = {}
         seen: dict[int, K] = {}
         for key, value in content.items():
-            if self._kept.format.changing(value) and seen.setdefault(id(value), key) is not key:
+            if self._kept.format.nature(value)[1] and seen.setdefault(id(value), key) is not key:
                 raise self._kept.shared(key, self.name, seen[id(value)])
             self._kept.refuse_shared(key, value, self._kept)
             new[key] = (value, self._kept.encode(key, value), self._kept.raw_key(key))

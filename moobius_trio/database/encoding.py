@@ -21,7 +21,15 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from moobius_trio.database import stored as registry
-from moobius_trio.database.plain import AS_IT_IS, RareFloat, is_plain, is_rare, json_text, to_text
+from moobius_trio.database.plain import (
+    AS_IT_IS,
+    RareFloat,
+    is_plain,
+    is_rare,
+    json_text,
+    plain_text,
+    to_text,
+)
 from moobius_trio.database.shapes import Misfit, fit
 from moobius_trio.types import Character
 
@@ -49,6 +57,7 @@ class Format:
 
     def __init__(self, declared: object = object, key: object = object) -> None:
         self._shape = registry.declared_shape(declared)
+        self._narrow = declared is not object
         self._key_shape = registry.declared_shape(key)
         self._declared = declared
         self._classes: Mapping[str, registry.StoredClass] | None = None
@@ -59,7 +68,8 @@ class Format:
         Raises:
             Misfit: it cannot be stored; with the path inside the value.
         """
-        self._shape.check(value)
+        if self._narrow:
+            self._shape.check(value)
         return self._text(value)
 
     def decode(self, text: bytes) -> object:
@@ -107,23 +117,24 @@ class Format:
         return key
 
     @staticmethod
-    def unchanging(value: object) -> bool:
-        """True when no change inside the value is possible."""
-        return type(value) in _UNCHANGING or isinstance(value, Enum)
-
-    @staticmethod
-    def changing(value: object) -> bool:
-        """True when the object itself can be changed, so that two keys must not share it."""
-        if type(value) in _CHANGING:
-            return True
-        entry = registry.of_type(type(value))
-        return entry is not None and entry.mutable
+    def nature(value: object) -> tuple[bool, bool]:
+        """Whether no change inside the value is possible, and whether the object itself can be
+        changed, so that two keys must not share it."""
+        kind = type(value)
+        if kind in _CHANGING:
+            return False, True
+        if kind in _UNCHANGING or isinstance(value, Enum):
+            return True, False
+        entry = registry.of_type(kind)
+        return False, entry is not None and entry.mutable
 
     def _text(self, value: object) -> bytes:
-        try:
-            text = to_text(value if is_plain(value, MAX_DEPTH) else self._plain(value, 0))
-        except ValueError as exc:  # an int of more digits than Python writes
-            raise Misfit(f"cannot be written as text ({exc})") from exc
+        text = plain_text(value, MAX_DEPTH)
+        if text is None:
+            try:
+                text = to_text(value if is_plain(value, MAX_DEPTH) else self._plain(value, 0))
+            except ValueError as exc:  # an int of more digits than Python writes
+                raise Misfit(f"cannot be written as text ({exc})") from exc
         if len(text) > MAX_RECORD_BYTES:
             raise Misfit(f"is {len(text):,} bytes, at most {MAX_RECORD_BYTES:,} are stored")
         return text

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Literal, Protocol, cast, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 import attrs
 
@@ -77,9 +77,8 @@ class Place:
         return self.container if self.band is None else f"{self.container} of band {self.band}"
 
 
-@attrs.frozen
-class Change:
-    """One record as it shall be."""
+class Change(NamedTuple):
+    """One record as it shall be. (A tuple: of all frozen values it is the quickest to make.)"""
 
     place: Place
     key: bytes

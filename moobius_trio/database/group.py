@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from typing import Protocol, TypeAlias
 
-import attrs
-
 from moobius_trio.database.engine import Change, NotAllStored, Place
 from moobius_trio.database.tickets import Ticket
 from moobius_trio.errors import StorageError
@@ -67,17 +65,17 @@ class Group:
 
     def add(self, container: ChangeHome, key: object, change: Change) -> None:
         """Take a change; of several for one record only the last is written."""
-        where = (id(container), change.key)
-        if change.fresh or change.value is None:
-            self.moved[container] = None
+        place, raw_key, text, fresh = change
+        where = (id(container), raw_key)
         earlier = self.changes.get(where)
-        if earlier is not None:
-            if change.fresh or change.value is None:
+        if fresh or text is None:
+            self.moved[container] = None
+            if earlier is not None:
                 del self.changes[where]  # its place in the order is a new one
-            elif earlier[2].fresh:
-                change = attrs.evolve(change, fresh=True)
+        elif earlier is not None and earlier[2].fresh:
+            change = Change(place, raw_key, text, True)
         self.changes[where] = (container, key, change)
-        self.bands.add(change.place.band)
+        self.bands.add(place.band)
 
     def share(self, error: StorageError) -> StorageError | None:
         """What an error of a commit means for this group; None: it is stored."""

@@ -385,8 +385,8 @@ class KeptRecords:
         if not record.fixed:
             self._owners.release(record)
         record.value = value
-        record.fixed = self.format.unchanging(value)
-        if not record.fixed and self.format.changing(value):
+        record.fixed, changing = self.format.nature(value)
+        if changing:
             self._owners.claim(record)
 
     def _reset(self, record: Record, text: bytes) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -42,6 +41,7 @@ from moobius_trio.database.files import (
     unlock,
 )
 from moobius_trio.database.sqlite_errors import damaged, failing_as_sqlite
+from moobius_trio.database.sqlite_statements import DELETE, name_in, row, statements
 from moobius_trio.errors import StorageError, StoreMissing
 from moobius_trio.types import ChannelId, JsonValue
 
@@ -69,15 +69,6 @@ CREATE TABLE set_aside (
     problem TEXT NOT NULL
 ) STRICT;
 """
-_ENCODED = "\0"
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_DELETE = "DELETE FROM record WHERE band = ? AND container = ? AND key = ?"
-_APPEND = "INSERT OR REPLACE INTO record (band, container, key, value) VALUES (?, ?, ?, ?)"
-_UPDATE = (
-    "INSERT INTO record (band, container, key, value) VALUES (?, ?, ?, ?) "
-    "ON CONFLICT (band, container, key) DO UPDATE SET value = excluded.value"
-)
-
 _PAUSES = (0.01, 0.05, 0.1, 0.0)
 """Between the tries to read a file whose owner comes or goes."""
 
@@ -119,6 +110,7 @@ class _SqliteFile(FileStore):
                 self.where, "this file system cannot hold it", "Name a folder on a local disk"
             )
         run("PRAGMA synchronous = FULL")
+        run("PRAGMA temp_store = MEMORY")  # what a failed statement takes back needs no file
         # What a killed process had written, but not synced, can be read and is made durable here.
         run("PRAGMA wal_checkpoint").fetchall()
         if not ours:
@@ -149,8 +141,8 @@ class _SqliteFile(FileStore):
     def commit(self, changes: Sequence[Change]) -> None:
         try:
             with self._transaction():
-                for statement, rows in _statements(changes):
-                    self._connection.executemany(statement, rows)
+                for statement, parameters in statements(changes):
+                    self._connection.execute(statement, parameters)
         except StorageError as exc:
             self._swollen = not isinstance(exc, StoreBroken)
             raise
@@ -172,15 +164,15 @@ class _SqliteFile(FileStore):
             self._connection.execute(
                 "INSERT INTO set_aside SELECT band, container, key, value, ? FROM record "
                 "WHERE band = ? AND container = ? AND key = ?",
-                (problem, *_row(place), key),
+                (problem, *row(place), key),
             )
-            self._connection.execute(_DELETE, (*_row(place), key))
+            self._connection.execute(DELETE, (*row(place), key))
         return "table set_aside of the same file"
 
     def clear(self, place: Place) -> None:
         with self._transaction():
             self._connection.execute(
-                "DELETE FROM record WHERE band = ? AND container = ?", _row(place)
+                "DELETE FROM record WHERE band = ? AND container = ?", row(place)
             )
 
     @contextlib.contextmanager
@@ -196,47 +188,6 @@ class _SqliteFile(FileStore):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-
-
-def _row(place: Place) -> tuple[str, str]:
-    return ("" if place.band is None else _column(place.band), _column(place.container))
-
-
-def _column(name: str) -> str:
-    """A name as SQLite can hold it: a lone surrogate has no UTF-8, and "" stands for no band."""
-    whole = name.isascii() or not _SURROGATE.search(name)
-    if name and whole and not name.startswith(_ENCODED):
-        return name
-    return _ENCODED + name.encode("utf-8", "surrogatepass").hex()
-
-
-def _name(column: str) -> str:
-    """The opposite of `_column`."""
-    if not column.startswith(_ENCODED):
-        return column
-    return bytes.fromhex(column[len(_ENCODED) :]).decode("utf-8", "surrogatepass")
-
-
-def _statements(changes: Iterable[Change]) -> Iterator[tuple[str, list[tuple[str | bytes, ...]]]]:
-    """What writes the changes, in their order: statements, each with the rows it is run for."""
-    statement = band = container = ""
-    rows: list[tuple[str | bytes, ...]] = []
-    place: Place | None = None
-    for change in changes:
-        value = change.value
-        needed = _DELETE if value is None else _APPEND if change.fresh else _UPDATE
-        if needed is not statement:
-            if rows:
-                yield statement, rows
-            statement, rows = needed, []
-        if change.place is not place:
-            place = change.place
-            band, container = _row(place)
-        rows.append(
-            (band, container, change.key) if value is None else (band, container, change.key, value)
-        )
-    if rows:
-        yield statement, rows
 
 
 class _SqliteLook(FileStore):
@@ -353,7 +304,7 @@ def _places(connection: sqlite3.Connection) -> list[Place]:
         "SELECT band, container FROM record GROUP BY band, container ORDER BY min(position)"
     ).fetchall()
     return [
-        Place(ChannelId(_name(band)) if band else None, _name(container))
+        Place(ChannelId(name_in(band)) if band else None, name_in(container))
         for band, container in rows
     ]
 
@@ -362,7 +313,7 @@ def _load(connection: sqlite3.Connection, place: Place) -> Loaded:
     return Loaded(
         connection.execute(
             "SELECT key, value FROM record WHERE band = ? AND container = ? ORDER BY position",
-            _row(place),
+            row(place),
         ).fetchall()
     )
 

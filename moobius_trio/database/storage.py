@@ -14,6 +14,7 @@ import trio
 from moobius_trio.database.cached_dict import CachedDict
 from moobius_trio.database.engine import suggestion
 from moobius_trio.database.kept import KeptRecords
+from moobius_trio.database.tickets import Ticket, wait_all
 from moobius_trio.database.transactions import open_transaction
 from moobius_trio.database.unit import current_unit
 
@@ -119,6 +120,17 @@ class MoobiusStorage:
             StorageTypeError: a value cannot be stored.
             StorageError: a change could not be stored.
         """
+        await wait_all(await self._queue_changes())
+
+    async def _queue_changes(self) -> list[Ticket]:
+        """The first half of `flush`: find what has changed inside values, and queue it.
+
+        Returns:
+            What is to be waited for then.
+
+        Raises:
+            RuntimeError, StorageTypeError: as `flush`.
+        """
         unit = current_unit.get()
         if unit is not None and unit.transaction is not None:
             raise RuntimeError(
@@ -131,9 +143,14 @@ class MoobiusStorage:
         else:
             for one in kept:
                 await one.save_changed()
+        return self._undecided()
+
+    def _undecided(self) -> list[Ticket]:
+        """The tickets of the changes that are queued and not durable yet."""
+        kept = self.kept()
         bands = {one.place.band for one in kept}
-        for store in dict.fromkeys(one.store for one in kept):
-            await store.barrier(bands)
+        stores = dict.fromkeys(one.store for one in kept)
+        return [ticket for store in stores for ticket in store.undecided(bands)]
 
     def transaction(self) -> AbstractAsyncContextManager[None]:
         """``async with storage.transaction():`` stores all changes of the block or none.

@@ -23,7 +23,7 @@ __all__ = ("Store", "StoreStatistics")
 
 log = structlog.get_logger()
 
-SLICE = 1_000
+SLICE = 250
 
 
 @attrs.frozen(kw_only=True)
@@ -76,7 +76,8 @@ class Store:
         Raises:
             StorageError: the store is broken or closed; nothing was taken.
         """
-        self._refuse_unless_open()
+        if self._broken is not None or self._stopping or get_ident() != self._thread:
+            raise self._refusal()
         band = change.place.band
         group = self._open.get(band)
         if group is None:
@@ -88,8 +89,9 @@ class Store:
             self._wake.set()
         group.add(container, key, change)
         self._changes += 1
-        group.ticket.number = self._changes
-        return group.ticket
+        ticket = group.ticket
+        ticket.number = self._changes
+        return ticket
 
     def submit(self, group: Group) -> None:
         """Take the changes of a transaction, behind all that were taken before.
@@ -97,7 +99,8 @@ class Store:
         Raises:
             StorageError: the store is broken or closed; nothing was taken.
         """
-        self._refuse_unless_open()
+        if self._broken is not None or self._stopping or get_ident() != self._thread:
+            raise self._refusal()
         self._changes += len(group)
         group.ticket.number = self._changes
         self._line.append([group])
@@ -109,26 +112,24 @@ class Store:
         self._untidy.update(dict.fromkeys(containers))
         self._tidy()
 
-    async def barrier(self, bands: Container[ChannelId | None] | None = None) -> None:
-        """Wait until every change taken so far is durable.
+    def undecided(self, bands: Container[ChannelId | None] | None = None) -> list[Ticket]:
+        """The tickets of every change taken so far that is not durable yet.
 
         Args:
-            bands: only their changes; None: all.
+            bands: only of their changes; None: of all.
 
-        Raises:
-            StorageError: one of them is not; all others are waited for first.
+        Returns:
+            Of a broken store one that has failed already.
         """
         if self._broken is not None:
-            raise self._broken
-        first: StorageError | None = None
-        for group in [*self._in_flight, *self._waiting()]:
-            if bands is None or any(band in bands for band in group.bands):
-                try:
-                    await group.ticket.wait()
-                except StorageError as exc:
-                    first = first or exc
-        if first is not None:
-            raise first
+            failed = Ticket(self.engine.where)
+            failed.finish(self._broken)
+            return [failed]
+        return [
+            group.ticket
+            for group in [*self._in_flight, *self._waiting()]
+            if bands is None or any(band in bands for band in group.bands)
+        ]
 
     async def run(self) -> None:
         """Write what is queued, each time all of it in one commit; returns after `stop`.
@@ -171,17 +172,17 @@ class Store:
             broken=self._broken.problem if self._broken is not None else None,
         )
 
-    def _refuse_unless_open(self) -> None:
+    def _refusal(self) -> StorageError:
+        """Why nothing is taken. Not from another thread either: it could not wake the writer."""
         if self._broken is not None:
-            raise self._broken
+            return self._broken
         if self._stopping:
-            raise StorageError(self.engine.where, "is closed", "Change nothing after on_stop")
-        if get_ident() != self._thread:  # the writer could not be woken from there
-            raise StorageError(
-                self.engine.where,
-                "was to be changed in another thread",
-                "Return the value from run_sync and assign it in the handler",
-            )
+            return StorageError(self.engine.where, "is closed", "Change nothing after on_stop")
+        return StorageError(
+            self.engine.where,
+            "was to be changed in another thread",
+            "Return the value from run_sync and assign it in the handler",
+        )
 
     def _waiting(self) -> Iterator[Group]:
         return (group for groups in self._line for group in groups)

@@ -6,6 +6,7 @@ engine is opened and closed by the same task and no user's cancellation reaches 
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ from moobius_trio.database.redis_opener import open_redis
 from moobius_trio.database.sqlite_engine import open_sqlite
 from moobius_trio.database.storage import MoobiusStorage
 from moobius_trio.database.store import Store, StoreStatistics
+from moobius_trio.database.tickets import wait_all
 from moobius_trio.database.unit import current_unit
 from moobius_trio.errors import ConfigError, StorageError
 from moobius_trio.types import ChannelId, JsonValue, RunSync, ServiceId, as_mapping, empty_mapping
@@ -145,11 +147,17 @@ class Stores:
             StorageError: one could not be; all others are waited for first.
         """
         first: StorageError | None = None
+        # All that waits now, since one may be decided while another is looked at.
+        tickets = [one for store in self._stores.values() for one in store.undecided()]
         for storage in list(self._storages.values()):
             try:
-                await storage.flush()
+                tickets += await storage._queue_changes()
             except StorageError as exc:
                 first = first or exc
+        try:
+            await wait_all(dict.fromkeys(tickets))
+        except StorageError as exc:
+            first = first or exc
         if first is not None:
             raise first
 
@@ -199,10 +207,8 @@ class Stores:
         with trio.move_on_after(FLUSH_SECONDS) as flushing:
             await self.sweep(held=True)
             for store in self._stores.values():
-                try:
-                    await store.barrier()
-                except StorageError:
-                    continue  # reported where it happened
+                with contextlib.suppress(StorageError):  # reported where it happened
+                    await wait_all(store.undecided())
         if flushing.cancelled_caught:
             log.error("the stores were not flushed in time", seconds=FLUSH_SECONDS)
         for store in self._stores.values():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import trio
 
 from moobius_trio.errors import StorageError
 
-__all__ = ("Ticket",)
+__all__ = ("Ticket", "wait_all")
 
 
 class Ticket:
@@ -69,3 +69,19 @@ class Ticket:
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback()
+
+
+async def wait_all(tickets: Iterable[Ticket]) -> None:
+    """Wait until the changes of all of them are durable. Safe to cancel.
+
+    Raises:
+        StorageError: the first of them that could not be stored, after all others are decided.
+    """
+    first: StorageError | None = None
+    for ticket in tickets:
+        try:
+            await ticket.wait()
+        except StorageError as exc:
+            first = first or exc
+    if first is not None:
+        raise first

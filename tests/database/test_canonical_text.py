@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from moobius_trio.database import stored
 from moobius_trio.database.encoding import MAX_DEPTH, Format
 from moobius_trio.database.json_records import write_record
-from moobius_trio.database.plain import is_plain
+from moobius_trio.database.plain import is_plain, plain_text
 from moobius_trio.database.shapes import Misfit
 
 TEXTS = st.text(st.characters(codec=None, categories=None))
@@ -85,6 +85,7 @@ def test_what_is_written_otherwise_is_not_taken_for_plain(value: object) -> None
     """Wherever it lies; else it would come back as something else."""
     for around in (value, [value], {"k": value}, [{"k": [1, value]}]):
         assert not is_plain(around, MAX_DEPTH)
+        assert plain_text(around, MAX_DEPTH) is None
 
 
 @given(PLAIN | st.floats() | st.binary() | st.dictionaries(st.integers(), ATOMS))

@@ -1,0 +1,107 @@
+"""Changes as SQL: which statements write them, and how names stand in the columns.
+
+No connection and no file here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import chain
+from typing import Final, Literal, TypeAlias
+
+from moobius_trio.database.engine import Change, Place
+
+__all__ = ("DELETE", "Parameter", "name_in", "row", "statements")
+
+Parameter: TypeAlias = str | bytes
+Kind: TypeAlias = Literal["append", "delete", "update"]
+
+MOST_RECORDS: Final = 64
+MOST_BYTES: Final = 256 * 1024
+"""What one statement writes at most, but always one record. To be able to take back a statement
+that fails half way, SQLite keeps in memory what it has overwritten."""
+
+DELETE: Final = "DELETE FROM record WHERE band = ? AND container = ? AND key IN (?)"
+"""Removes one record."""
+
+_INSERT: Final = "INTO record (band, container, key, value) VALUES "
+_UPSERT: Final = " ON CONFLICT (band, container, key) DO UPDATE SET value = excluded.value"
+_ENCODED: Final = "\0"
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+def statements(changes: Iterable[Change]) -> Iterator[tuple[str, list[Parameter]]]:
+    """What writes the changes, in their order: statements with their parameters.
+
+    Many records by one statement: while SQLite runs it, the event loop has the interpreter to
+    itself. A thread that runs many short ones takes it back before the loop has woken up, each
+    time, until Python makes it wait after 5 ms.
+    """
+    kind: Kind = "update"
+    rows: list[tuple[Parameter, ...]] = []
+    size = 0
+    place: Place | None = None
+    band = container = ""
+    for change in changes:
+        value = change.value
+        needed: Kind = "delete" if value is None else "append" if change.fresh else "update"
+        weight = 0 if value is None else len(value)
+        moved = change.place is not place
+        full = len(rows) == MOST_RECORDS or size + weight > MOST_BYTES
+        if full or needed != kind or (moved and needed == "delete"):
+            yield from _of_one_kind(kind, rows)
+            kind, rows, size = needed, [], 0
+        if moved:
+            place = change.place
+            band, container = row(place)
+        rows.append(
+            (band, container, change.key) if value is None else (band, container, change.key, value)
+        )
+        size += weight
+    yield from _of_one_kind(kind, rows)
+
+
+def _of_one_kind(
+    kind: Kind, rows: list[tuple[Parameter, ...]]
+) -> Iterator[tuple[str, list[Parameter]]]:
+    """By powers of two, so that there are few different statements, which SQLite reads once."""
+    start = 0
+    while start < len(rows):
+        count = 1 << (len(rows) - start).bit_length() - 1
+        part = rows[start : start + count]
+        if kind == "delete":  # of one container
+            yield _sql(kind, count), [*part[0][:2], *(key for _, _, key in part)]
+        else:
+            yield _sql(kind, count), list(chain.from_iterable(part))
+        start += count
+
+
+@cache
+def _sql(kind: Kind, count: int) -> str:
+    """The statement for so many records."""
+    if kind == "delete":
+        return DELETE.replace("(?)", f"({', '.join('?' * count)})")
+    values = _INSERT + ", ".join(["(?, ?, ?, ?)"] * count)
+    return f"INSERT OR REPLACE {values}" if kind == "append" else f"INSERT {values}{_UPSERT}"
+
+
+def row(place: Place) -> tuple[str, str]:
+    """The columns ``band`` and ``container``."""
+    return ("" if place.band is None else _column(place.band), _column(place.container))
+
+
+def _column(name: str) -> str:
+    """A name as SQLite can hold it: a lone surrogate has no UTF-8, and "" stands for no band."""
+    whole = name.isascii() or not _SURROGATE.search(name)
+    if name and whole and not name.startswith(_ENCODED):
+        return name
+    return _ENCODED + name.encode("utf-8", "surrogatepass").hex()
+
+
+def name_in(column: str) -> str:
+    """The name that stands in a column."""
+    if not column.startswith(_ENCODED):
+        return column
+    return bytes.fromhex(column[len(_ENCODED) :]).decode("utf-8", "surrogatepass")
