@@ -162,5 +162,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    if sys.platform != "linux" and "--list" not in sys.argv:
+        sys.exit("the CPU time and the memory of other processes are read as Linux shows them")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
     sys.exit(main(sys.argv[1:]))
