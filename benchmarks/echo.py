@@ -31,6 +31,8 @@ OVERHEAD = 0.1
 HTTP_DELAY = 0.02
 GROUP = "22222222-2222-4222-8222-222222222222"
 BANDS = tuple(f"55555555-5555-4555-8555-{number:012d}" for number in range(50))
+ROOM = 1_000
+"""Events that one band has room for, by default; what comes beyond that is shed."""
 FIGURES = ("msg/s", "cpu us/msg", "p50 us", "p99 us")
 
 Family = Literal["echo-tls", "echo-plain", "echo-copies"]
@@ -109,7 +111,7 @@ class Echo:
     @property
     def sending(self) -> float:
         """Seconds for which a new message follows each answer."""
-        return SECONDS * (2 if self.window > 100 else 1)
+        return SECONDS * (2 if self.window >= ROOM else 1)
 
     def places(self) -> Iterable[Place]:
         return [Place(self.title, peer.name, name) for peer in self.peers for name in FIGURES]
@@ -205,6 +207,18 @@ async def open_runner(
         yield Runner(peer, child)
 
 
+def bands_for(window: int) -> int:
+    """One, unless that is more than a band of ours has room for (docs/architecture.md section 4):
+    then four."""
+    return 1 if window < ROOM else 4
+
+
+def in_flight(window: int) -> str:
+    """For the title."""
+    bands = bands_for(window)
+    return f"{window:,} in flight" + (f", {bands} bands" if bands > 1 else "")
+
+
 def _echoes() -> Iterable[Echo]:
     sizes, windows = ((300, "300", "300 B"), (8192, "8k", "8 KB")), (1, 64, 1000)
     everybody = (*SERVICES, *CEILINGS)
@@ -212,11 +226,12 @@ def _echoes() -> Iterable[Echo]:
         for window in windows:
             yield Echo(
                 name=f"echo-{short}-{window}-tls",
-                title=f"echo {words}, {window:,} in flight, TLS",
+                title=f"echo {words}, {in_flight(window)}, TLS",
                 family="echo-tls",
                 peers=everybody,
                 size=size,
                 window=window,
+                bands=bands_for(window),
             )
     for size, short, words in sizes:
         yield Echo(
@@ -256,11 +271,12 @@ def _echoes() -> Iterable[Echo]:
         for window in windows:
             yield Echo(
                 name=f"echo-{short}-{window}-plain",
-                title=f"echo {words}, {window:,} in flight, plain",
+                title=f"echo {words}, {in_flight(window)}, plain",
                 family="echo-plain",
                 peers=PLAIN,
                 size=size,
                 window=window,
+                bands=bands_for(window),
             )
     for size, short, words in sizes:
         yield Echo(

@@ -54,6 +54,8 @@ Order = dict[str, Any]
 
 MESSAGE = "44444444-4444-4444-8444-"
 BARE = "bare"
+PATIENCE = 60.0
+"""Seconds for the last answers."""
 LOW = 1_000_000
 """Bytes that may wait for the socket in a flood."""
 
@@ -254,7 +256,9 @@ async def echo(client: Client, order: Order) -> dict[str, object]:
     for _ in range(order["window"]):
         send()
     try:
-        seconds = await asyncio.wait_for(done, order["seconds"] + 120)
+        seconds = await asyncio.wait_for(done, order["seconds"] + PATIENCE)
+    except TimeoutError:
+        raise RuntimeError(f"{len(sent_at)} messages have not been answered") from None
     finally:
         client.answered, client.lost = ignore, lambda: None
     ranked = sorted(latencies)
