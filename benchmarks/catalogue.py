@@ -9,6 +9,7 @@ import echo
 import imports
 import memory
 import startup
+import storage
 from workload import Workload
 
 __all__ = ("WORKLOADS", "chosen")
@@ -19,6 +20,7 @@ WORKLOADS: tuple[Workload, ...] = (
     *memory.WORKLOADS,
     *imports.WORKLOADS,
     *codec.WORKLOADS,
+    *storage.WORKLOADS,
 )
 
 

@@ -4,7 +4,7 @@ Runs in an environment with the published ``moobius==1.8.0``: its ``MoobiusStora
 ``JSONDatabase``, unmodified, in asyncio. An assignment writes the file before it returns, so there
 is nothing to wait for afterwards; nothing is synced.
 
-Run: ``python storage_original.py FOLDER``, then one line of workloads on the input for each round.
+Run: ``python storage_original.py FOLDER``, then a line of workloads on the input for each round.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from moobius.database.storage import (  # type: ignore[import-not-found]  # of i
 )
 from storage_workload import (
     BANDS,
+    LOAD,
     RECORDS,
     TICK,
     Figures,
@@ -79,7 +80,7 @@ async def measure_round(folder: str, workloads: list[Workload]) -> list[Figures]
         began = time.perf_counter()
         states = MoobiusStorage("bench", "band", [settings]).states
         seconds = time.perf_counter() - began
-    figures = [Figures("load", len(states), seconds, ticker.stall, ticker.busy)]
+    figures = [Figures(LOAD, len(states), seconds, ticker.stall, ticker.busy)]
     others = [MoobiusStorage("bench", f"band-{n}", [settings]).states for n in range(1, BANDS)]
     for one in (states, *others):
         for number in range(len(one), RECORDS):

@@ -4,8 +4,7 @@ The stores are opened by `open_stores` with real threads, the handlers run as un
 handler has ended when everything it touched was looked at, and is through when a flush says that
 it is stored, at the engine's level.
 
-Run: ``python storage_ours.py ENGINE FOLDER``, then one line of workloads on the input for each
-round.
+Run: ``python storage_ours.py ENGINE FOLDER``, then a line on the input for each round.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from typing import Any
 import trio
 from storage_workload import (
     BANDS,
+    LOAD,
     RECORDS,
     TICK,
     Figures,
@@ -132,7 +132,7 @@ async def measure_round(
             storage = await stores.storage(ChannelId("band"), {})
             seconds = time.perf_counter() - began
         states = storage.container("states")
-        figures = [Figures("load", len(states), seconds, ticker.stall, ticker.busy)]
+        figures = [Figures(LOAD, len(states), seconds, ticker.stall, ticker.busy)]
         others = [await stores.storage(ChannelId(f"band-{n}"), {}) for n in range(1, BANDS)]
         for one in (storage, *others):
             await fill(one.container("states"))

@@ -16,6 +16,9 @@ RECORDS = 10_000
 TICK = 0.001
 """Seconds the ticker sleeps."""
 
+LOAD = "load"
+"""What the figures of reading all records are called."""
+
 _points = itertools.count(time.time_ns() // 1000)
 
 
@@ -103,4 +106,4 @@ def answer(figures: list[Figures]) -> None:
 
 def question(line: str) -> list[Workload]:
     """The workloads that a line of `storage.py` asks for."""
-    return [Workload(*fields) for fields in json.loads(line)]
+    return [Workload(*fields) for fields in json.loads(line)["workloads"]]

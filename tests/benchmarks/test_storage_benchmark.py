@@ -59,18 +59,39 @@ async def test_a_round_overwrites_what_is_there_and_waits_until_it_is_stored(
 
 def test_goals_are_judged_by_medians(bench: ModuleType) -> None:
     """One slow round does not decide, and a comparison that was left out is no failure."""
-    results = bench.Results()
-    goal = bench.Goal("sqlite", "few", times_less=8)
+    goals, table = importlib.import_module("goals"), importlib.import_module("table")
+    asked = goals.read_goals(goals.FILE.read_text("utf-8"))
+    by_name = {one.name: one for one in asked if one.name.startswith("storage")}
+    results = table.Results()
+
+    def add(client: str, seconds: float, stall: float) -> None:
+        found = bench.storage_workload.Figures("100 keys", 10, seconds, stall, 0.0)
+        results.add(bench.figures_of(client, [found]))
+
+    def judged(name: str) -> tuple[str, bool | None]:
+        verdict = by_name[name].judge(results.medians())
+        return verdict.figure, verdict.met
+
     for seconds, stall in ((1e-4, 0.004), (9.0, 0.9), (1e-4, 0.004)):
-        results.add("sqlite", [bench.Figures("few", 10, seconds, stall, 0.0)])
-    assert goal.judge(results).endswith("not compared")
-    assert bench.Goal("sqlite", "few", stall_ms=5).judge(results).endswith("4.0 ms: met")
-    assert bench.Goal("sqlite", "few", stall_ms=4).judge(results).endswith("4.0 ms: NOT MET")
-    results.add("original", [bench.Figures("few", 10, 8e-4, 0.1, 0.0)])
-    assert goal.judge(results).endswith("8.0 times: met")
-    results.add("original", [bench.Figures("few", 10, 2e-4, 0.1, 0.0)])
-    assert goal.judge(results).endswith("5.0 times: NOT MET")
-    assert "10.0 (10.0-900000.0)" in results.table()
+        add("ours sqlite", seconds, stall)
+    assert judged("storage, 100 keys") == ("", None)
+    assert judged("storage, longest stall, 100 keys") == ("4 stall ms", True)
+    add("ours sqlite", 9.0, 0.006)
+    add("ours sqlite", 1e-4, 0.006)
+    assert judged("storage, longest stall, 100 keys") == ("6 stall ms", False)
+    add("1.8", 8e-4, 0.1)
+    assert judged("storage, 100 keys") == ("8.00 x", True)
+    add("1.8", 2e-4, 0.1)
+    assert judged("storage, 100 keys") == ("5.00 x", False)
+
+
+def test_what_opens_the_records_has_a_row_and_nothing_has_no_keys(bench: ModuleType) -> None:
+    """Every figure of a round has its place, and where no key is changed there is none of it."""
+    figures = bench.storage_workload.Figures
+    found = [figures(one, keys, 1.0, 0.1, 0.1) for one, keys in (("load", 5), ("nothing", 0))]
+    places = [one.place for one in bench.figures_of("1.8", found)]
+    assert len(places) == 5
+    assert set(places) <= set(bench.Storage().places())
 
 
 @pytest.mark.skipif(not Path("/proc/mounts").exists(), reason="this system has no /proc/mounts")
