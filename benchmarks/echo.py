@@ -22,11 +22,11 @@ from workload import Bench, Figure, Place
 __all__ = ("WORKLOADS",)
 
 HERE = Path(__file__).parent
-SECONDS = 0.5
+SECONDS = 0.4
 """Of each measurement; with a thousand in flight twice that."""
-WARM_SECONDS = 0.3
+WARM_SECONDS = 0.4
 """Before the first one of each client: groups are made, caches filled, files compiled."""
-OVERHEAD = 0.1
+OVERHEAD = 0.05
 """Seconds between two measurements, about."""
 HTTP_DELAY = 0.02
 GROUP = "22222222-2222-4222-8222-222222222222"
@@ -102,7 +102,7 @@ class Echo:
     delay: float = 0.0
     slow: float = 0.0
     """Seconds that the slow ones among the peers take beyond their time, all together."""
-    rounds: int = 99
+    rounds: int = 5
 
     @property
     def seconds(self) -> float:
@@ -256,6 +256,7 @@ def _echoes() -> Iterable[Echo]:
         peers=SHIPPED,
         recipients=GROUP,
         slow=1.2,
+        rounds=3,
     )
     yield Echo(
         name="echo-http-tls",
@@ -266,6 +267,7 @@ def _echoes() -> Iterable[Echo]:
         text="h",
         delay=HTTP_DELAY,
         slow=1.4,
+        rounds=3,
     )
     for size, short, words in sizes:
         for window in windows:
@@ -273,6 +275,7 @@ def _echoes() -> Iterable[Echo]:
                 name=f"echo-{short}-{window}-plain",
                 title=f"echo {words}, {in_flight(window)}, plain",
                 family="echo-plain",
+                rounds=3,
                 peers=PLAIN,
                 size=size,
                 window=window,
@@ -283,6 +286,7 @@ def _echoes() -> Iterable[Echo]:
             name=f"echo-{short}-64-copies-tls",
             title=f"echo {words}, 64 in flight, with copies, TLS",
             family="echo-copies",
+            rounds=3,
             peers=SERVICES,
             size=size,
         )

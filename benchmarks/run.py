@@ -33,7 +33,6 @@ from workload import Bench, Workload, client_core
 
 from moobius_trio.local.certificates import open_certificates
 
-ROUNDS = 5
 BUSY = 0.5
 """A load of the machine before the run, from which on others are measured too."""
 LIBRARIES = ("trio", "trio-websocket", "wsproto", "httpx", "attrs", "cattrs", "orjson", "structlog")
@@ -70,11 +69,11 @@ def say(text: str) -> None:
 
 
 async def measure(
-    workloads: Sequence[Workload], rounds: int, original: Path | None, folder: Path
+    workloads: Sequence[Workload], rounds: int | None, original: Path | None, folder: Path
 ) -> tuple[Results, list[str]]:
     """Everything; gives the figures, and the names of workloads that failed."""
     certificates = open_certificates(folder, datetime.now(UTC))
-    counts = {one.name: min(rounds, one.rounds) for one in workloads}
+    counts = {one.name: rounds or one.rounds for one in workloads}
     progress = Progress(
         total=sum(counts.values()),
         planned=sum(counts[one.name] * one.seconds for one in workloads),
@@ -89,7 +88,7 @@ async def measure(
             certificate=certificates.ca_file.with_name("server.pem"),
         )
         async with bench:
-            for bench.round in range(rounds):
+            for bench.round in range(max(counts[one.name] for one in family)):
                 for workload in family:
                     if bench.round >= counts[workload.name] or workload.name in failed:
                         continue
@@ -107,7 +106,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--original", type=Path, metavar="PYTHON", help="has moobius==1.8.0")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="or its start")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"else {ROUNDS}, or fewer")
+    parser.add_argument("--rounds", type=int, help="of each workload; else as many as it says")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
     parser.add_argument("--list", action="store_true", help="the names, and nothing else")
     return parser.parse_args(arguments)
@@ -124,15 +123,16 @@ def main(arguments: Sequence[str]) -> int:
         for one in workloads:
             print(f"{one.name:24}{next(iter(one.places())).workload}")
         return 0
-    if options.rounds < 1:
+    if options.rounds is not None and options.rounds < 1:
         sys.exit("--rounds: at least 1")
     original = options.original.absolute() if options.original else None
     if original is None:
         say("no --original: nothing to compare with")
+    counts = [options.rounds or one.rounds for one in workloads]
     about: dict[str, Any] = {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}, {os.cpu_count()} cores",
-        "rounds": options.rounds,
+        "rounds": " to ".join(map(str, sorted({min(counts), max(counts)}))),
         "pinned": client_core() is not None,
         "load": os.getloadavg()[0],
         "versions": {name: version(name) for name in LIBRARIES},

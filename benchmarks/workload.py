@@ -69,7 +69,7 @@ class Workload(Protocol):
 
     @property
     def rounds(self) -> int:
-        """At most so many rounds; where one is long, few are enough."""
+        """So many, unless ``--rounds`` says otherwise; where one is long, few are enough."""
 
     @property
     def seconds(self) -> float:
