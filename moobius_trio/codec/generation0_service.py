@@ -13,7 +13,8 @@ from moobius_trio.codec.converter import structure
 from moobius_trio.codec.frames import body_of, is_menu_item_click, type_of, unknown
 from moobius_trio.codec.plain import Plain, message_down_body, update_body
 from moobius_trio.codec.tags import AUTH_ORIGIN, CHANNEL_INFO, origin_type
-from moobius_trio.codec.text import dump, parse_object
+from moobius_trio.codec.text import as_object, assured, dump, glance
+from moobius_trio.codec.usual import usual_event_0
 from moobius_trio.types import (
     Action,
     Copy,
@@ -60,7 +61,10 @@ def decode_for_service(text: str | bytes) -> ServiceEvent:
     Raises:
         MalformedPayload: it is no frame; the faults carry their paths. Nothing else is raised.
     """
-    frame = parse_object(text, "frame")
+    glanced = glance(text, "frame")
+    if (usual := usual_event_0(glanced)) is not None:
+        return usual
+    frame = as_object(assured(glanced, text, "frame"), "frame")
     if "type" not in frame and "message" in frame:
         return structure(frame, PlatformError, what="platform error")
     kind = type_of(frame)
@@ -88,6 +92,8 @@ def encode_from_service(
     """
     frame: Plain = {"type": origin_type(command), "request_id": request_id}
     match command:
+        case MessageDown():  # first: it is by far the most frequent
+            frame["body"] = message_down_body(command, timestamp)
         case ServiceLogin():
             frame["auth_origin"] = AUTH_ORIGIN
             frame["access_token"] = command.access_token
@@ -95,8 +101,6 @@ def encode_from_service(
             return dump(frame)
         case Ping():
             return dump(frame)
-        case MessageDown():
-            frame["body"] = message_down_body(command, timestamp)
         case (
             UpdateUserList() | UpdateFeatures() | UpdatePlayground() | UpdateStyle() | UpdateMenu()
         ):

@@ -31,7 +31,8 @@ from moobius_trio.codec.tags1 import (
     REFRESH,
     origin_type,
 )
-from moobius_trio.codec.text import dump, parse_object
+from moobius_trio.codec.text import as_object, assured, dump, glance
+from moobius_trio.codec.usual import usual_event_1
 from moobius_trio.types import (
     Action,
     FeatureCall,
@@ -70,7 +71,10 @@ def decode_for_service(text: str | bytes) -> ServiceFrame:
     Raises:
         MalformedPayload: it is no frame; the faults carry their paths. Nothing else is raised.
     """
-    frame = parse_object(text, "frame")
+    glanced = glance(text, "frame")
+    if (usual := usual_event_1(glanced)) is not None:
+        return usual
+    frame = as_object(assured(glanced, text, "frame"), "frame")
     if "type" not in frame and "message" in frame:
         return structure(frame, PlatformError, what="platform error")
     kind = type_of(frame)
@@ -127,6 +131,8 @@ def encode_from_service(
     """
     frame: Plain = {"type": origin_type(command), "request_id": request_id}
     match command:
+        case MessageDown():  # first: it is by far the most frequent
+            frame["body"] = message_down_body(command, timestamp, group_of)
         case ServiceLogin():
             frame["auth_origin"] = AUTH_ORIGIN
             frame["access_token"] = command.access_token
@@ -141,8 +147,6 @@ def encode_from_service(
             if command.type == MESSAGE_DOWN:
                 frame["service_id"] = client_id
             return dump(frame)
-        case MessageDown():
-            frame["body"] = message_down_body(command, timestamp, group_of)
         case (
             UpdateUserList() | UpdateFeatures() | UpdatePlayground() | UpdateStyle() | UpdateMenu()
         ):

@@ -101,6 +101,9 @@ _TYPES: Final[Mapping[type, str]] = MappingProxyType(
     }
 )
 
+_FREE: Final = (RawPayload, UnknownPayload)
+"""They say their type themselves."""
+
 
 def origin_type(
     value: ServiceCommand | UserCommand | MessageUp | Action | UnknownPayload | Copy,
@@ -109,7 +112,7 @@ def origin_type(
 
     Compare ``Copy.origin_type`` with this, so that the wire's words stay in this package.
     """
-    if isinstance(value, RawPayload | UnknownPayload):
+    if isinstance(value, _FREE):
         return value.type
     return _TYPES[type(value)]
 

@@ -112,6 +112,9 @@ _TYPES: Final[Mapping[type, str]] = MappingProxyType(
     }
 )
 
+_FREE: Final = (RawPayload, UnknownPayload)
+"""They say their type themselves."""
+
 
 def origin_type(
     value: (
@@ -119,7 +122,7 @@ def origin_type(
     ),
 ) -> str:
     """The frame type that carries ``value``, which is also what a receipt for it names."""
-    if isinstance(value, RawPayload | UnknownPayload):
+    if isinstance(value, _FREE):
         return value.type
     return _TYPES[type(value)]
 

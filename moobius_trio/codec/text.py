@@ -16,7 +16,19 @@ import orjson
 from moobius_trio.codec.strict import dump_strictly, parse_strictly, plain_mapping
 from moobius_trio.errors import MalformedPayload
 
-__all__ = ("MAX_DEPTH", "MAX_MESSAGE_BYTES", "MAX_REPLY_BYTES", "dump", "parse", "parse_object")
+__all__ = (
+    "MAX_DEPTH",
+    "MAX_MESSAGE_BYTES",
+    "MAX_REPLY_BYTES",
+    "UNREAD",
+    "as_object",
+    "assured",
+    "certain",
+    "dump",
+    "glance",
+    "parse",
+    "parse_object",
+)
 
 MAX_MESSAGE_BYTES: Final = 131_072
 """The largest frame or request that is parsed (docs/architecture.md section 5)."""
@@ -31,6 +43,10 @@ _ALIKE: Final = frozenset({str, int, bool, type(None)})
 """Kinds of values that orjson reads and writes as json does, if it does so at all."""
 
 
+UNREAD: Final = object()
+"""What ``glance`` gives for a text that only ``assured`` can read, or refuse."""
+
+
 def parse_object(
     text: str | bytes,
     what: str,
@@ -39,7 +55,15 @@ def parse_object(
     max_depth: int = MAX_DEPTH,
 ) -> dict[str, object]:
     """The JSON object that ``text`` is; as ``parse``, and anything but an object is malformed."""
-    value = parse(text, what, max_bytes=max_bytes, max_depth=max_depth)
+    return as_object(parse(text, what, max_bytes=max_bytes, max_depth=max_depth), what)
+
+
+def as_object(value: object, what: str) -> dict[str, object]:
+    """The value itself.
+
+    Raises:
+        MalformedPayload: it is no object.
+    """
     if type(value) is not dict:
         raise MalformedPayload(what, ["expected an object"])
     return value
@@ -64,13 +88,32 @@ def parse(
         MalformedPayload: not JSON, not UTF-8, too large, too deep, or with a
             number that JSON or Python cannot hold. Nothing else, whatever the text.
     """
-    if _size(text, max_bytes) > max_bytes:
+    return assured(glance(text, what, max_bytes=max_bytes), text, what, max_depth=max_depth)
+
+
+def glance(text: str | bytes, what: str, *, max_bytes: int = MAX_MESSAGE_BYTES) -> object:
+    """The JSON value that ``text`` is as far as orjson can tell, or ``UNREAD``.
+
+    A number in it may be another than the one that stood there, and it may be too deep: take
+    only what is looked at whole (``certain``), and ask ``assured`` for the rest.
+
+    Raises:
+        MalformedPayload: it is too large, and nothing was parsed.
+    """
+    # A letter has at most four bytes, which spares most texts to be measured.
+    if len(text) * 4 > max_bytes and _size(text, max_bytes) > max_bytes:
         raise MalformedPayload(what, [f"larger than {max_bytes:,} bytes"])
     try:
-        value: object = orjson.loads(text)
+        return orjson.loads(text)
     except ValueError:  # it may be right all the same: orjson reads no lone surrogates
-        return parse_strictly(text, what, max_depth)
-    return value if _alike((value,), max_depth) else parse_strictly(text, what, max_depth)
+        return UNREAD
+
+
+def assured(glanced: object, text: str | bytes, what: str, *, max_depth: int = MAX_DEPTH) -> object:
+    """The JSON value that ``text`` is; ``glanced`` is what ``glance`` gave; raises as ``parse``."""
+    if certain((glanced,), max_depth):
+        return glanced
+    return parse_strictly(text, what, max_depth)
 
 
 def _size(text: str | bytes, enough: int) -> int:
@@ -80,7 +123,7 @@ def _size(text: str | bytes, enough: int) -> int:
     return len(text.encode(errors="surrogatepass"))
 
 
-def _alike(values: Iterable[Any], levels: int) -> bool:
+def certain(values: Iterable[Any], levels: int) -> bool:
     """True when orjson surely reads and writes these values as json does.
 
     It differs in integers of more than 64 bits, which it reads as floats; in NaN and the
@@ -92,20 +135,20 @@ def _alike(values: Iterable[Any], levels: int) -> bool:
     """
     for value in values:
         kind = type(value)
-        if kind in _ALIKE:
+        if kind is str or kind is int:
             continue
-        if kind is float:
-            if not 1e-4 <= abs(value) < 1e15 and value != 0:
-                return False
-        elif levels == 0:
-            return False
-        elif kind is dict or kind is MappingProxyType:
-            if value and not _alike(value.values(), levels - 1):
+        if kind is dict or kind is MappingProxyType:
+            if levels == 0 or (value and not certain(value.values(), levels - 1)):
                 return False
         elif kind is list or kind is tuple:
-            if value and not _alike(value, levels - 1):
+            if levels == 0:
                 return False
-        else:
+            if not _ALIKE.issuperset(map(type, value)) and not certain(value, levels - 1):
+                return False
+        elif kind is float:
+            if not 1e-4 <= abs(value) < 1e15 and value != 0:
+                return False
+        elif kind not in _ALIKE:
             return False
     return True
 
@@ -119,7 +162,7 @@ def dump(value: object) -> str:
         TypeError: something in it is neither a text, number, list nor mapping.
         ValueError: a NaN or infinite number, or a value that contains itself or is too deep.
     """
-    if _alike((value,), MAX_DEPTH):
+    if certain((value,), MAX_DEPTH):
         try:
             return orjson.dumps(value, plain_mapping).decode()
         except TypeError:  # a lone surrogate, a key that is no text, an integer too large for it

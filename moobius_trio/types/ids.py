@@ -43,7 +43,7 @@ NO_SENDER = UserId("no_sender")
 
 def as_user_ids(ids: Iterable[UserId]) -> tuple[UserId, ...]:
     """The ids as a tuple; a lone text is refused."""
-    return as_tuple(ids)
+    return ids if type(ids) is tuple else as_tuple(ids)  # for each message, in both directions
 
 
 def as_channel_ids(ids: Iterable[ChannelId]) -> tuple[ChannelId, ...]:

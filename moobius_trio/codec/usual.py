@@ -1,0 +1,135 @@
+"""What a service is sent all the time, read without the converter: messages and receipts.
+
+A frame in its most frequent form gives its value, any other None; then the converter reads it, or
+says what is wrong with it. What comes here is not checked yet (``text.glance``), so each value in
+it is looked at: read, found to be of its type, or passed to ``certain``. Nothing may be taken that
+the shapes would refuse, or otherwise than by them. Facts: docs/protocol/generation-0.md section
+3.3, docs/protocol/generation-1.md section 3.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from moobius_trio.codec.tags import TO_SERVICE
+from moobius_trio.codec.tags1 import COPY, MESSAGE_UP
+from moobius_trio.codec.text import MAX_DEPTH, certain
+from moobius_trio.types import Content, Copy, GroupMessage, MessageUp
+
+__all__ = ("usual_event_0", "usual_event_1")
+
+T = TypeVar("T")
+
+_INT64: Final = 2**63
+_texts: Final = frozenset({str}).issuperset
+"""Whether these types are all that of a text."""
+
+_DEEPEST: Final = MAX_DEPTH - 3
+"""Levels that may lie inside a context: those of the frame, the body and itself are gone."""
+
+_MESSAGE_0: Final = itemgetter(
+    "subtype", "channel_id", "timestamp", "recipients", "msg_id", "content", "context"
+)
+_CONTEXT_0: Final = itemgetter("sender", "recipients", "group_id")
+_MESSAGE_1: Final = itemgetter(
+    *("subtype", "channel_id", "timestamp", "recipients", "message_id", "content", "context"),
+    "sender",
+)
+_RECEIPT: Final = itemgetter("request_id", "origin_type", "status", "context")
+
+
+def _message_0(body: Any) -> MessageUp | None:
+    subtype, channel_id, timestamp, listed, msg_id, content, context = _MESSAGE_0(body)
+    sender, recipients, group_id = _CONTEXT_0(context)
+    text = content["text"]
+    if (
+        type(recipients) is list
+        and recipients == listed
+        and _texts(map(type, (subtype, channel_id, msg_id, text, sender, *recipients)))
+        and type(timestamp) is int
+        and timestamp < _INT64
+        and (group_id is None or type(group_id) is str)
+        and len(body) == 7
+        and len(context) == 3
+        and len(content) == 1
+    ):
+        return MessageUp(
+            channel_id=channel_id,
+            sender=sender,
+            content=Content(text=text),
+            recipients=tuple(recipients),
+            subtype=subtype,
+            timestamp=timestamp,
+            msg_id=msg_id,
+        )
+    return None
+
+
+def _message_1(body: Any) -> MessageUp | GroupMessage | None:
+    subtype, channel_id, timestamp, recipients, msg_id, content, context, sender = _MESSAGE_1(body)
+    text = content["text"]
+    if (
+        _texts(map(type, (subtype, channel_id, msg_id, text, sender, recipients)))
+        and type(timestamp) is int
+        and timestamp < _INT64
+        and type(context) is dict
+        and (not context or certain(context.values(), _DEEPEST))
+        and len(body) == 8
+        and len(content) == 1
+    ):
+        message = MessageUp(
+            channel_id=channel_id,
+            sender=sender,
+            content=Content(text=text),
+            subtype=subtype,
+            timestamp=timestamp,
+            msg_id=msg_id,
+        )
+        if recipients == TO_SERVICE:
+            return message
+        return GroupMessage(message=message, group_id=recipients)
+    return None
+
+
+def _receipt(body: Any) -> Copy | None:
+    request_id, origin_type, status, context = _RECEIPT(body)
+    if (
+        _texts(map(type, (request_id, origin_type)))
+        and type(status) is bool
+        and type(context) is dict
+        and certain(context.values(), _DEEPEST)
+        and len(body) == 4
+    ):
+        return Copy(request_id=request_id, origin_type=origin_type, status=status, context=context)
+    return None
+
+
+_READERS_0: Final[Mapping[object, Callable[[Any], MessageUp | Copy | None]]] = MappingProxyType(
+    {"msg_up": _message_0, "copy_client": _receipt, "copy": _receipt}
+)
+_READERS_1: Final[Mapping[object, Callable[[Any], MessageUp | GroupMessage | Copy | None]]] = (
+    MappingProxyType({MESSAGE_UP: _message_1, COPY: _receipt})
+)
+
+
+def usual_event_0(glanced: Any) -> MessageUp | Copy | None:
+    """The event that a frame of generation 0 is; None: it is not a usual one, or none at all."""
+    return _event(glanced, _READERS_0)
+
+
+def usual_event_1(glanced: Any) -> MessageUp | GroupMessage | Copy | None:
+    """The same for generation 1."""
+    return _event(glanced, _READERS_1)
+
+
+def _event(frame: Any, readers: Mapping[object, Callable[[Any], T]]) -> T | None:
+    try:
+        read = readers.get(frame["type"])
+        if read is not None and len(frame) == 2:
+            return read(frame["body"])
+    except (LookupError, TypeError):  # a key is missing, or what has the keys is no object
+        pass
+    return None
