@@ -27,7 +27,7 @@ import structlog
 import trio
 from catalogue import chosen
 from children import ChildFailed
-from goals import FILE, read_goals
+from goals import FILE, Verdict, read_goals
 from table import Results, figures_table, goals_table, ratios_table
 from workload import Bench, Workload, client_core
 
@@ -112,6 +112,36 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def about(workloads: Sequence[Workload], rounds: int | None) -> dict[str, Any]:
+    """What figures depend on."""
+    counts = [rounds or one.rounds for one in workloads]
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}, {os.cpu_count()} cores",
+        "rounds": " to ".join(map(str, sorted({min(counts), max(counts)}))),
+        "pinned": client_core() is not None,
+        "load": os.getloadavg()[0],
+        "versions": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def show(
+    workloads: Sequence[Workload], results: Results, where: dict[str, Any]
+) -> Sequence[Verdict]:
+    """Print it: ratios, figures, goals; gives what came of the goals."""
+    medians = results.medians()
+    rows = {place.workload for one in workloads for place in one.places()}
+    asked = [one for one in read_goals(FILE.read_text("utf-8")) if one.ours.workload in rows]
+    goals, verdicts = goals_table(asked, medians)
+    print(f"Python {where['python']}, {where['system']}; medians of {where['rounds']} rounds")
+    print("\nHow many times better (ours : another)\n")
+    print(ratios_table(workloads, medians))
+    print("\nThe figures\n")
+    print(figures_table(workloads, medians))
+    print(f"\nThe goals\n\n{goals}")
+    return verdicts
+
+
 def main(arguments: Sequence[str]) -> int:
     """Measure and print; gives the exit code."""
     options = parse(arguments)
@@ -128,33 +158,18 @@ def main(arguments: Sequence[str]) -> int:
     original = options.original.absolute() if options.original else None
     if original is None:
         say("no --original: nothing to compare with")
-    counts = [options.rounds or one.rounds for one in workloads]
-    about: dict[str, Any] = {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.release()}, {os.cpu_count()} cores",
-        "rounds": " to ".join(map(str, sorted({min(counts), max(counts)}))),
-        "pinned": client_core() is not None,
-        "load": os.getloadavg()[0],
-        "versions": {name: version(name) for name in LIBRARIES},
-    }
-    if about["load"] > BUSY:
-        say(f"other programs run here (load {about['load']:.1f}): only CPU times are worth much")
+    elif not original.exists():
+        sys.exit(f"--original {original}: no such file; it is a Python with moobius==1.8.0")
+    where = about(workloads, options.rounds)
+    if where["load"] > BUSY:
+        say(f"other programs run here (load {where['load']:.1f}): only CPU times are worth much")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mt-bench-") as name:
         results, failed = trio.run(measure, workloads, options.rounds, original, Path(name))
     say(f"measured in {time.monotonic() - began:.0f} s")
-    medians = results.medians()
-    rows = {place.workload for one in workloads for place in one.places()}
-    asked = [one for one in read_goals(FILE.read_text("utf-8")) if one.ours.workload in rows]
-    goals, verdicts = goals_table(asked, medians)
-    print(f"Python {about['python']}, {about['system']}; medians of {about['rounds']} rounds")
-    print("\nHow many times better (ours : another)\n")
-    print(ratios_table(workloads, medians))
-    print("\nThe figures\n")
-    print(figures_table(workloads, medians))
-    print(f"\nThe goals\n\n{goals}")
+    verdicts = show(workloads, results, where)
     if options.json:
-        content = {**results.as_json(verdicts, about), "failed": failed}
+        content = {**results.as_json(verdicts, where), "failed": failed}
         options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     if failed:
         print(f"\nNot measured, because it failed: {', '.join(failed)}")
@@ -165,4 +180,7 @@ if __name__ == "__main__":
     if sys.platform != "linux" and "--list" not in sys.argv:
         sys.exit("the CPU time and the memory of other processes are read as Linux shows them")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
