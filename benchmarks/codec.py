@@ -39,7 +39,7 @@ class Codec:
     size: int
     family: str = "codec"
     rounds: int = 9
-    seconds: float = 2.0
+    seconds: float = 1.0
 
     @property
     def name(self) -> str:

@@ -39,7 +39,7 @@ class Import:
     family: str = "import"
     row: str = "import"
     rounds: int = 5
-    seconds: float = 10.0
+    seconds: float = 5.5
 
     def places(self) -> Iterable[Place]:
         """Both times of both."""

@@ -86,7 +86,7 @@ class Idle:
     name: str = "memory-idle"
     family: str = "memory"
     row: str = "memory at rest, 1 band"
-    rounds: int = 5
+    rounds: int = 3
     seconds: float = 10.0
 
     def places(self) -> Iterable[Place]:
@@ -124,7 +124,7 @@ class Bands:
     family: str = "memory"
     row: str = f"memory of a band, {PEOPLE} people in each"
     rounds: int = 2
-    seconds: float = 30.0
+    seconds: float = 27.0
 
     def places(self) -> Iterable[Place]:
         """One figure of both clients."""
@@ -158,7 +158,7 @@ class Flood:
     family: str = "memory"
     row: str = f"flood of {FLOOD:,} messages, {FLOOD_BANDS} bands, no handler returns"
     rounds: int = 2
-    seconds: float = 70.0
+    seconds: float = 45.0
 
     def places(self) -> Iterable[Place]:
         """One figure of both clients."""

@@ -83,7 +83,7 @@ async def warm(bench: Bench, platform: Platform, clients: Iterable[str]) -> Asyn
 
 
 WORKLOADS: Final = (
-    Startup(1, rounds=5, seconds=8.0),
-    Startup(20, rounds=3, seconds=16.0),
-    Startup(100, rounds=3, seconds=40.0),
+    Startup(1, rounds=5, seconds=4.0),
+    Startup(20, rounds=3, seconds=8.0),
+    Startup(100, rounds=3, seconds=24.0),
 )

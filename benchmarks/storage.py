@@ -50,7 +50,7 @@ ROUND: Final = (
     storage_workload.Workload("nothing", 0, 100, 1),
     storage_workload.Workload("1 key", 1, 100, 100),
     storage_workload.Workload("100 keys", 100, 20, 100),
-    storage_workload.Workload("100 keys, two bands", 100, 40, 100, bands=2),
+    storage_workload.Workload("100 keys in two bands", 100, 40, 100, bands=2),
     storage_workload.Workload("10,000 keys", 10_000, 1, 100),
 )
 ANSWER_SECONDS: Final = 600.0
@@ -122,7 +122,7 @@ def figures_of(client: str, found: Iterable[storage_workload.Figures]) -> Iterab
 
 
 def _row(kind: str) -> str:
-    return "storage, 10,000 keys opened" if kind == LOAD else f"storage, {kind} changed"
+    return "storage, opened: 10,000 keys" if kind == LOAD else f"storage, changed: {kind}"
 
 
 @asynccontextmanager
