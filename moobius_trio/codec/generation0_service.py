@@ -14,7 +14,7 @@ from moobius_trio.codec.frames import body_of, is_menu_item_click, type_of, unkn
 from moobius_trio.codec.plain import Plain, message_down_body, update_body
 from moobius_trio.codec.tags import AUTH_ORIGIN, CHANNEL_INFO, origin_type
 from moobius_trio.codec.text import as_object, assured, dump, glance
-from moobius_trio.codec.usual import usual_event_0
+from moobius_trio.codec.usual import is_usual, usual_event_0
 from moobius_trio.types import (
     Action,
     Copy,
@@ -94,6 +94,8 @@ def encode_from_service(
     match command:
         case MessageDown():  # first: it is by far the most frequent
             frame["body"] = message_down_body(command, timestamp)
+            frame["client_id"] = client_id
+            return dump(frame, looked_at=is_usual(command, request_id, client_id))
         case ServiceLogin():
             frame["auth_origin"] = AUTH_ORIGIN
             frame["access_token"] = command.access_token

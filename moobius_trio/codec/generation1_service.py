@@ -32,7 +32,7 @@ from moobius_trio.codec.tags1 import (
     origin_type,
 )
 from moobius_trio.codec.text import as_object, assured, dump, glance
-from moobius_trio.codec.usual import usual_event_1
+from moobius_trio.codec.usual import is_usual, usual_event_1
 from moobius_trio.types import (
     Action,
     FeatureCall,
@@ -133,6 +133,8 @@ def encode_from_service(
     match command:
         case MessageDown():  # first: it is by far the most frequent
             frame["body"] = message_down_body(command, timestamp, group_of)
+            frame["service_id"] = client_id
+            return dump(frame, looked_at=is_usual(command, request_id, client_id))
         case ServiceLogin():
             frame["auth_origin"] = AUTH_ORIGIN
             frame["access_token"] = command.access_token

@@ -153,16 +153,19 @@ def certain(values: Iterable[Any], levels: int) -> bool:
     return True
 
 
-def dump(value: object) -> str:
+def dump(value: object, *, looked_at: bool = False) -> str:
     """``value`` as compact JSON that can always be encoded as UTF-8.
 
     A lone surrogate is written as its escape, which gives it back when parsed.
+
+    Args:
+        looked_at: the value is known to be ``certain``, so that nobody need look again.
 
     Raises:
         TypeError: something in it is neither a text, number, list nor mapping.
         ValueError: a NaN or infinite number, or a value that contains itself or is too deep.
     """
-    if certain((value,), MAX_DEPTH):
+    if looked_at or certain((value,), MAX_DEPTH):
         try:
             return orjson.dumps(value, plain_mapping).decode()
         except TypeError:  # a lone surrogate, a key that is no text, an integer too large for it

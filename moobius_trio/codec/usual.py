@@ -1,6 +1,7 @@
 """What a service is sent all the time, read without the converter: messages and receipts.
 
-A frame in its most frequent form gives its value, any other None; then the converter reads it, or
+And what it sends all the time, known to be writable without a walk over the frame. A frame in
+its most frequent form gives its value, any other None; then the converter reads it, or
 says what is wrong with it. What comes here is not checked yet (``text.glance``), so each value in
 it is looked at: read, found to be of its type, or passed to ``certain``. Nothing may be taken that
 the shapes would refuse, or otherwise than by them. Facts: docs/protocol/generation-0.md section
@@ -17,9 +18,9 @@ from typing import Any, Final, TypeVar
 from moobius_trio.codec.tags import TO_SERVICE
 from moobius_trio.codec.tags1 import COPY, MESSAGE_UP
 from moobius_trio.codec.text import MAX_DEPTH, certain
-from moobius_trio.types import Content, Copy, GroupMessage, MessageUp
+from moobius_trio.types import Content, Copy, GroupMessage, MessageDown, MessageUp
 
-__all__ = ("usual_event_0", "usual_event_1")
+__all__ = ("is_usual", "usual_event_0", "usual_event_1")
 
 T = TypeVar("T")
 
@@ -133,3 +134,19 @@ def _event(frame: Any, readers: Mapping[object, Callable[[Any], T]]) -> T | None
     except (LookupError, TypeError):  # a key is missing, or what has the keys is no object
         pass
     return None
+
+
+def is_usual(message: MessageDown, *ids: str) -> bool:
+    """True when the message is a text, and nothing in its frame is of another type than it says.
+
+    Args:
+        ids: what else stands in the frame; an author's program may have passed anything for one.
+    """
+    content = message.content
+    return (
+        content.path is None
+        and not content.extra
+        and (message.timestamp is None or type(message.timestamp) is int)
+        and _texts(map(type, (message.channel_id, message.sender, message.subtype, content.text)))
+        and _texts(map(type, (message.msg_id, *ids, *message.recipients)))
+    )

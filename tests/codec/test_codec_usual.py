@@ -1,10 +1,13 @@
-"""What is read without the converter is read as the converter reads it, or refused as by it."""
+"""What is read without the converter is read as by it; what is written unseen, as by json."""
 
 from __future__ import annotations
 
 import copy
+import enum
 import json
+import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moobius_trio.codec import generation0, generation1
+from moobius_trio.codec.plain import message_down_body as plain_body
+from moobius_trio.codec.plain1 import message_down_body as plain_body_1
+from moobius_trio.codec.strict import dump_strictly
 from moobius_trio.codec.text import MAX_DEPTH, glance, parse_object
 from moobius_trio.codec.usual import usual_event_0, usual_event_1
 from moobius_trio.errors import MalformedPayload
-from moobius_trio.testing.payloads import json_values
-from moobius_trio.types import UnknownPayload
+from moobius_trio.testing.payloads import json_values, messages_down
+from moobius_trio.types import Content, MessageDown, UnknownPayload
 
 HERE = Path(__file__).parent
 
@@ -145,3 +151,78 @@ def test_a_number_in_a_context_stays_what_it_was() -> None:
     frame["body"]["context"] = {"big": 2**64}
     for decode in SIDES:
         assert f"{2**64}" in repr(decode(json.dumps(frame)))
+
+
+class Colour(enum.Enum):
+    """An enumeration that is no text."""
+
+    RED = "red"
+
+
+MISTAKES = [None, True, 7, 2**64, 1.5, float("nan"), b"a", Colour.RED, uuid.UUID(int=7), ["a"]]
+"""What a program that nobody type-checks may pass where a text belongs."""
+
+
+def both_texts(message: Any) -> list[tuple[object, object]]:
+    """The message's frame as it is encoded, and as json writes it, in each generation."""
+    names: Any = {"request_id": "request-1", "client_id": "service-1", "timestamp": 7}
+    group_of: Any = repr  # any text will do
+    body0, body1 = plain_body(message, 7), plain_body_1(message, 7, group_of)
+    head0 = {"type": "msg_down", "request_id": "request-1", "body": body0}
+    head1 = {"type": "message_down", "request_id": "request-1", "body": body1}
+    return [
+        (
+            written(partial(generation0.encode_from_service, message, **names)),
+            written(partial(dump_strictly, {**head0, "client_id": "service-1"})),
+        ),
+        (
+            written(partial(generation1.encode_from_service, message, **names, group_of=group_of)),
+            written(partial(dump_strictly, {**head1, "service_id": "service-1"})),
+        ),
+    ]
+
+
+def written(write: Callable[[], str]) -> object:
+    """The text, or the error in words."""
+    try:
+        return write()
+    except (TypeError, ValueError) as exc:
+        return type(exc).__name__, str(exc)
+
+
+@given(messages_down)
+def test_messages_are_written_as_json_writes_them(message: Any) -> None:
+    """Letter for letter."""
+    for fast, strict in both_texts(message):
+        assert fast == strict
+
+
+@pytest.mark.parametrize("value", MISTAKES)
+@pytest.mark.parametrize(
+    "field",
+    [
+        "channel_id",
+        "sender",
+        "subtype",
+        "msg_id",
+        "timestamp",
+        "recipient",
+        "text",
+        "path",
+        "extra",
+    ],
+)
+def test_a_wrong_type_in_a_message_is_written_or_refused_as_by_json(
+    field: str, value: object
+) -> None:
+    """That nobody looks at a usual message's frame lets nothing pass that was refused before."""
+    given_fields: dict[str, Any] = {"channel_id": "a", "content": "hi", "recipients": ["b"]}
+    if field in ("text", "path", "extra"):
+        part: dict[str, Any] = {field: {"a": value} if field == "extra" else value}
+        given_fields["content"] = Content(**{"text": "hi", **part})
+    elif field == "recipient":
+        given_fields["recipients"] = ["b", value]
+    else:
+        given_fields[field] = value
+    for fast, strict in both_texts(MessageDown(**given_fields)):
+        assert fast == strict
