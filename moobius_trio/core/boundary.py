@@ -7,9 +7,11 @@ what the author's code raises (docs/architecture.md section 4).
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from typing import Any, NoReturn, TypeAlias
 
+import attrs
 import structlog
 import trio
 
@@ -18,7 +20,7 @@ from moobius_trio.core.units import Unit, unit_of_work
 from moobius_trio.errors import HandlerTimedOut
 from moobius_trio.network.groups import leaves, text_of
 
-__all__ = ("Boundary",)
+__all__ = ("Boundary", "Call", "Work")
 
 log = structlog.get_logger()
 
@@ -26,6 +28,19 @@ NO_LOOP_REMEDY = (
     "This library needs asyncio, and services run on trio: use trio.sleep instead of "
     "asyncio.sleep, httpx instead of aiohttp, and self.run_sync(fn) for blocking code."
 )
+
+
+@attrs.frozen(eq=False)
+class Call:
+    """A handler to be called with an event, as a unit of work, within its time limit."""
+
+    unit: Unit
+    handler: Callable[[Any], Awaitable[object]]
+    event: object
+
+
+Work: TypeAlias = Call | Callable[[], Awaitable[object]]
+"""A call, or something else that a lane has to do, which fails by itself."""
 
 
 class Boundary:
@@ -94,21 +109,85 @@ class Boundary:
         Raises:
             HandlerTimedOut: it ran longer than the limit and was cancelled.
         """
-        result: object = None
         limit = math.inf if self._limit is None or not limited else self._limit
+        result: object = None
+        error: BaseException | None = None
+        try:
+            with trio.move_on_after(limit) as scope:
+                result = await self.do_as(unit, fn)
+            if scope.cancelled_caught:
+                raise HandlerTimedOut(unit.handler, limit)
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            self._tell_end(unit, error)
+        return result
+
+    async def run_each(self, work: Iterator[Work]) -> None:
+        """Do one after the other, each to its end before the next one is taken.
+
+        Of a call what it raises is reported. Calls that go well share one cancel scope, whose
+        deadline is moved for each: one of its own would cost each as much as all else around it.
+        """
+        apart: Callable[[], Awaitable[object]] | None
+        while (apart := await self._run_calls(work)) is not None:
+            await apart()
+
+    async def _run_calls(self, work: Iterator[Work]) -> Callable[[], Awaitable[object]] | None:
+        """Run calls until something is to be done outside of the time limit: that is given."""
+        limit = math.inf if self._limit is None else self._limit
+        running: Call | None = None
+        try:
+            with trio.CancelScope() as scope:
+                for each in work:
+                    if not isinstance(each, Call):
+                        return each
+                    running = each
+                    scope.deadline = trio.current_time() + limit
+                    failure = await self._try(each)
+                    scope.deadline = math.inf
+                    running = None
+                    if failure is not None:
+                        return partial(self.report, each.event, each.unit, failure)
+                    if scope.cancel_called:  # just when the handler had ended well
+                        break
+                else:
+                    return None
+        except BaseException as exc:  # it is cancelled from outside
+            if running is not None:
+                self._tell_end(running.unit, exc)
+            raise
+        if running is None:
+            return _nothing
+        late = HandlerTimedOut(running.unit.handler, limit)
+        self._tell_end(running.unit, late)
+        return partial(self.report, running.event, running.unit, late)
+
+    async def _try(self, call: Call) -> Exception | None:
+        try:
+            await self.do_as(call.unit, partial(call.handler, call.event))
+        except Exception as exc:  # boundary: one event
+            self._tell_end(call.unit, exc)
+            return exc
+        self._tell_end(call.unit, None)
+        return None
+
+    async def do_as(self, unit: Unit, fn: Callable[[], Awaitable[object]]) -> object:
+        """Run ``fn()`` as the unit, without a limit, and tell nobody; all author's code runs here."""
         self._running[unit] = trio.lowlevel.current_task()
         try:
-            async with unit_of_work(unit, self._on_end):
-                with trio.move_on_after(limit) as scope:
-                    try:
-                        result = await fn()
-                    except BaseExceptionGroup as group:
-                        self._raise_cancellation_alone(unit, group)
-                if scope.cancelled_caught:
-                    raise HandlerTimedOut(unit.handler, limit)
+            async with unit_of_work(unit):
+                try:
+                    return await fn()
+                except BaseExceptionGroup as group:
+                    self._raise_cancellation_alone(unit, group)
         finally:
             del self._running[unit]
-        return result
+
+    def _tell_end(self, unit: Unit, error: BaseException | None) -> None:
+        if self._on_end is not None:
+            self._on_end(unit, error)
 
     def _raise_cancellation_alone(self, unit: Unit, group: BaseExceptionGroup) -> NoReturn:
         """Let a cancellation go on without what the handler's own tasks raised because of it.
@@ -152,3 +231,7 @@ class Boundary:
         )
         if self._on_failure is not None:
             self._on_failure(event, exc)
+
+
+async def _nothing() -> None:
+    """What is to be done is to begin anew, under a new scope."""

@@ -6,13 +6,14 @@ tasks and stores are not known here (docs/architecture.md section 4).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
 import attrs
 import structlog
 
-from moobius_trio.core.boundary import Boundary
+from moobius_trio.core.boundary import Boundary, Call, Work
 from moobius_trio.core.lanes import SERVICE_LANE, LaneKey, Lanes, LaneStatistics
 from moobius_trio.core.shedding import Shedding
 from moobius_trio.core.units import Unit
@@ -101,6 +102,9 @@ _CALLBACKS: dict[type, str] = {
     Overflow: "on_overflow",
 }
 
+_PLAIN = frozenset((MessageUp, FeatureCall, MenuItemClick, Copy, UnknownPayload, Gap))
+"""Around their handlers nothing is to be done, as long as all bands' stores are loaded."""
+
 
 class Dispatcher:
     """Files events into lanes and runs their handlers.
@@ -143,7 +147,7 @@ class Dispatcher:
         self._takes_refreshes = _overrides(service, "on_refresh")
         self.lanes: Lanes[Filed] = Lanes(
             nursery=nursery,
-            handle=self._handle,
+            handle_each=self._handle_each,
             describe=self._describe,
             weigh=weight,
             on_shed=self._on_shed,
@@ -245,8 +249,26 @@ class Dispatcher:
         else:
             self.lanes.file(self._lane(channel_id, user), action)
 
+    async def _handle_each(self, events: Iterator[Filed]) -> None:
+        """Run handlers to their ends; a lane's worker calls this and nobody else."""
+        await self._boundary.run_each(map(self._work_of, events))
+
+    def _work_of(self, event: Filed) -> Work:
+        """A call, where nothing is to be done around it."""
+        kind = type(event)
+        plain = kind in _PLAIN or (kind is Action and not changes_members(event))
+        if not plain or self._unloaded:
+            return partial(self._handle, event)
+        return Call(self._unit_of(event), self._callback(event), event)
+
+    def _callback(self, event: Filed) -> Callable[[Filed], Awaitable[object]]:
+        handler: Callable[[Filed], Awaitable[object]] = getattr(
+            self._service, _CALLBACKS[type(event)]
+        )
+        return handler
+
     async def _handle(self, event: Filed) -> None:
-        """Run one event's handler to its end; a lane's worker calls this and nobody else."""
+        """Run one event's handler, with what is to be done before and after."""
         if isinstance(event, Inner):
             unit = Unit(handler=event.name, channel_id=event.channel_id, in_lane=True)
             await self._boundary.run(None, unit, event.run, limited=False)
@@ -261,10 +283,20 @@ class Dispatcher:
             if message is None:
                 return
             event = message
-        callback: Callable[[Filed], Awaitable[object]] = getattr(
-            self._service, _CALLBACKS[type(event)]
-        )
-        unit = Unit(
+        callback = self._callback(event)
+        unit = self._unit_of(event)
+        call = partial(self._call, callback, event, unit.channel_id)
+        if isinstance(event, Action) and changes_members(event):
+            await self._keep_members(event)
+            try:
+                await self._boundary.run(event, unit, call)
+            finally:
+                self.lanes.release(("view", event.channel_id, event.sender))
+        else:
+            await self._boundary.run(event, unit, call)
+
+    def _unit_of(self, event: Filed) -> Unit:
+        return Unit(
             handler=self._describe(event),
             channel_id=getattr(event, "channel_id", None),
             user_id=getattr(event, "sender", None),
@@ -273,18 +305,6 @@ class Dispatcher:
             picked=_chosen_by_the_person(event),
             in_lane=True,
         )
-        if isinstance(event, Action) and changes_members(event):
-            await self._keep_members(event)
-            try:
-                await self._boundary.run(
-                    event, unit, lambda: self._call(callback, event, unit.channel_id)
-                )
-            finally:
-                self.lanes.release(("view", event.channel_id, event.sender))
-        else:
-            await self._boundary.run(
-                event, unit, lambda: self._call(callback, event, unit.channel_id)
-            )
 
     async def _resolved(self, event: GroupMessage) -> MessageUp | None:
         """The message with its recipients; None: nobody can say who they are, as was reported."""

@@ -6,28 +6,30 @@ and which lane it belongs to is not decided here (docs/architecture.md section 4
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import asynccontextmanager, closing
 from contextvars import copy_context
 from functools import partial
 from typing import Generic, TypeVar, TypeVarTuple
 
 import attrs
-import structlog
 import trio
 
 from moobius_trio.core.mailbox_room import SERVICE_LANE, LaneKey, Limits, MailboxRoom
+from moobius_trio.core.slow_handlers import HeldUp, SlowHandlers
 from moobius_trio.types import ChannelId
 
 __all__ = ("SERVICE_LANE", "LaneKey", "LaneStatistics", "Lanes", "LanesEnded")
 
-log = structlog.get_logger()
-
-SLOW_SECONDS = 2.0
-NAMED_AT_ONCE = 20
-"""Slow handlers; of more, the others are named at the next look."""
+TURN_EVENTS = 16
+TURN_SECONDS = 0.001
+"""So many events, or as long, a lane handles before it lets the reader run, and where other lanes
+are at work one: a band in which much waits, whose handlers wait for nothing, must not keep the
+others waiting until its last event."""
+LINGERING_TURNS = 2
+"""So many turns of the loop a worker whose lane is empty stays for a next event, which comes then
+where they come one by one; a new worker for each would cost more."""
 
 NO_ROOM_TAKEN = -1
 """In place of a size, for what is let in whether there is room or not."""
@@ -83,9 +85,12 @@ class _Lane(Generic[E]):
     held: int = 0
     since: float = 0.0
     """When what runs began, by trio's clock."""
-    named_at: float = -1.0
-    """The ``since`` of the slow handler that was named last."""
-    now_running: str = ""
+    now_running: E | _Turn | None = None
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything waits or runs, or is to be let wait."""
+        return bool(self.waiting) or self.now_running is not None or self.held > 0
 
 
 class Lanes(Generic[E]):
@@ -93,7 +98,8 @@ class Lanes(Generic[E]):
 
     Args:
         nursery: where workers run; they start on demand and end when their lane is empty.
-        handle: handles one event; it must not raise.
+        handle_each: handles events one after the other, each to its end before it takes the next
+            one; it must not raise, and need not take them all.
         describe: the handler's name for an event, for the log.
         weigh: how many bytes an event takes; called when it is filed.
         on_shed: told of each event that was not taken because there was no room for it.
@@ -104,7 +110,7 @@ class Lanes(Generic[E]):
         self,
         *,
         nursery: trio.Nursery,
-        handle: Callable[[E], Awaitable[None]],
+        handle_each: Callable[[Iterator[E]], Awaitable[None]],
         describe: Callable[[E], str],
         weigh: Callable[[E], int],
         on_shed: Callable[[LaneKey, E], None],
@@ -113,7 +119,7 @@ class Lanes(Generic[E]):
         self._nursery = nursery
         # Workers start in whatever task files an event; none of its context is theirs.
         self._context = copy_context()
-        self._handle = handle
+        self._handle_each = handle_each
         self._describe = describe
         self._weigh = weigh
         self._on_shed = on_shed
@@ -122,15 +128,15 @@ class Lanes(Generic[E]):
         self._open = False
         self._closed = False
         self._ended = False
-        self._watched = False
+        self._workers = 0
         self._waiting = 0
         self._unfinished = 0
         self._late = 0
         self.handled = 0
         """Events and turns that have ended, since the start."""
         self._coalesced = 0
-        self._idle = trio.Event()
-        self._idle.set()
+        self._idle = trio.lowlevel.ParkingLot()
+        self._slow = SlowHandlers(self._held_up, self.start_soon)
 
     @property
     def are_open(self) -> bool:
@@ -175,20 +181,19 @@ class Lanes(Generic[E]):
 
     async def wait_idle(self) -> None:
         """Wait until nothing waits and nothing runs. Safe to cancel."""
+        await trio.lowlevel.checkpoint_if_cancelled()
         while not self.idle:
-            await self._idle.wait()
+            await self._idle.park()
 
     def note_begun(self) -> None:
         """Something is to be done, in a lane or not, before the lanes are idle."""
-        if self._unfinished == 0:
-            self._idle = trio.Event()
         self._unfinished += 1
 
     def note_ended(self) -> None:
         """Take one `note_begun` back."""
         self._unfinished -= 1
-        if self._unfinished == 0:
-            self._idle.set()
+        if self._unfinished == 0 and self._idle:
+            self._idle.unpark_all()
 
     def start_soon(self, fn: Callable[[*Ts], Awaitable[None]], *args: *Ts) -> None:
         """Run a task for as long as handlers run, whoever the caller is."""
@@ -197,7 +202,7 @@ class Lanes(Generic[E]):
     def statistics(self) -> LaneStatistics:
         """A snapshot; what was shed is not known here."""
         return LaneStatistics(
-            lanes=len(self._lanes),
+            lanes=sum(1 for lane in self._lanes.values() if lane.is_needed),
             waiting=self._waiting,
             bytes=self.room.size,
             coalesced=self._coalesced,
@@ -206,7 +211,7 @@ class Lanes(Generic[E]):
 
     def running(self) -> list[str]:
         """The handlers that hold a lane now."""
-        return [lane.now_running for lane in self._lanes.values() if lane.running]
+        return [self._name(lane) for lane in self._lanes.values() if lane.now_running is not None]
 
     def waiting(self, key: LaneKey) -> int:
         """How many events wait in this lane."""
@@ -287,45 +292,90 @@ class Lanes(Generic[E]):
         self.note_begun()
         if not lane.running:
             self._wake(lane)
-        elif not self._watched and not self._ended:
-            self._watched = True
-            self.start_soon(self._watch)
+        elif lane.now_running is not None:
+            self._slow.watch()
 
     def _wake(self, lane: _Lane[E]) -> None:
         ready = self._open and not self._ended
         if ready and lane.waiting and not lane.running and not lane.held:
             lane.running = True
+            self._workers += 1
             lane.since = trio.current_time()
             self.start_soon(self._work, lane)
 
     async def _work(self, lane: _Lane[E]) -> None:
-        """Handle what waits in one lane, one after the other, and end when it is empty."""
+        """Handle what waits in one lane, one after the other, and end when it stays empty."""
         with lane.scope:
-            while lane.waiting and not lane.held and not self._ended:
-                item, size = lane.waiting.popleft()
-                lane.since = trio.current_time()
-                self._waiting -= 1
-                try:
-                    await self._do(lane, item)
-                finally:
-                    self.handled += 1
-                    self._leave(lane, size)
+            idle_turns = 0
+            while not lane.held and not self._ended:
                 if lane.waiting:
-                    # A band in which much waits, whose handlers wait for nothing, must not keep
-                    # the reader and the other bands waiting until its last event.
-                    await trio.lowlevel.checkpoint()
+                    idle_turns = 0
+                    await self._take_turn(lane)
+                elif idle_turns < LINGERING_TURNS:
+                    idle_turns += 1
+                else:
+                    break  # with no turn of the loop since the look at what waits
+                await trio.lowlevel.checkpoint()
         lane.scope = trio.CancelScope()
         lane.running = False
+        self._workers -= 1
         self._forget_if_empty(lane)
 
-    async def _do(self, lane: _Lane[E], item: E | _Turn) -> None:
-        if isinstance(item, _Turn):
-            lane.now_running = "in_lane"
-            item.granted.set()
-            await item.finished.wait()
-        else:
-            lane.now_running = self._describe(item)
-            await self._handle(item)
+    async def _take_turn(self, lane: _Lane[E]) -> None:
+        turn, size = lane.waiting[0]
+        if not isinstance(turn, _Turn):
+            with closing(self._events(lane)) as events:
+                await self._handle_each(events)
+            return
+        lane.waiting.popleft()
+        self._begin(lane, turn)
+        try:
+            turn.granted.set()
+            await turn.finished.wait()
+        finally:
+            self._finish(lane, size)
+
+    def _events(self, lane: _Lane[E]) -> Generator[E, None, None]:
+        """What waits in one lane, as much of it as may be handled in one go."""
+        turn_ends = trio.current_time() + TURN_SECONDS
+        for number in range(TURN_EVENTS):
+            if number and (self._workers > 1 or trio.current_time() >= turn_ends):
+                break
+            if not lane.waiting or lane.held or self._ended:
+                break
+            item, size = lane.waiting[0]
+            if isinstance(item, _Turn):
+                break
+            lane.waiting.popleft()
+            self._begin(lane, item)
+            try:
+                yield item
+            finally:
+                self._finish(lane, size)
+
+    def _begin(self, lane: _Lane[E], item: E | _Turn) -> None:
+        self._waiting -= 1
+        lane.since = trio.current_time()
+        lane.now_running = item
+        if lane.waiting:
+            self._slow.watch()
+
+    def _finish(self, lane: _Lane[E], size: int) -> None:
+        lane.now_running = None
+        self.handled += 1
+        self._leave(lane, size)
+
+    def _held_up(self) -> Iterator[HeldUp]:
+        for lane in self._lanes.values():
+            if lane.now_running is not None and lane.waiting:
+                handler = self._name(lane)
+                yield HeldUp(lane, handler, lane.key[1], len(lane.waiting), lane.since)
+
+    def _name(self, lane: _Lane[E]) -> str:
+        item = lane.now_running
+        if item is None:
+            return ""
+        return "in_lane" if isinstance(item, _Turn) else self._describe(item)
 
     def _leave(self, lane: _Lane[E], size: int) -> None:
         """What had a place in a lane has ended, or never will begin."""
@@ -335,41 +385,5 @@ class Lanes(Generic[E]):
 
     def _forget_if_empty(self, lane: _Lane[E]) -> None:
         """Thousands of users pass through; a lane that is empty leaves nothing behind."""
-        if not (lane.waiting or lane.running or lane.held):
+        if not (lane.running or lane.is_needed):
             self._lanes.pop(lane.key, None)
-
-    async def _watch(self) -> None:
-        """Name handlers that hold their lanes while others wait; ends when nobody waits.
-
-        One task for all lanes: with one for each, people who pass through would leave thousands.
-        """
-        next_look = self._name_slow_handlers()
-        while next_look is not None:
-            await trio.sleep_until(next_look)
-            next_look = self._name_slow_handlers()
-        self._watched = False
-
-    def _name_slow_handlers(self) -> float | None:
-        """When to look again; None when nobody waits for a handler."""
-        now = trio.current_time()
-        next_look = math.inf
-        named = 0
-        for lane in self._lanes.values():
-            if not (lane.running and lane.waiting):
-                continue
-            due = lane.since + SLOW_SECONDS
-            if due > now:
-                next_look = min(next_look, due)
-                continue
-            next_look = min(next_look, now + SLOW_SECONDS)
-            if lane.named_at != lane.since and named < NAMED_AT_ONCE:
-                named += 1
-                lane.named_at = lane.since
-                log.warning(
-                    "a handler holds its lane while events wait",
-                    handler=lane.now_running,
-                    band=lane.key[1],
-                    waiting=len(lane.waiting),
-                    remedy="long work belongs in self.start_soon(fn, …)",
-                )
-        return next_look if next_look < math.inf else None

@@ -7,9 +7,9 @@ decides what is written; nothing here touches a store or a socket.
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
+from types import TracebackType
 
 import attrs
 import structlog
@@ -73,10 +73,7 @@ latest: ContextVar[Unit | None] = ContextVar("moobius_trio_latest_unit", default
 """The unit a task runs or has run last, for whoever looks at the task when a step has ended."""
 
 
-@asynccontextmanager
-async def unit_of_work(
-    unit: Unit, on_end: Callable[[Unit, BaseException | None], None] | None = None
-) -> AsyncIterator[Unit]:
+class unit_of_work:
     """Run the block as this unit: what it changes is saved when it ends, also by error.
 
     The last look at what was touched is shielded from cancellation and bounded, so that a
@@ -89,28 +86,43 @@ async def unit_of_work(
         StorageError: the block ended well, and something it changed cannot be stored. Where the
             block raised, that is raised, and this noted in `Unit.unsaved`.
     """
-    token = current.set(unit)
-    latest.set(unit)
-    storage_token = current_unit.set(unit.storage)
-    log_tokens = structlog.contextvars.bind_contextvars(**unit.log_fields)
-    error: BaseException | None = None
-    try:
-        yield unit
-    except BaseException as exc:
-        error = exc
-        raise
-    finally:
+
+    __slots__ = ("_log_tokens", "_on_end", "_storage_token", "_token", "_unit")
+
+    def __init__(
+        self, unit: Unit, on_end: Callable[[Unit, BaseException | None], None] | None = None
+    ) -> None:
+        self._unit = unit
+        self._on_end = on_end
+
+    async def __aenter__(self) -> Unit:
+        unit = self._unit
+        self._token = current.set(unit)
+        latest.set(unit)
+        self._storage_token = current_unit.set(unit.storage)
+        self._log_tokens = structlog.contextvars.bind_contextvars(**unit.log_fields)
+        return unit
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         try:
-            with trio.move_on_after(FINISH_SECONDS, shield=True):
-                await unit.storage.finish()
+            if self._unit.storage.touched:
+                with trio.move_on_after(FINISH_SECONDS, shield=True):
+                    await self._unit.storage.finish()
+            else:
+                await self._unit.storage.finish()  # which then does not wait
         except StorageError as exc:
             if error is None:
                 error = exc
                 raise
-            unit.unsaved.append(exc)
+            self._unit.unsaved.append(exc)
         finally:
-            structlog.contextvars.reset_contextvars(**log_tokens)
-            current_unit.reset(storage_token)
-            current.reset(token)
-            if on_end is not None:
-                on_end(unit, error)
+            structlog.contextvars.reset_contextvars(**self._log_tokens)
+            current_unit.reset(self._storage_token)
+            current.reset(self._token)
+            if self._on_end is not None:
+                self._on_end(self._unit, error)

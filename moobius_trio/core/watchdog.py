@@ -153,7 +153,7 @@ class _Standing:
             module = frame.f_globals.get("__name__", "")
             if module.partition(".")[0] == "trio" and stack:
                 break  # the loop itself, and whoever started it
-            if frame.f_code is Boundary.attempt.__code__:
+            if frame.f_code is Boundary.do_as.__code__:
                 unit = frame.f_locals.get("unit")
             stack.append(
                 f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"

@@ -63,6 +63,11 @@ class StorageUnit:
         """True when nobody looks any more at what it touches."""
         return self._finished
 
+    @property
+    def touched(self) -> bool:
+        """True when there is anything to save at its end."""
+        return bool(self._touched)
+
     def begin(self, transaction: Transaction) -> None:
         """A transaction is open from now on; it may change what the unit has in hands."""
         self.transaction = transaction

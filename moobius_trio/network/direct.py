@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Final
@@ -143,8 +143,7 @@ class _DirectStream:
     async def send_text(self, text: str) -> None:
         await self.send_texts((text,))
 
-    async def send_texts(self, texts: tuple[str, ...] | list[str]) -> None:
-        """Several texts with one write of the transport."""
+    async def send_texts(self, texts: Sequence[str]) -> None:
         self._check_open()
         for text in texts:
             self._encode(text)

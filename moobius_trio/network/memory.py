@@ -7,7 +7,7 @@ frame format and no rule of the platform.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import trio
@@ -52,18 +52,22 @@ class MemoryFrameStream:
         return self._lost is not None
 
     async def send_text(self, text: str) -> None:
+        await self.send_texts((text,))
+
+    async def send_texts(self, texts: Sequence[str]) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_open()
-        try:
-            while self._other._full:
-                await self._other._departures.park()
-                self._check_open()
-        except trio.Cancelled:
-            self.cut("a write was cancelled")
-            raise
-        if self._reaches_other:
-            self._other._inbox.append(text)
-            self._other._note_life()
+        for text in texts:
+            try:
+                while self._other._full:
+                    await self._other._departures.park()
+                    self._check_open()
+            except trio.Cancelled:
+                self.cut("a write was cancelled")
+                raise
+            if self._reaches_other:
+                self._other._inbox.append(text)
+                self._other._note_life()
         await trio.lowlevel.cancel_shielded_checkpoint()
 
     async def send_payload(self, payload: bytes) -> None:

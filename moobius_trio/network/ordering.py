@@ -49,9 +49,9 @@ class SendQueue:
         self._puts = 0
         self._places = 0
 
-    def __bool__(self) -> bool:
-        """True when a frame could leave now."""
-        return bool(self._ready)
+    def __len__(self) -> int:
+        """How many frames could leave now."""
+        return len(self._ready)
 
     @property
     def waiting(self) -> int:

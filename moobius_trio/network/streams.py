@@ -5,7 +5,7 @@ Protocols and one error; nothing here opens anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol, TypeAlias
 
@@ -42,6 +42,13 @@ class FrameStream(Protocol):
 
         Raises:
             ConnectionLost: the connection is closed.
+        """
+        ...
+
+    async def send_texts(self, texts: Sequence[str]) -> None:
+        """Write several texts, each a frame, in one go where the transport can.
+
+        Returns, ends and raises as ``send_text``; which of them have left is then unknown.
         """
         ...
 

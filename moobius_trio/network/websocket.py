@@ -7,7 +7,7 @@ and no reconnecting here. Facts: docs/protocol/generation-0.md section 3.1.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import NoReturn, cast
@@ -140,10 +140,26 @@ class _Transport(trio.abc.Stream):
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
+        self._kept: bytearray | None = None
         self.shaken = False
         self.heard = 0
 
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[None]:
+        """What is sent in the block leaves at its end, with one write; for one task at a time."""
+        self._kept = bytearray()
+        try:
+            yield
+            while self._kept:  # others, such as answers to pings, may add to it meanwhile
+                data, self._kept = self._kept, bytearray()
+                await self._stream.send_all(data)
+        finally:
+            self._kept = None
+
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        if self._kept is not None:
+            self._kept += data
+            return
         try:
             await self._stream.send_all(data)
         except trio.BrokenResourceError:
@@ -196,6 +212,22 @@ class _WebSocketStream:
             await self._connection.send_message(text)
         except (ConnectionClosed, ProtocolError) as error:
             self._raise_lost(error)
+        except trio.Cancelled:
+            with trio.move_on_after(reaching.CLOSE_SECONDS, shield=True):
+                await self._abort("a write was cancelled")
+            raise
+
+    async def send_texts(self, texts: Sequence[str]) -> None:
+        if self._ended:
+            raise ConnectionLost(None, self._ended)
+        try:
+            async with self._transport.together():
+                for text in texts:
+                    await self._connection.send_message(text)
+        except (ConnectionClosed, ProtocolError) as error:
+            self._raise_lost(error)
+        except trio.BrokenResourceError:
+            raise ConnectionLost(None, "the connection broke") from None
         except trio.Cancelled:
             with trio.move_on_after(reaching.CLOSE_SECONDS, shield=True):
                 await self._abort("a write was cancelled")

@@ -5,7 +5,8 @@ Which frame comes next and what becomes of it is the outbox's business.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sized
 from typing import Final, NoReturn
 
 import trio
@@ -19,6 +20,13 @@ __all__ = ("WRITE_SECONDS", "Writer")
 WRITE_SECONDS: Final = 20.0
 """A write that takes longer ends the connection: the peer does not read any more."""
 
+TOGETHER_BYTES: Final = 65_536
+"""As soon as one write has so much, no further frame is added to it."""
+DENSE_SECONDS: Final = 0.0005
+"""A frame that comes so soon after the last write is one of many."""
+DENSE_TURNS: Final = 8
+"""So often one of many lets the others run first, as long as each turn brings further ones."""
+
 
 class Writer:
     """Takes frame after frame and writes it.
@@ -28,13 +36,20 @@ class Writer:
     """
 
     def __init__(
-        self, *, take: Callable[[], Item | None], on_written: Callable[[Item], None]
+        self,
+        ready: Sized,
+        *,
+        take: Callable[[], Item | None],
+        on_written: Callable[[Item], None],
     ) -> None:
-        """``take``: the next frame, None when there is none yet; ``on_written``: it has left."""
+        """``ready``: what there is to take; ``take``: the next frame, None when there is none yet;
+        ``on_written``: it has left."""
         self.written = 0
+        self._ready = ready
         self._take = take
         self._on_written = on_written
         self._since: float | None = None
+        self._ended_at = -math.inf
         self._parked = trio.lowlevel.ParkingLot()
 
     @property
@@ -45,23 +60,54 @@ class Writer:
     async def write_to(self, stream: FrameStream) -> NoReturn:
         """Write for as long as the connection lasts.
 
+        What is there at one time leaves with one write of the transport: a system call for each
+        frame would cost more than all else that is done for it.
+
         Raises:
             ConnectionLost: the connection is closed.
         """
-        send_text, take, on_written = stream.send_text, self._take, self._on_written
         while True:
             if stream.closed:  # what is not taken stays queued; how it closed the reader will say
                 await trio.sleep_forever()
-            item = take()
-            if item is None:
+            if self._ready and trio.current_time() < self._ended_at + DENSE_SECONDS:
+                await self._let_more_come()
+                if stream.closed:
+                    continue
+            if not await self._write_some(stream):
                 await self._parked.park()
-                continue
-            # before the write: its copy may be read before the write returns
-            item.written_at = self._since = trio.current_time()
-            await send_text(item.frame.text)
-            self._since = None
-            self.written += 1
-            on_written(item)
+
+    async def _write_some(self, stream: FrameStream) -> bool:
+        """Write what there is; False if that is nothing, and then nothing was awaited."""
+        items = self._take_some()
+        if not items:
+            return False
+        # before the write: its copy may be read before the write returns
+        self._since = now = trio.current_time()
+        for item in items:
+            item.written_at = now
+        await stream.send_texts([item.frame.text for item in items])
+        self._since, self._ended_at = None, trio.current_time()
+        self.written += len(items)
+        for item in items:
+            self._on_written(item)
+        return True
+
+    async def _let_more_come(self) -> None:
+        """Where messages are many, the next one is answered in the next turn of the loop."""
+        count = 0
+        for _ in range(DENSE_TURNS):
+            before, count = count, len(self._ready)
+            if count == before:
+                break
+            await trio.lowlevel.checkpoint()
+
+    def _take_some(self) -> list[Item]:
+        """The next frames, as far as one write may have them."""
+        items, size = [], 0
+        while size < TOGETHER_BYTES and (item := self._take()) is not None:
+            items.append(item)
+            size += item.frame.size
+        return items
 
     def wake(self) -> None:
         """There is something to take."""

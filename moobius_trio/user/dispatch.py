@@ -6,13 +6,13 @@ look-up of those whom a character list names by a group (docs/architecture.md se
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 import trio
 
-from moobius_trio.core.boundary import Boundary
+from moobius_trio.core.boundary import Boundary, Call, Work
 from moobius_trio.core.lanes import SERVICE_LANE, LaneKey, Lanes, LaneStatistics
 from moobius_trio.core.shedding import Shedding
 from moobius_trio.core.units import Unit
@@ -89,7 +89,7 @@ class UserDispatcher:
         self._wants_copies = type(user).on_copy is not UserCallbacks.on_copy
         self.lanes: Lanes[Filed] = Lanes(
             nursery=nursery,
-            handle=self._handle,
+            handle_each=self._handle_each,
             describe=self._describe,
             weigh=weight,
             on_shed=lambda key, event: self._shedding.note(key[1]),
@@ -126,8 +126,11 @@ class UserDispatcher:
             shed_by_band=self._shedding.by_band(),
         )
 
-    async def _handle(self, event: Filed) -> None:
-        """Run one event's handler to its end; a lane's worker calls this and nobody else."""
+    async def _handle_each(self, events: Iterator[Filed]) -> None:
+        """Run handlers to their ends; a lane's worker calls this and nobody else."""
+        await self._boundary.run_each(map(self._call_for, events))
+
+    def _call_for(self, event: Filed) -> Work:
         if isinstance(event, Overflow):
             event = self._now(event)
         unit = Unit(
@@ -138,7 +141,7 @@ class UserDispatcher:
             msg_id=getattr(event, "msg_id", None) or None,
             in_lane=True,
         )
-        await self._boundary.run(event, unit, lambda: self._call(event))
+        return Call(unit, self._call, event)
 
     async def _call(self, event: Filed) -> None:
         if isinstance(event, UpdateCharacterGroup):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -26,10 +26,15 @@ async def lanes_for(
 ) -> AsyncIterator[Lanes[str]]:
     """Lanes whose events are texts; cancelled when the block ends."""
     told: list[str] = shed if shed is not None else []
+
+    async def handle_each(events: Iterator[str]) -> None:
+        for event in events:
+            await handle(event)
+
     async with trio.open_nursery() as nursery:
         lanes: Lanes[str] = Lanes(
             nursery=nursery,
-            handle=handle,
+            handle_each=handle_each,
             describe=lambda event: f"Test.{event}",
             weigh=len,
             on_shed=lambda _key, event: told.append(event),
