@@ -174,7 +174,7 @@ class Boundary:
         return None
 
     async def do_as(self, unit: Unit, fn: Callable[[], Awaitable[object]]) -> object:
-        """Run ``fn()`` as the unit, without a limit, and tell nobody; all author's code runs here."""
+        """Run ``fn()`` as the unit, without a limit. All of the author's code runs in here."""
         self._running[unit] = trio.lowlevel.current_task()
         try:
             async with unit_of_work(unit):
