@@ -42,7 +42,7 @@ async def reach(
         raise CouldNotConnect(_words(error)) from None
     if tls is None:
         return stream
-    secured = trio.SSLStream(stream, tls, server_hostname=address.host, https_compatible=True)
+    secured = _secured(stream, tls, address.host)
     try:
         await secured.do_handshake()
     except trio.BrokenResourceError as error:
@@ -54,6 +54,44 @@ async def reach(
         await trio.aclose_forcefully(stream)
         raise
     return secured
+
+
+class _AllThatHasCome(ssl.SSLObject):
+    """Gives with one read what all the records hold that have come, not one record alone.
+
+    A platform that writes each message into a record of its own would else cost a turn of the
+    event loop for each.
+    """
+
+    _failure: ssl.SSLError | None = None
+
+    def read(self, most: int = 1024, /) -> bytes:  # type: ignore[override]  # trio needs no more
+        """At most so many bytes. What fails behind some data is raised by the next read."""
+        if self._failure is not None:
+            raise self._failure
+        parts = [super().read(most)]
+        left = most - len(parts[0])
+        try:
+            while left and parts[-1]:
+                parts.append(super().read(left))
+                left -= len(parts[-1])
+        except ssl.SSLWantReadError:
+            pass  # that was all
+        except ssl.SSLError as error:
+            self._failure = error
+        return b"".join(parts)
+
+
+def _secured(
+    stream: trio.SocketStream, tls: ssl.SSLContext, host: str
+) -> trio.SSLStream[trio.SocketStream]:
+    """TLS on the connection. The context, which may serve others too, stays as it was."""
+    usual = tls.sslobject_class
+    tls.sslobject_class = _AllThatHasCome
+    try:
+        return trio.SSLStream(stream, tls, server_hostname=host, https_compatible=True)
+    finally:
+        tls.sslobject_class = usual
 
 
 def refusal(status: int, headers: Iterable[tuple[bytes, bytes]]) -> CouldNotConnect:
