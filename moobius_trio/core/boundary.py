@@ -144,9 +144,9 @@ class Boundary:
                     if not isinstance(each, Call):
                         return each
                     running = each
+                    # Between two handlers the loop has no turn in which it could pass.
                     scope.deadline = trio.current_time() + limit
                     failure = await self._try(each)
-                    scope.deadline = math.inf
                     running = None
                     if failure is not None:
                         return partial(self.report, each.event, each.unit, failure)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import attrs
 import structlog
 
+from moobius_trio.core.actions import JOIN, PARTS, REFRESH, changes_members, is_view_request
 from moobius_trio.core.boundary import Boundary, Call, Work
 from moobius_trio.core.lanes import SERVICE_LANE, LaneKey, Lanes, LaneStatistics
 from moobius_trio.core.shedding import Shedding
@@ -42,19 +43,12 @@ if TYPE_CHECKING:
     from moobius_trio.core.callbacks import Callbacks
     from moobius_trio.core.service import MoobiusService
 
-__all__ = ("PARTS", "Dispatcher", "Inner", "changes_members", "is_view_request")
+__all__ = ("Dispatcher", "Inner")
 
 log = structlog.get_logger()
 
 ERROR_LENGTH = 512
 """How much of what the platform says goes into the log."""
-
-JOIN = "join_channel"
-LEAVE = "leave_channel"
-REFRESH = "refresh"
-
-PARTS = ("fetch_user_list", "fetch_features", "fetch_playground")
-"""What a refresh asks for, in this order (docs/protocol/generation-1.md section 7)."""
 
 STRANGERS_NAMED = 1_000
 """How many bands that this service does not hold the log names; no more are remembered."""
@@ -101,6 +95,8 @@ _CALLBACKS: dict[type, str] = {
     Gap: "on_gap",
     Overflow: "on_overflow",
 }
+
+_HAS = {kind: frozenset(field.name for field in attrs.fields(kind)) for kind in _CALLBACKS}
 
 _PLAIN = frozenset((MessageUp, FeatureCall, MenuItemClick, Copy, UnknownPayload, Gap))
 """Around their handlers nothing is to be done, as long as all bands' stores are loaded."""
@@ -296,12 +292,13 @@ class Dispatcher:
             await self._boundary.run(event, unit, call)
 
     def _unit_of(self, event: Filed) -> Unit:
+        has, known = _HAS[type(event)], cast(Any, event)
         return Unit(
             handler=self._describe(event),
-            channel_id=getattr(event, "channel_id", None),
-            user_id=getattr(event, "sender", None),
-            request_id=getattr(event, "request_id", None),
-            msg_id=getattr(event, "msg_id", None),
+            channel_id=known.channel_id if "channel_id" in has else None,
+            user_id=known.sender if "sender" in has else None,
+            request_id=known.request_id if "request_id" in has else None,
+            msg_id=known.msg_id if "msg_id" in has else None,
             picked=_chosen_by_the_person(event),
             in_lane=True,
         )
@@ -379,18 +376,6 @@ def _chosen_by_the_person(event: Filed) -> tuple[UserId, ...] | None:
     if isinstance(event, Action) and is_view_request(event):
         return (event.sender,)
     return None
-
-
-def is_view_request(event: object) -> bool:
-    """Whether a user's client asks for what is on its screen."""
-    return isinstance(event, Action) and (
-        event.subtype.startswith("fetch_") or event.subtype == REFRESH
-    )
-
-
-def changes_members(event: object) -> TypeGuard[Action]:
-    """Whether somebody comes or goes."""
-    return isinstance(event, Action) and event.subtype in (JOIN, LEAVE)
 
 
 def _overrides(service: Callbacks, name: str) -> bool:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from moobius_trio.core.dispatch import changes_members, is_view_request
+from moobius_trio.core.actions import changes_members, is_view_request
 from moobius_trio.core.mailbox_room import SERVICE_LANE, LaneKey, Limits, MailboxRoom
 from moobius_trio.core.weights import weight
 from moobius_trio.types import ChannelId, ServiceFrame

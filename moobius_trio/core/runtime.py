@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from moobius_trio.core.taking_on import TakingOn
     from moobius_trio.core.unheard import UnheardWatch
     from moobius_trio.database import MoobiusStorage, Stores, StoreStatistics
-    from moobius_trio.network.outbox import WrittenFrame
+    from moobius_trio.network.outbox import Hold, WrittenFrame
     from moobius_trio.network.receipts import Receipt
 
 __all__ = ("Runtime", "Tracing")
@@ -92,9 +92,11 @@ class Runtime(Running):
         if unit is None:
             return await self.outbox.put(payload)
         self.unheard.look(payload, unit)
-        await unit.storage.save_ahead()
-        holds = unit.storage.settle()
+        holds: tuple[Hold, ...] = ()
         transaction = unit.storage.transaction
+        if not unit.storage.clean:
+            await unit.storage.save_ahead()
+            holds = unit.storage.settle()
         receipt = await self.outbox.put(
             payload,
             holds=holds,

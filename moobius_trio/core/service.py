@@ -15,9 +15,9 @@ import attrs
 import trio
 from typing_extensions import TypeVar
 
+from moobius_trio.core.actions import PARTS
 from moobius_trio.core.band import Band
 from moobius_trio.core.callbacks import Callbacks
-from moobius_trio.core.dispatch import PARTS
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.jobs import Job, Jobs
 from moobius_trio.core.names import attribute_hint, check_callbacks, refused_argument

@@ -30,7 +30,7 @@ _numbers = itertools.count(1)
 class Unit:
     """One unit of work (docs/architecture.md section 6)."""
 
-    number: int = attrs.field(factory=lambda: next(_numbers))
+    number: int = attrs.field(factory=_numbers.__next__)
     handler: str
     """Class and method, such as ``Demo.on_msg_up``."""
     channel_id: ChannelId | None = None
@@ -57,13 +57,14 @@ class Unit:
     @property
     def log_fields(self) -> dict[str, str]:
         """What every log line of the unit bears."""
-        fields = {
-            "handler": self.handler,
-            "band": self.channel_id,
-            "user": self.user_id,
-            "request_id": self.request_id,
-        }
-        return {name: value for name, value in fields.items() if value is not None}
+        fields: dict[str, str] = {"handler": self.handler}
+        if self.channel_id is not None:
+            fields["band"] = self.channel_id
+        if self.user_id is not None:
+            fields["user"] = self.user_id
+        if self.request_id is not None:
+            fields["request_id"] = self.request_id
+        return fields
 
 
 current: ContextVar[Unit | None] = ContextVar("moobius_trio_unit", default=None)
@@ -110,11 +111,11 @@ class unit_of_work:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if self._unit.storage.touched:
+            if self._unit.storage.clean:
+                self._unit.storage.let_go()
+            else:
                 with trio.move_on_after(FINISH_SECONDS, shield=True):
                     await self._unit.storage.finish()
-            else:
-                await self._unit.storage.finish()  # which then does not wait
         except StorageError as exc:
             if error is None:
                 error = exc

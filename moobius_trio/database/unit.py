@@ -64,9 +64,9 @@ class StorageUnit:
         return self._finished
 
     @property
-    def touched(self) -> bool:
-        """True when there is anything to save at its end."""
-        return bool(self._touched)
+    def clean(self) -> bool:
+        """True when there is nothing to save, and nothing that a frame has to wait for."""
+        return not (self._touched or self._tickets) and self.transaction is None
 
     def begin(self, transaction: Transaction) -> None:
         """A transaction is open from now on; it may change what the unit has in hands."""
@@ -172,11 +172,15 @@ class StorageUnit:
         try:
             await self.save_all()
         finally:
-            self._finished = True
-            for record in self._touched:
-                record.holders -= 1
-            for part in (self._touched, self._since, self._window, self._tickets):
-                part.clear()
+            self.let_go()
+
+    def let_go(self) -> None:
+        """End without a look at anything: what was changed inside is found by the sweep."""
+        self._finished = True
+        for record in self._touched:
+            record.holders -= 1
+        for part in (self._touched, self._since, self._window, self._tickets):
+            part.clear()
 
     def _look_at(self, fresh: Iterable[Touched]) -> StorageError | None:
         """Save these and the records touched before them, which the last of these join."""

@@ -74,9 +74,9 @@ class Framing(Generic[C]):
             MessageTooLarge: no frame can hold it.
             MoobiusError: a group of recipients was asked for in vain.
         """
-        if self._side.prepare is not None:
-            await self._prepare_in_order(self._side.prepare, command)
-        listed = self._side.prepare is None
+        prepare, listed = self._side.prepare, self._side.prepare is None
+        if prepare is not None and (self._lines or not self._side.is_prepared(command)):
+            await self._prepare_in_order(prepare, command)
         return frames_of(command, self.encode, self._max_message_bytes, listed=listed)
 
     async def _prepare_in_order(self, prepare: Callable[[C], Awaitable[None]], command: C) -> None:

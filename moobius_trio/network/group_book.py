@@ -7,7 +7,7 @@ On the wire of generation 1 recipients are a group's id, never a list
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from math import inf
 from typing import Final, Generic, TypeVar
@@ -66,8 +66,16 @@ class GroupBook:
         Raises:
             MoobiusError: whatever ``create`` raised.
         """
-        while missing := [members for members in lists if not self._ids.knows(members)]:
+        while missing := self._missing(lists):
             await self._ids.get(missing[0], partial(self._create, missing[0]))
+
+    def knows(self, *lists: tuple[UserId, ...]) -> bool:
+        """Whether `ready` would return without a request; nothing is forgotten until the next
+        ``await``."""
+        return not self._missing(lists)
+
+    def _missing(self, lists: Iterable[tuple[UserId, ...]]) -> list[tuple[UserId, ...]]:
+        return [members for members in lists if not self._ids.knows(members)]
 
     def forget_lists(self) -> None:
         """Have every list asked for anew: the platform may not know their groups any more."""

@@ -119,6 +119,8 @@ class Side(Generic[C, E]):
     """Awaited before a command is encoded, where the platform has to name a group for its
     recipients (generation 1). Such a frame has no list, so it is never split, and one for nobody
     cannot be written. None: frames list their recipients."""
+    is_prepared: Callable[[C], bool] = lambda command: False
+    """Whether there is nothing to ask for, so that ``prepare`` would return at once."""
     on_refused: Callable[[], None] = lambda: None
     """Called when the platform has refused a frame for good: what was prepared may not hold any
     more. Must not raise."""

@@ -69,7 +69,9 @@ class SendQueue:
         One that is too large for any queue fits into an empty one.
         """
         count = self.count + len(items)
-        size = self.size + sum(item.frame.size for item in items)
+        size = self.size
+        for item in items:
+            size += item.frame.size
         if count <= limit_items and size <= limit_bytes:
             return True
         for item in items:

@@ -86,9 +86,7 @@ class Outbox(Generic[C]):
         self._paused = False
         self._closed = ""
         self._unended = 0
-        self._writer = Writer(
-            self._queue, take=self._take_for_writing, on_written=self._note_written
-        )
+        self._writer = Writer(self._queue, self._take_for_writing, self._note_written)
         self._line = WaitingLine(send_timeout)
         self._idle = trio.lowlevel.ParkingLot()
         self._counts: Counter[EndState] = Counter()

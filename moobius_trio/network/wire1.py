@@ -15,12 +15,14 @@ from moobius_trio.network.group_book import GroupBook
 from moobius_trio.network.items import ADDRESSED, Side, service_side
 from moobius_trio.types import (
     GroupMessage,
+    MessageDown,
     MessageUp,
     RequestId,
     ServiceCommand,
     ServiceFrame,
     ServiceId,
     UpdateUserList,
+    UserId,
 )
 
 __all__ = ("Generation1Wire",)
@@ -81,6 +83,8 @@ class Generation1Wire:
 
     def _tell_losses(self, command: ServiceCommand) -> None:
         """What generation 1 has no word for is told once for each kind of loss."""
+        if isinstance(command, MessageDown) and not command.content.extra:
+            return  # by far the most frequent: nothing can be missing
         for loss in generation1.losses(command, self._profile_of):
             if loss not in self._told:
                 self._told.add(loss)
@@ -89,16 +93,15 @@ class Generation1Wire:
     def side(self) -> Side[ServiceCommand, ServiceFrame]:
         """What link and outbox need of it."""
         return attrs.evolve(
-            service_side(self), prepare=self.prepare, on_refused=self._book.forget_lists
+            service_side(self),
+            prepare=self.prepare,
+            is_prepared=lambda command: self._book.knows(*_lists_in(command)),
+            on_refused=self._book.forget_lists,
         )
 
     async def prepare(self, command: ServiceCommand) -> None:
         """Have the platform know every list of people in the command; see `GroupBook.ready`."""
-        if isinstance(command, UpdateUserList):
-            people = tuple(character.user_id for character in command.user_list)
-            await self._book.ready(command.recipients, people)
-        elif isinstance(command, ADDRESSED):
-            await self._book.ready(command.recipients)
+        await self._book.ready(*_lists_in(command))
 
     async def resolve(self, event: GroupMessage) -> MessageUp:
         """The message with its recipients, asked for once for each group.
@@ -111,3 +114,10 @@ class Generation1Wire:
         if not members:
             raise GroupUnknown(event.group_id, event.channel_id, "the platform names nobody in it")
         return attrs.evolve(event.message, recipients=generation1.as_recipients(members))
+
+
+def _lists_in(command: ServiceCommand) -> tuple[tuple[UserId, ...], ...]:
+    """The lists of people that the platform has to know as groups."""
+    if isinstance(command, UpdateUserList):
+        return command.recipients, tuple(character.user_id for character in command.user_list)
+    return (command.recipients,) if isinstance(command, ADDRESSED) else ()

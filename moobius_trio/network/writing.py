@@ -38,7 +38,6 @@ class Writer:
     def __init__(
         self,
         ready: Sized,
-        *,
         take: Callable[[], Item | None],
         on_written: Callable[[Item], None],
     ) -> None:
