@@ -34,7 +34,7 @@ from storage_workload import (
 )
 
 from moobius_trio.core.run import spare_what_stays
-from moobius_trio.core.threads import run_in_thread
+from moobius_trio.core.threads import run_for_a_store
 from moobius_trio.core.units import Unit, unit_of_work
 from moobius_trio.database import ContainerSpec, MoobiusStorage, open_stores
 from moobius_trio.errors import StorageError
@@ -117,7 +117,7 @@ async def measure_round(
     spec: ContainerSpec,
     folder: Path,
     workloads: list[Workload],
-    run_sync: RunSync = run_in_thread,
+    run_sync: RunSync = run_for_a_store,
 ) -> list[Figures]:
     """Open what the last round left, then every workload."""
     async with open_stores(

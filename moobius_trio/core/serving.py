@@ -24,6 +24,7 @@ from moobius_trio.core.reading import read_settings, state_folder, with_kept_id
 from moobius_trio.core.runtime import Runtime, Tracing
 from moobius_trio.core.start import have_service, reaching, take_bands
 from moobius_trio.core.supervision import open_background, open_handlers
+from moobius_trio.core.threads import for_stores
 from moobius_trio.database import ContainerSpec, open_stores
 from moobius_trio.errors import StorageError
 from moobius_trio.network.http import open_http_api
@@ -101,7 +102,7 @@ class _Run(Life[ServiceHandle]):
                 self._containers,
                 service_id=service_id,
                 folder=state or service.folder,
-                run_sync=env.run_sync,
+                run_sync=for_stores(env.run_sync),
                 default_engine=env.default_engine,
                 engines=env.engines,
                 on_problem=self._on_storage_problem,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeVar, TypeVarTuple
+from typing import Any, Final, TypeVar, TypeVarTuple
 
 import trio
 
-__all__ = ("run_in_thread",)
+from moobius_trio.types import RunSync
+
+__all__ = ("for_stores", "run_for_a_store", "run_in_thread")
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -24,10 +26,45 @@ async def run_in_thread(fn: Callable[[*Ts], T], /, *args: *Ts) -> T:
         RuntimeError: the clock is a simulated one that jumps by itself. It would jump hours
             ahead while the thread works; use the kit's inline runner instead.
     """
+    _refuse_simulated_time()
+    return await trio.to_thread.run_sync(fn, *args)
+
+
+async def run_for_a_store(fn: Callable[[*Ts], T], /, *args: *Ts) -> T:
+    """The same for a store, which makes one call at a time, beside the forty threads of all others.
+
+    Handlers that wait in forty threads must not keep changes from being stored, and with them
+    every frame that tells of one (docs/architecture.md section 4).
+
+    Raises:
+        RuntimeError: as `run_in_thread`.
+    """
+    _refuse_simulated_time()
+    return await trio.to_thread.run_sync(fn, *args, limiter=_NO_LIMIT)
+
+
+def for_stores(run_sync: RunSync) -> RunSync:
+    """What stores use where this is used otherwise: their own threads, if it is threads at all."""
+    return run_for_a_store if run_sync is run_in_thread else run_sync
+
+
+def _refuse_simulated_time() -> None:
     clock = trio.lowlevel.current_clock()
     if getattr(clock, "autojump_threshold", math.inf) < math.inf:
         raise RuntimeError(
             "a thread was asked for under a clock that jumps by itself; "
             "in tests blocking work runs inline (docs/architecture.md section 9)"
         )
-    return await trio.to_thread.run_sync(fn, *args)
+
+
+class _NoLimit:
+    """Stands where trio asks for the right to one more thread, without a turn of the loop."""
+
+    async def acquire_on_behalf_of(self, borrower: object) -> None:
+        pass
+
+    def release_on_behalf_of(self, borrower: object) -> None:
+        pass
+
+
+_NO_LIMIT: Final[Any] = _NoLimit()

@@ -70,7 +70,8 @@ class Format:
         """
         if self._narrow:
             self._shape.check(value)
-        return self._text(value)
+        text = plain_text(value, MAX_DEPTH)
+        return self._text(value) if text is None or len(text) > MAX_RECORD_BYTES else text
 
     def decode(self, text: bytes) -> object:
         """The value of a text, in the declared form.
@@ -129,12 +130,10 @@ class Format:
         return False, entry is not None and entry.mutable
 
     def _text(self, value: object) -> bytes:
-        text = plain_text(value, MAX_DEPTH)
-        if text is None:
-            try:
-                text = to_text(value if is_plain(value, MAX_DEPTH) else self._plain(value, 0))
-            except ValueError as exc:  # an int of more digits than Python writes
-                raise Misfit(f"cannot be written as text ({exc})") from exc
+        try:
+            text = to_text(value if is_plain(value, MAX_DEPTH) else self._plain(value, 0))
+        except ValueError as exc:  # an int of more digits than Python writes
+            raise Misfit(f"cannot be written as text ({exc})") from exc
         if len(text) > MAX_RECORD_BYTES:
             raise Misfit(f"is {len(text):,} bytes, at most {MAX_RECORD_BYTES:,} are stored")
         return text

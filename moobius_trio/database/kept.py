@@ -99,7 +99,7 @@ class KeptRecords:
             StorageError: the store takes nothing, or an open transaction has the record.
         """
         record = self.records.get(key)
-        if record is None or value is not record.value:
+        if (record is None or value is not record.value) and self._owners.owner(value) is not None:
             self.refuse_shared(key, value)
         self.put(record, key, value, self.encode(key, value))
 
@@ -244,7 +244,8 @@ class KeptRecords:
         """
         if record.fixed or self._records.get(record.key) is not record:
             return False
-        mine = self._mine
+        unit = current_unit.get()
+        mine = None if unit is None else unit.transaction
         if self._locked and self._locked.get(record.raw_key, mine) is not mine:
             if mine is not None and self.encode(record.key, record.value) != record.queued:
                 raise self._busy(record.raw_key)
@@ -280,12 +281,11 @@ class KeptRecords:
 
     def stored(self, change: Change) -> None:
         """A change is durable."""
-        if change.value is None:
-            self._durable.pop(change.key, None)
-        else:
-            if change.fresh:
-                self._durable.pop(change.key, None)  # it is in the order of the store
-            self._durable[change.key] = change.value
+        _, raw_key, text, fresh = change
+        if fresh or text is None:
+            self._durable.pop(raw_key, None)  # a new one is in the order of the store
+        if text is not None:
+            self._durable[raw_key] = text
 
     def refused(self, key: object, change: Change) -> None:
         """A change could not be stored: memory goes back to what the store has."""

@@ -81,18 +81,23 @@ def plain_text(value: object, levels: int) -> bytes | None:
 def _has_plain_parts(value: Any, levels: int) -> bool:
     """As `is_plain`, but for the keys of dicts."""
     kind = type(value)
-    if kind is dict:
-        parts = value.values()
-    elif kind is list:
-        parts = value
-    else:
+    if kind is not dict and kind is not list:
         return kind in AS_IT_IS or (kind is float and levels > 0 and not is_rare(value))
     if levels == 0:
         return False
-    if _ALL_AS_IT_IS(map(type, parts)):
+    if kind is dict:
+        value = value.values()
+    elif _ALL_AS_IT_IS(map(type, value)):
         return True
-    for one in parts:
-        if type(one) not in AS_IT_IS and not _has_plain_parts(one, levels - 1):
+    levels -= 1
+    for one in value:
+        kind = type(one)
+        if kind is str or kind is int or kind in AS_IT_IS:  # these two by far the most often
+            continue
+        if kind is float:
+            if levels == 0 or (not 1e-4 <= abs(one) < 1e15 and one != 0):  # see `is_rare`
+                return False
+        elif not _has_plain_parts(one, levels):
             return False
     return True
 

@@ -42,23 +42,20 @@ def statements(changes: Iterable[Change]) -> Iterator[tuple[str, list[Parameter]
     kind: Kind = "update"
     rows: list[tuple[Parameter, ...]] = []
     size = 0
-    place: Place | None = None
+    before: Place | None = None
     band = container = ""
-    for change in changes:
-        value = change.value
-        needed: Kind = "delete" if value is None else "append" if change.fresh else "update"
+    for place, key, value, fresh in changes:
+        needed: Kind = "delete" if value is None else "append" if fresh else "update"
         weight = 0 if value is None else len(value)
-        moved = change.place is not place
+        moved = place is not before
         full = len(rows) == MOST_RECORDS or size + weight > MOST_BYTES
         if full or needed != kind or (moved and needed == "delete"):
             yield from _of_one_kind(kind, rows)
             kind, rows, size = needed, [], 0
         if moved:
-            place = change.place
+            before = place
             band, container = row(place)
-        rows.append(
-            (band, container, change.key) if value is None else (band, container, change.key, value)
-        )
+        rows.append((band, container, key) if value is None else (band, container, key, value))
         size += weight
     yield from _of_one_kind(kind, rows)
 

@@ -7,6 +7,7 @@ can take back. Nothing here queues or writes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import structlog
 
@@ -42,17 +43,14 @@ class Holding:
         for item in items:
             item.waits = len(pending)
             for hold in pending:
-                self._attach(hold, item)
+                hold.on_done(partial(self._decided, hold, item))
 
-    def _attach(self, hold: Hold, item: Item) -> None:
-        def done() -> None:
-            failure = self.failed([hold])
-            if item.ended:
-                return
-            if failure is None:
-                self._over(item)
-            else:
-                log.error("a frame is dropped", band=item.channel_id, reason=failure.reason)
-                self._drop(item, failure)
-
-        hold.on_done(done)
+    def _decided(self, hold: Hold, item: Item) -> None:
+        if item.ended:
+            return
+        if hold.error is None:
+            self._over(item)
+            return
+        failure = Outcome("dropped", str(hold.error), hold.error)
+        log.error("a frame is dropped", band=item.channel_id, reason=failure.reason)
+        self._drop(item, failure)
