@@ -74,7 +74,7 @@ from moobius_trio.types import (
 __all__ = ("decode_from_client", "encode_for_service", "encode_for_user")
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Head:
     """The keys beside a body; a free frame has its own (section 3.2)."""
 

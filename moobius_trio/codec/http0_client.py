@@ -52,51 +52,51 @@ __all__ = (
 )
 
 
-@attrs.define(repr=False)
+@attrs.define(eq=False, repr=False)
 class _Authentication:
     AccessToken: str
     RefreshToken: str | None = None
 
 
-@attrs.define(repr=False)
+@attrs.define(eq=False, repr=False)
 class _AuthenticationData:
     AuthenticationResult: _Authentication
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Service:
     service_id: ServiceId
     channel_ids: tuple[ChannelId, ...]
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _ServiceIdData:
     service_id: ServiceId
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _UserListData:
     userlist: tuple[Character, ...]
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Profile:
     user_context: ProfileShape
     username: str | None = None
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _GroupData:
     group_id: GroupId
 
 
-@attrs.define(repr=False)
+@attrs.define(eq=False, repr=False)
 class _UploadData:
     url: str
     fields: dict[str, str]
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _UserInfoData:
     sub: UserId
 

@@ -64,7 +64,7 @@ _ALSO_SUCCESS = 204
 _NO_MESSAGE = "null"
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Profile:
     """Texts that may be missing or null: one figure without a picture must not cost a list."""
 
@@ -74,7 +74,7 @@ class _Profile:
     username: str | None = None
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Character:
     character_id: UserId
     character_context: _Profile
@@ -90,12 +90,12 @@ class _Character:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _MemberIds:
     character_list: tuple[UserId, ...]
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _UserInfo:
     user_id: UserId
     context: _Profile
@@ -103,23 +103,23 @@ class _UserInfo:
     email_verified: object = None
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _ChannelId:
     channel_id: ChannelId
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Members:
     characters: tuple[UserId, ...]
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Group:
     group_id: GroupId
     characters: tuple[UserId, ...]
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _PastMessage:
     subtype: str
     content: Content

@@ -68,13 +68,13 @@ _ABSENT: Final = object()
 # A shape lives for one call: left mutable, because a frozen one takes twice as long to make.
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _MessageContext:
     sender: UserId
     recipients: tuple[UserId, ...]
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class MessageUpShape:
     """Sender and recipients are those of ``context``; the list beside it is not read."""
 
@@ -97,7 +97,7 @@ class MessageUpShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class MessageDownShape:
     """Both shapes of section 3.2; the one with a ``msg_id`` is an upward message turned round."""
 
@@ -123,7 +123,7 @@ class MessageDownShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class UserMessageShape:
     """A user's message; its timestamp is not read, since the platform stamps by its own clock."""
 
@@ -141,7 +141,7 @@ class UserMessageShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class FeatureCallShape:
     """A key press; the list of arguments is there even for a key that has none."""
 
@@ -161,7 +161,7 @@ class FeatureCallShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class MenuItemClickShape:
     """A choice from a message's menu: an action of ours in generation 0."""
 
@@ -187,7 +187,7 @@ class MenuItemClickShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class CopyShape:
     """A receipt."""
 
@@ -205,7 +205,7 @@ class CopyShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class PlatformErrorShape:
     """A whole frame of the platform's host, which spells in its own way."""
 
@@ -219,7 +219,7 @@ class PlatformErrorShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class ProfileShape:
     """The part of a character that its owner writes: three texts, none of them null."""
 
@@ -237,7 +237,7 @@ class ProfileShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class CharacterShape:
     """A row of a character list (section 2.2)."""
 
@@ -249,7 +249,7 @@ class CharacterShape:
         return self.user_context.character(self.user_id, self.username)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class UserListShape:
     """The body of an update of the character list."""
 
@@ -263,7 +263,7 @@ class UserListShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class FeaturesShape:
     """The body of an update of the keys."""
 
@@ -277,7 +277,7 @@ class FeaturesShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class PlaygroundShape:
     """The body of an update of the stage."""
 
@@ -295,7 +295,7 @@ class PlaygroundShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class MenuShape:
     """The body of an update of the menu, which is ours in generation 0."""
 
@@ -307,12 +307,12 @@ class MenuShape:
         return UpdateMenu(channel_id=self.channel_id, menu=self.content, recipients=self.recipients)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _FeatureHook:
     feature_id: str | None = None
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class StyleItemShape:
     """How a part of the screen is shown; a key is named by an object with more in it."""
 
@@ -333,7 +333,7 @@ class StyleItemShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class StyleShape:
     """The body of an update of the style."""
 
@@ -347,7 +347,7 @@ class StyleShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class ChannelInfoShape:
     """A whole frame: the band's id stands beside the body, which is the data itself."""
 

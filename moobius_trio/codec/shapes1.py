@@ -54,7 +54,7 @@ def _said(content: Content) -> Content:
     return attrs.evolve(content, extra=extra)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class MessageUpShape:
     """What a service is told of a message; the recipients are read apart."""
 
@@ -77,7 +77,7 @@ class MessageUpShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class MessageDownShape:
     """A service's message; the recipients are read apart."""
 
@@ -98,7 +98,7 @@ class MessageDownShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class MessageForUserShape:
     """The same as a user's client is sent it: with an id, and without who else gets it."""
 
@@ -120,7 +120,7 @@ class MessageForUserShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class UserMessageShape:
     """A user's message; its time is not read, since the platform stamps by its own clock."""
 
@@ -137,7 +137,7 @@ class UserMessageShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class ActionShape:
     """A request, as a service is told of it."""
 
@@ -150,7 +150,7 @@ class ActionShape:
         return Action(subtype=subtype, channel_id=self.channel_id, sender=self.sender)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class RefreshShape:
     """The body of a frame of the type ``refresh``: the type says what is asked for."""
 
@@ -161,7 +161,7 @@ class RefreshShape:
         return Action(subtype="refresh", channel_id=self.channel_id, sender=self.sender)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class UserActionShape:
     """A request, as a user's client makes it: who asks is known by the connection."""
 
@@ -172,7 +172,7 @@ class UserActionShape:
         return UserAction(subtype=action_from_wire(self.subtype), channel_id=self.channel_id)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _ArgumentShape:
     label: str
     value: str | int
@@ -186,7 +186,7 @@ def _arguments(shapes: tuple[_ArgumentShape, ...]) -> tuple[FeatureCallArgument,
     )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class ButtonClickShape:
     """A key press."""
 
@@ -206,7 +206,7 @@ class ButtonClickShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class MenuItemClickShape:
     """A choice from a message's menu."""
 
@@ -232,7 +232,7 @@ class MenuItemClickShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class CopyShape:
     """A receipt."""
 

@@ -99,13 +99,13 @@ def _update(
     return structure(body, shape, what=what, at="body").value(recipients(body, what))
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _ChannelInfoShape:
     channel_id: ChannelId
     content: JsonObject
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _ChannelInfoFrame:
     channel_id: ChannelId
 

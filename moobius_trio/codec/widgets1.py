@@ -31,7 +31,7 @@ from moobius_trio.types import (
 __all__ = ("ButtonsShape", "CanvasShape", "CharactersShape", "MenuShape", "StyleShape")
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _ComponentShape:
     label: str
     type: str
@@ -49,7 +49,7 @@ class _ComponentShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _DialogShape:
     title: str = or_null("")
     components: tuple[_ComponentShape, ...] = or_null(())
@@ -69,7 +69,7 @@ class _DialogShape:
         return Dialog(title=title, bottom_buttons=self.bottom_buttons)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _ButtonShape:
     button_id: str
     button_text: str
@@ -85,7 +85,7 @@ class _ButtonShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _MenuItemShape:
     menu_item_id: str
     menu_item_text: str
@@ -105,7 +105,7 @@ class _MenuItemShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _StyleItemShape:
     widget: str
     display: str = or_null("visible")
@@ -123,12 +123,12 @@ class _StyleItemShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _GroupShape:
     characters: GroupId
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class CharactersShape:
     """The body of an update of the character list, which is a group."""
 
@@ -136,7 +136,7 @@ class CharactersShape:
     content: _GroupShape
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class ButtonsShape:
     """The body of an update of the keys."""
 
@@ -148,7 +148,7 @@ class ButtonsShape:
         return UpdateFeatures(channel_id=self.channel_id, features=keys, recipients=recipients)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class MenuShape:
     """The body of an update of the menu that messages open."""
 
@@ -160,7 +160,7 @@ class MenuShape:
         return UpdateMenu(channel_id=self.channel_id, menu=menu, recipients=recipients)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class CanvasShape:
     """The body of an update of the stage: none, one or several items."""
 
@@ -176,7 +176,7 @@ class CanvasShape:
         )
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class StyleShape:
     """The body of an update of the style."""
 

@@ -17,7 +17,6 @@ import trio
 from moobius_trio.config import Settings
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.notify import Notifier
-from moobius_trio.core.operations import serve_operations
 from moobius_trio.core.process import Process, Watched, this_process
 from moobius_trio.core.reading import environment_variables, given_folder
 from moobius_trio.core.statistics import in_one_line
@@ -77,6 +76,8 @@ async def open_watching(
         with _open_files(settings, folder, given_folder(environ, "LOGS_DIRECTORY")):
             async with trio.open_nursery() as nursery:
                 if settings.ops_port is not None:
+                    from moobius_trio.core.operations import serve_operations  # an HTTP server
+
                     where = f"{settings.path or 'settings'}, key ops_port"
                     await nursery.start(serve_operations, process, settings.ops_port, where)
                 if notifier.wanted:

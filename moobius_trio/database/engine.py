@@ -9,14 +9,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 import attrs
 
 from moobius_trio.errors import ConfigError, StorageError
 from moobius_trio.types import ChannelId, JsonValue, RunSync, ServiceId
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = (
     "Atomicity",
@@ -191,6 +193,8 @@ def find_engine(name: str, builtin: Mapping[str, OpenEngine], where: str) -> Ope
     """
     if name in builtin:
         return builtin[name]
+    from importlib.metadata import entry_points  # half of this module's import, for few
+
     others = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name in others:
         return _loaded(others[name], where)

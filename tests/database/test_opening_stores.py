@@ -249,7 +249,7 @@ async def test_an_engine_of_another_package_is_found_by_its_entry_point(
     def found(*, group: str) -> list[EntryPoint]:
         return [own] if group == "moobius_trio.engines" else []
 
-    monkeypatch.setattr("moobius_trio.database.engine.entry_points", found)
+    monkeypatch.setattr("importlib.metadata.entry_points", found)
     async with opened(tmp_path, spec("mine")) as stores:
         (await stores.storage(BAND, {})).box["k"] = 1
     with pytest.raises(ConfigError, match="Did you mean 'mine'"):

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 import trio
 
-from moobius_trio.codec import http0, http1
+from moobius_trio.codec import http0_client as http0
+from moobius_trio.codec import http1_client as http1
 from moobius_trio.errors import ApiError, SignInRefused, Unreachable
 from moobius_trio.network.http.calls import Call, NoReply, ignored, post
 from moobius_trio.network.http.retry import full_jitter

@@ -6,7 +6,8 @@ written and read by the codec, requests are made by the account.
 
 from __future__ import annotations
 
-from moobius_trio.codec import http0, http1
+from moobius_trio.codec import http0_client as http0
+from moobius_trio.codec import http1_client as http1
 from moobius_trio.network.http.calls import get, ignored, post
 from moobius_trio.network.http.users import UserCalls
 from moobius_trio.types import ChannelId, Character, ServiceId, UserId

@@ -19,7 +19,8 @@ from typing import Literal, TypeVar
 import httpx
 import trio
 
-from moobius_trio.codec import http0, http1
+from moobius_trio.codec import http0_client as http0
+from moobius_trio.codec import http1_client as http1
 from moobius_trio.codec.text import MAX_REPLY_BYTES
 from moobius_trio.errors import AddressRefused, ApiError, MalformedPayload
 from moobius_trio.network.http.address import BaseAddress, without_query

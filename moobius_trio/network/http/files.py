@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from moobius_trio.codec import http0
+from moobius_trio.codec import http0_client as http0
 from moobius_trio.network.http.address import check_upload_address
 from moobius_trio.network.http.calls import get
 from moobius_trio.network.http.subject import Subject

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from moobius_trio.codec import http0, http1
+from moobius_trio.codec import http0_client as http0
+from moobius_trio.codec import http1_client as http1
 from moobius_trio.errors import ApiError
 from moobius_trio.network.http.calls import get, post
 from moobius_trio.network.http.users import UserCalls

@@ -12,7 +12,7 @@ from typing import Final
 
 import trio
 
-from moobius_trio.codec import http1
+from moobius_trio.codec import http1_client as http1
 from moobius_trio.network.http.calls import get
 from moobius_trio.network.http.subject import Subject
 from moobius_trio.types import ChannelId, MessageId, PastMessage

@@ -6,7 +6,8 @@ E-mail and password are those that the API was opened with; the password is neve
 
 from __future__ import annotations
 
-from moobius_trio.codec import http1
+from moobius_trio.codec import http0_client as http0
+from moobius_trio.codec import http1_client as http1
 from moobius_trio.network.http.subject import Subject
 from moobius_trio.types import Secret
 
@@ -20,7 +21,7 @@ class RegistrationCalls(Subject):
     async def sign_up(self) -> None:
         """Make the account; the platform sends a code, which ``confirm_sign_up`` wants."""
         self._needs_generation_1("sign_up")
-        await self._account.tell("/auth/sign_up", http1.encode_sign_in)
+        await self._account.tell("/auth/sign_up", http0.encode_sign_in)
 
     async def confirm_sign_up(self, code: str) -> None:
         """Give the code that came by mail; after it ``authenticate`` can succeed."""
@@ -66,5 +67,5 @@ class RegistrationCalls(Subject):
     async def delete_account(self) -> None:
         """Delete the account with all that it has. There is no way back."""
         self._needs_generation_1("delete_account")
-        await self._account.tell("/auth/delete_account", http1.encode_sign_in)
+        await self._account.tell("/auth/delete_account", http0.encode_sign_in)
         self._account.forget()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import attrs
 
-from moobius_trio.codec import http0, http1
+from moobius_trio.codec import http0_client as http0
+from moobius_trio.codec import http1_client as http1
 from moobius_trio.network.http.calls import get, ignored, post
 from moobius_trio.network.http.subject import Subject
 from moobius_trio.types import ChannelId, Character, ServiceId, ServiceInfo, UserId
