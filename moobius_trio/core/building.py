@@ -13,7 +13,7 @@ from moobius_trio.config import Settings
 from moobius_trio.core.band import Band
 from moobius_trio.core.bands import Bands
 from moobius_trio.core.boundary import Boundary
-from moobius_trio.core.cast import CHARACTERS, UPLOADS, Cast, side_by_side
+from moobius_trio.core.cast import CHARACTERS, UPLOADS, Cast
 from moobius_trio.core.catching_up import CatchUp
 from moobius_trio.core.dispatch import Dispatcher
 from moobius_trio.core.environment import Environment
@@ -28,6 +28,7 @@ from moobius_trio.network.group_book import GroupBook
 from moobius_trio.network.http import HttpApi
 from moobius_trio.network.link import Link, Side, service_side
 from moobius_trio.network.outbox import Outbox
+from moobius_trio.network.side_by_side import side_by_side
 from moobius_trio.network.wire1 import Generation1Wire
 from moobius_trio.types import (
     ChannelId,
@@ -101,7 +102,8 @@ async def make_runtime(
         on_end=footing.tracing.ended if footing.tracing is not None else None,
     )
     make_band = _band_maker(footing, nursery)
-    bands = Bands(await side_by_side(make_band, taken))
+    lists = await footing.http_api.get_channel_user_lists(taken, footing.service_id)
+    bands = Bands(await side_by_side(make_band, zip(taken, lists, strict=True)))
     catch_up = CatchUp(
         bands=bands,
         fetch=lambda channel_id: _fetch_members(footing, channel_id),
@@ -119,6 +121,10 @@ async def make_runtime(
         on_member_shed=catch_up.after_shedding,
         resolve=footing.speech.resolve,
     )
+
+    async def take_on(channel_id: ChannelId) -> Band:
+        return await make_band((channel_id, await _fetch_members(footing, channel_id)))
+
     storage = await footing.stores.storage(None, declared_containers(type(service)))
     cast = Cast(
         footing.http_api,
@@ -152,7 +158,7 @@ async def make_runtime(
         bands=bands,
         taking_on=TakingOn(
             bands=bands,
-            make=make_band,
+            make=take_on,
             dispatcher=dispatcher,
             boundary=boundary,
             on_channel_init=service.on_channel_init,
@@ -165,16 +171,19 @@ async def make_runtime(
     )
 
 
-def _band_maker(footing: Footing, nursery: trio.Nursery) -> Callable[[ChannelId], Awaitable[Band]]:
-    """Makes a band with its members and its store."""
+def _band_maker(
+    footing: Footing, nursery: trio.Nursery
+) -> Callable[[tuple[ChannelId, Sequence[Character]]], Awaitable[Band]]:
+    """Makes a band with the people in it and its store."""
     band_class = type(footing.service)._band_class
     declared = declared_containers(band_class)
 
-    async def make(channel_id: ChannelId) -> Band:
+    async def make(band_and_people: tuple[ChannelId, Sequence[Character]]) -> Band:
+        channel_id, people = band_and_people
         members = Members(
             fetch_profile=footing.http_api.fetch_user_profile, start_soon=nursery.start_soon
         )
-        members.replace(await _fetch_members(footing, channel_id))
+        members.replace(people)
         band = band_class(channel_id=channel_id, service=footing.service, members=members)
         band._storage = await footing.stores.storage(channel_id, declared)
         return band

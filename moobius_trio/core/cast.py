@@ -6,49 +6,21 @@ What is remembered lies in two containers of the service's own storage.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
 
 import attrs
 import trio
 
 from moobius_trio.database import CachedDict
-from moobius_trio.errors import MoobiusError
-from moobius_trio.network.groups import unwrapped
 from moobius_trio.network.http import HttpApi
+from moobius_trio.network.side_by_side import side_by_side
 from moobius_trio.types import Character, NewCharacter, RunSync, ServiceId, UserId
 
-__all__ = ("CHARACTERS", "UPLOADS", "Cast", "side_by_side")
+__all__ = ("CHARACTERS", "UPLOADS", "Cast")
 
 UPLOADS = "sdk-uploads"
 CHARACTERS = "sdk-characters"
-IN_FLIGHT = 16
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-async def side_by_side(
-    fn: Callable[[T], Awaitable[R]], items: Iterable[T], limit: int = IN_FLIGHT
-) -> list[R]:
-    """``fn`` of every item, at most `limit` at once; the results in the order of the items.
-
-    The first failure cancels the others and is raised.
-    """
-    todo = list(items)
-    results: dict[int, R] = {}
-    room = trio.CapacityLimiter(limit)
-
-    async def one(index: int, item: T) -> None:
-        async with room:
-            results[index] = await fn(item)
-
-    with unwrapped(MoobiusError):  # of several that fail at once one is as good as the other
-        async with trio.open_nursery() as nursery:
-            for index, item in enumerate(todo):
-                nursery.start_soon(one, index, item)
-    return [results[index] for index in range(len(todo))]
 
 
 @attrs.define(eq=False)

@@ -14,7 +14,6 @@ import trio
 
 from moobius_trio.config import Settings
 from moobius_trio.core.building import Footing, make_runtime, make_speech
-from moobius_trio.core.cast import side_by_side
 from moobius_trio.core.connecting import make_link, make_outbox
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.handle import ServiceHandle
@@ -28,6 +27,7 @@ from moobius_trio.core.threads import for_stores
 from moobius_trio.database import ContainerSpec, open_stores
 from moobius_trio.errors import StorageError
 from moobius_trio.network.http import open_http_api
+from moobius_trio.network.side_by_side import side_by_side
 from moobius_trio.network.tls import trusting
 from moobius_trio.types import ChannelId, ServiceLogin
 

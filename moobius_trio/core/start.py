@@ -21,10 +21,10 @@ from moobius_trio.config import (
     write_pending,
     write_service_id,
 )
-from moobius_trio.core.cast import side_by_side
 from moobius_trio.errors import ApiError, BandNotTaken, Unreachable
 from moobius_trio.network.http import HttpApi
 from moobius_trio.network.http.retry import ATTEMPTS
+from moobius_trio.network.side_by_side import MOST_CALLS, side_by_side
 from moobius_trio.types import ChannelId, RunSync, ServiceId, ServiceInfo
 
 __all__ = ("BindResult", "have_service", "reaching", "take_bands")
@@ -105,7 +105,7 @@ async def take_bands(
     services: Sequence[ServiceInfo],
     others: Literal["ignore", "unbind", "include"],
 ) -> list[ChannelId]:
-    """Bind the configured bands, up to 16 side by side, and give those that were taken.
+    """Bind the configured bands, up to 32 side by side, and give those that were taken.
 
     Each that was not is one line in the log with its reason and remedy.
 
@@ -141,7 +141,7 @@ async def take_bands(
             )
         return BindResult(channel_id=channel_id, taken=True)
 
-    results = await side_by_side(take, list(dict.fromkeys(channels)))
+    results = await side_by_side(take, list(dict.fromkeys(channels)), MOST_CALLS)
     failed = [result for result in results if not result.taken]
     if len(failed) == len(results):
         raise BandNotTaken([str(result) for result in failed] or ["channels is empty"])

@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from moobius_trio import ApiError, Character, MoobiusService, NewCharacter
-from moobius_trio.core.cast import side_by_side
+from moobius_trio.network.side_by_side import side_by_side
 from moobius_trio.testing import Local
 from moobius_trio.testing.core_rig import FaultyApi, faulty_api, runtime_of
 

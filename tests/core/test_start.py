@@ -173,19 +173,19 @@ async def test_no_band_at_all_is_the_end(local: Local) -> None:
     assert len(info.value.bands) == 1
 
 
-async def test_sixteen_requests_are_in_flight(local: Local) -> None:
-    """Forty bands at a second a request take eight seconds, not eighty."""
+async def test_thirty_two_requests_are_in_flight(local: Local) -> None:
+    """Eighty bands at a second a request take six seconds, not 160."""
     service = MoobiusService()
     with faulty_api() as api:
-        place(local, service, bands=[f"band-{number}" for number in range(40)])
+        place(local, service, bands=[f"band-{number}" for number in range(80)])
         api.slow.update({BIND: 1, "/channel/userlist": 1})
         start = trio.current_time()
         async with trio.open_nursery() as nursery:
             handle = await nursery.start(service.serve)
             assert trio.current_time() - start == 6
             await handle.stop()
-    assert api.most == 16
-    assert len(handle.channels) == 40
+    assert api.most == 32
+    assert len(handle.channels) == 80
 
 
 # The service and its login

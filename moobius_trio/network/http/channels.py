@@ -6,10 +6,15 @@ written and read by the codec, requests are made by the account.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+from itertools import chain
+
 from moobius_trio.codec import http0_client as http0
 from moobius_trio.codec import http1_client as http1
 from moobius_trio.network.http.calls import get, ignored, post
 from moobius_trio.network.http.users import UserCalls
+from moobius_trio.network.side_by_side import MOST_CALLS, side_by_side
 from moobius_trio.types import ChannelId, Character, ServiceId, UserId
 
 __all__ = ("ChannelCalls",)
@@ -28,9 +33,27 @@ class ChannelCalls(UserCalls):
         if self._old:
             query = {"channel_id": channel_id, "service_id": service_id}
             return await self._account.call(get("/channel/userlist", query), http0.decode_user_list)
-        ids = await self.fetch_member_ids(channel_id, service_id)
-        known = {each.user_id: each for each in await self.fetch_profiles(ids)}
-        return tuple(known.get(each) or Character(user_id=each, nickname=each) for each in ids)
+        return (await self.get_channel_user_lists([channel_id], service_id))[0]
+
+    async def get_channel_user_lists(
+        self, channel_ids: Sequence[ChannelId], service_id: ServiceId
+    ) -> list[tuple[Character, ...]]:
+        """The people in each of many bands, as `get_channel_user_list` gives them for one.
+
+        Up to 32 calls run side by side. In generation 1 the profiles of all bands are asked for
+        together, and whoever is in several bands once.
+        """
+        if self._old:
+            fetch = partial(self.get_channel_user_list, service_id=service_id)
+            return await side_by_side(fetch, channel_ids, MOST_CALLS)
+        fetch_ids = partial(self.fetch_member_ids, service_id=service_id)
+        lists = await side_by_side(fetch_ids, channel_ids, MOST_CALLS)
+        profiles = await self.fetch_profiles(chain.from_iterable(lists))
+        known = {each.user_id: each for each in profiles}
+        return [
+            tuple(known.get(each) or Character(user_id=each, nickname=each) for each in ids)
+            for ids in lists
+        ]
 
     async def fetch_real_characters(
         self, channel_id: ChannelId, service_id: ServiceId

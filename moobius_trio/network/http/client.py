@@ -12,9 +12,7 @@ import random
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from importlib.metadata import PackageNotFoundError, version
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import httpx
 import trio
@@ -33,6 +31,7 @@ from moobius_trio.network.http.calls import (
     ProtocolName,
     Reply,
 )
+from moobius_trio.network.http.connections import Connections
 from moobius_trio.network.http.retry import read_retry_after, with_retries
 from moobius_trio.types import Secret
 
@@ -41,28 +40,34 @@ __all__ = ("Client", "open_client")
 T = TypeVar("T")
 
 CLOSE_SECONDS = 1.0
-LIMITS = httpx.Timeout(connect=5, read=15, write=15, pool=30)
+LIMITS = {"timeout": httpx.Timeout(connect=5, read=15, write=15, pool=30).as_dict()}
 """Seconds for one step each; the limits of a whole call are in ``calls.Patience``."""
 
-HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "Connection": "keep-alive"}
+NO_HEADERS: Mapping[str, str] = {}
 GENERATIONS: Mapping[ProtocolName, int] = {"0.0.1": 0, "1.8": 1}
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class Client:
-    """Makes calls to one platform."""
+    """Makes calls to one platform.
+
+    It asks the transport itself: what ``httpx.AsyncClient`` does besides (cookies, redirects,
+    proxies, sign-in) is not wanted here, and takes a quarter of the time of a call.
+    """
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        transport: httpx.AsyncBaseTransport,
         address: BaseAddress,
         random: random.Random,
         protocol: ProtocolName,
     ) -> None:
-        self._http = http
+        self._transport = transport
         self.address = address
         self._random = random
         self._decode_reply = http0.decode_reply if protocol == "0.0.1" else http1.decode_reply
+        self._usual = httpx.Headers({**HEADERS, "User-Agent": _user_agent(protocol)})
 
     async def request(
         self, call: Call, decode: Callable[[object], T], *, token: Secret | None = None
@@ -79,7 +84,7 @@ class Client:
 
         def build() -> httpx.Request:
             try:
-                return self._http.build_request(
+                return self._request(
                     call.method,
                     self.address.join(call.path),
                     params=dict(call.query) or None,
@@ -137,7 +142,7 @@ class Client:
             # A file object and not the bytes: httpx writes it in pieces, so that the write limit
             # is for a piece and a slow line may take its time.
             form = {"file": (name, io.BytesIO(content), "application/octet-stream")}
-            request = self._http.build_request("POST", url, data=dict(fields), files=form)
+            request = self._request("POST", url, data=dict(fields), files=form)
             return await self._exchange(request, path, seconds)
 
         reply = await with_retries(
@@ -158,7 +163,7 @@ class Client:
         name = without_query(url)
 
         async def attempt(seconds: float) -> Reply:
-            request = self._http.build_request(method, url, headers={"Accept": "*/*"})
+            request = self._request(method, url, headers={"Accept": "*/*"})
             return await self._exchange(request, name, seconds, max_bytes)
 
         patience: Patience = PATIENT if method == "GET" else QUICK
@@ -172,10 +177,18 @@ class Client:
     def _can_ask(self, url: str) -> bool:
         """Whether httpx takes this for an address; it looks at more than was checked before."""
         try:
-            self._http.build_request("GET", url)
+            self._request("GET", url)
         except (httpx.InvalidURL, UnicodeError):  # idna's errors are UnicodeErrors
             return False
         return True
+
+    def _request(
+        self, method: str, url: str, *, headers: Mapping[str, str] = NO_HEADERS, **rest: Any
+    ) -> httpx.Request:
+        """A request with the headers and limits that all have; ``rest`` as httpx has it."""
+        together = httpx.Headers(self._usual)  # its repr hides the token
+        together.update(headers)
+        return httpx.Request(method, url, headers=together, extensions=LIMITS, **rest)
 
     async def _exchange(
         self, request: httpx.Request, path: str, seconds: float, max_bytes: int = MAX_REPLY_BYTES
@@ -183,9 +196,9 @@ class Client:
         """One request and its whole reply, within ``seconds``."""
         try:
             with trio.fail_after(seconds):
-                response = await self._http.send(request, stream=True)
+                response = await self._transport.handle_async_request(request)
                 try:
-                    content = await _read(response, path, max_bytes)
+                    content = await _read(request, response, path, max_bytes)
                 finally:
                     # A connection that is not given back or closed here blocks its place for good.
                     with trio.move_on_after(CLOSE_SECONDS, shield=True):
@@ -237,7 +250,9 @@ def _length(response: httpx.Response) -> int | None:
     return int(told) if told.isascii() and told.isdigit() and len(told) < 20 else None
 
 
-async def _read(response: httpx.Response, path: str, max_bytes: int) -> bytes:
+async def _read(
+    request: httpx.Request, response: httpx.Response, path: str, max_bytes: int
+) -> bytes:
     """The body of a reply that is worth reading.
 
     A compressed one is refused unread: a small one can hold any amount (and we asked for none).
@@ -251,14 +266,14 @@ async def _read(response: httpx.Response, path: str, max_bytes: int) -> bytes:
         )
     if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         raise ApiError(path, "the reply is compressed, which was not asked for", status=status)
-    if response.request.method == "HEAD":
+    if request.method == "HEAD":
         return b""
     content = bytearray()
     too_large = (_length(response) or 0) > max_bytes
     with trio.CancelScope() as reading:
         if too_large:
             reading.cancel()
-        async for piece in response.aiter_bytes():
+        async for piece in _stream_of(response):
             content += piece
             if len(content) > max_bytes:
                 # The next read ends httpx's generators from the innermost outwards; leaving the
@@ -269,8 +284,16 @@ async def _read(response: httpx.Response, path: str, max_bytes: int) -> bytes:
     return bytes(content)
 
 
+def _stream_of(response: httpx.Response) -> httpx.AsyncByteStream:
+    """What a transport for trio answers with, as it came; httpx itself would decode it."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101
+    return response.stream
+
+
 def _user_agent(protocol: ProtocolName) -> str:
     """Who asks, by which a platform that speaks both generations can tell them apart."""
+    from importlib.metadata import PackageNotFoundError, version  # httpx does without
+
     try:
         of = version("moobius_trio")
     except PackageNotFoundError:  # run from a folder that was never installed
@@ -292,13 +315,5 @@ async def open_client(
     Nothing of the environment changes it (proxies, netrc, certificate files), no redirect is
     followed and no cookie kept.
     """
-    async with httpx.AsyncClient(
-        headers={**HEADERS, "User-Agent": _user_agent(protocol)},
-        timeout=LIMITS,
-        transport=transport,
-        verify=tls if tls is not None else True,
-        trust_env=False,
-        follow_redirects=False,
-        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-    ) as http:
-        yield Client(http, address, random, protocol)
+    async with transport or Connections(address.url, tls) as connections:
+        yield Client(connections, address, random, protocol)

@@ -14,6 +14,7 @@ from moobius_trio.codec import http1_client as http1
 from moobius_trio.errors import ApiError
 from moobius_trio.network.http.calls import get, ignored, post
 from moobius_trio.network.http.subject import Subject
+from moobius_trio.network.side_by_side import side_by_side
 from moobius_trio.types import Character, UserId, UserInfo, as_tuple
 
 __all__ = ("UserCalls",)
@@ -44,18 +45,20 @@ class UserCalls(Subject):
     async def fetch_profiles(self, user_ids: Iterable[UserId]) -> tuple[Character, ...]:
         """Profiles of people and characters, in the order of ``user_ids``.
 
-        Asked for in lists of up to 200, in generation 0 one by one. Whose profile the platform
-        leaves out is missing; in generation 0 that is an ``ApiError``.
+        Asked for in lists of up to 200, in generation 0 one by one, up to 16 calls side by side.
+        Whose profile the platform leaves out is missing; in generation 0 that is an ``ApiError``.
         """
         ids = tuple(dict.fromkeys(as_tuple(user_ids)))
         if self._old:
-            return tuple([await self.fetch_user_profile(each) for each in ids])
-        found: dict[UserId, Character] = {}
-        for start in range(0, len(ids), PROFILES_AT_ONCE):
+            return tuple(await side_by_side(self.fetch_user_profile, ids))
+
+        async def fetch(start: int) -> tuple[Character, ...]:
             body = http1.encode_fetch_profiles(ids[start : start + PROFILES_AT_ONCE])
             call = post(PROFILE_PATH, body, idempotent=True)
-            for character in await self._account.call(call, http1.decode_characters):
-                found[character.user_id] = character
+            return await self._account.call(call, http1.decode_characters)
+
+        lists = await side_by_side(fetch, range(0, len(ids), PROFILES_AT_ONCE))
+        found = {character.user_id: character for part in lists for character in part}
         return tuple(found[each] for each in ids if each in found)
 
     async def fetch_user_info(self) -> UserInfo:

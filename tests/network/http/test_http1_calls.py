@@ -416,7 +416,41 @@ async def test_many_profiles_are_asked_for_in_parts() -> None:
     async with speaking(answer) as api:
         found = await api.fetch_profiles(wanted)
     assert [each.user_id for each in found] == wanted
-    assert sizes == [200, 200, 50]
+    assert sorted(sizes) == [50, 200, 200]
+
+
+def person(user_id: str) -> dict[str, object]:
+    """Somebody in a list of generation 0."""
+    profile = {"nickname": user_id, "avatar": "", "description": ""}
+    return {"user_id": user_id, "username": user_id, "user_context": profile}
+
+
+@pytest.mark.parametrize("new", [True, False])
+async def test_the_people_of_many_bands_are_asked_for_together(new: bool) -> None:
+    """Each band has its own list, in order; who is in two bands is asked for once."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        asked.append(path)
+        mine = f"u-{request.url.params.get('channel_id')}"
+        if path == "/channel/userlist":
+            return good({"userlist": [person(each) for each in (mine, "u-1")]})
+        if path == "/channel/character_list":
+            return good({"character_list": [mine, "u-1", "u-9"]})
+        ids = json.loads(request.content)["character_list"]
+        assert sorted(ids) == sorted(set(ids))
+        people = [{"character_id": each, "character_context": {}} for each in ids if each != "u-9"]
+        return good(people)
+
+    bands = [ChannelId(f"b-{number}") for number in range(40)]
+    async with speaking(answer, new=new) as api:
+        lists = await api.get_channel_user_lists(bands, SERVICE)
+    rest = ["u-1", "u-9"] if new else ["u-1"]
+    assert [[each.user_id for each in one] for one in lists] == [
+        [f"u-{band}", *rest] for band in bands
+    ]
+    assert len(asked) == (41 if new else 40)
 
 
 async def test_a_profile_that_is_not_in_the_reply_is_an_error() -> None:

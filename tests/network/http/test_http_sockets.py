@@ -305,7 +305,7 @@ async def test_no_secret_is_shown_by_logs_reprs_or_tracebacks(
     texts.append(caplog.text)
     texts.extend(capsys.readouterr())
     told = "\n".join(texts)
-    assert "/auth/sign_in" in caplog.text
+    assert "send_request_headers" in caplog.text
     assert "receive_response_headers" in caplog.text
     for secret in (PASSWORD, ACCESS, REFRESH):
         raw = secret.encode()

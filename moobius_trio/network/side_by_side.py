@@ -1,0 +1,42 @@
+"""Many calls at once, but not too many. What is called is not known here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, TypeVar
+
+import trio
+
+from moobius_trio.errors import MoobiusError
+from moobius_trio.network.groups import unwrapped
+
+__all__ = ("MOST_CALLS", "side_by_side")
+
+IN_FLIGHT: Final = 16
+MOST_CALLS: Final = 32
+"""For the short calls of a start, of which a service with many bands makes hundreds."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+async def side_by_side(
+    fn: Callable[[T], Awaitable[R]], items: Iterable[T], limit: int = IN_FLIGHT
+) -> list[R]:
+    """``fn`` of every item, at most `limit` at once; the results in the order of the items.
+
+    The first failure cancels the others and is raised.
+    """
+    todo = list(items)
+    results: dict[int, R] = {}
+    room = trio.CapacityLimiter(limit)
+
+    async def one(index: int, item: T) -> None:
+        async with room:
+            results[index] = await fn(item)
+
+    with unwrapped(MoobiusError):  # of several that fail at once one is as good as the other
+        async with trio.open_nursery() as nursery:
+            for index, item in enumerate(todo):
+                nursery.start_soon(one, index, item)
+    return [results[index] for index in range(len(todo))]
