@@ -109,7 +109,7 @@ def _frame(generation: int, text: str) -> str:
         context: dict[str, object] = {"sender": USER, "recipients": [], "group_id": None}
         body |= {"msg_id": MESSAGE, "recipients": [], "context": context}
         return json.dumps({"type": "msg_up", "body": body})
-    body |= {"recipients": "service", "message_id": MESSAGE, "sender": USER}
+    body |= {"recipients": "service", "message_id": MESSAGE, "context": {}, "sender": USER}
     return json.dumps({"type": "message_up", "body": body})
 
 

@@ -197,6 +197,7 @@ def frame_up(generation: int, band: str, text: str, number: str, recipients: str
         "timestamp": 1_700_000_000_000,
         "recipients": recipients,
         "message_id": MESSAGE + number,
+        "context": {},
         "sender": USER,
     }
     return json.dumps({"type": "message_up", "body": body}).encode()

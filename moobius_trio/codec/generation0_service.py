@@ -14,7 +14,7 @@ from moobius_trio.codec.frames import body_of, is_menu_item_click, type_of, unkn
 from moobius_trio.codec.plain import Plain, message_down_body, update_body
 from moobius_trio.codec.tags import AUTH_ORIGIN, CHANNEL_INFO, origin_type
 from moobius_trio.codec.text import as_object, assured, dump, glance
-from moobius_trio.codec.usual import is_usual, usual_event_0
+from moobius_trio.codec.usual import USUAL_0, is_usual, usual_event
 from moobius_trio.types import (
     Action,
     Copy,
@@ -62,7 +62,7 @@ def decode_for_service(text: str | bytes) -> ServiceEvent:
         MalformedPayload: it is no frame; the faults carry their paths. Nothing else is raised.
     """
     glanced = glance(text, "frame")
-    if (usual := usual_event_0(glanced)) is not None:
+    if (usual := usual_event(glanced, USUAL_0)) is not None:
         return usual
     frame = as_object(assured(glanced, text, "frame"), "frame")
     if "type" not in frame and "message" in frame:

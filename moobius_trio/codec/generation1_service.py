@@ -32,7 +32,7 @@ from moobius_trio.codec.tags1 import (
     origin_type,
 )
 from moobius_trio.codec.text import as_object, assured, dump, glance
-from moobius_trio.codec.usual import is_usual, usual_event_1
+from moobius_trio.codec.usual import USUAL_1, is_usual, usual_event
 from moobius_trio.types import (
     Action,
     FeatureCall,
@@ -72,7 +72,7 @@ def decode_for_service(text: str | bytes) -> ServiceFrame:
         MalformedPayload: it is no frame; the faults carry their paths. Nothing else is raised.
     """
     glanced = glance(text, "frame")
-    if (usual := usual_event_1(glanced)) is not None:
+    if (usual := usual_event(glanced, USUAL_1)) is not None:
         return usual
     frame = as_object(assured(glanced, text, "frame"), "frame")
     if "type" not in frame and "message" in frame:

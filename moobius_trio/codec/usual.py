@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from moobius_trio.codec.tags import TO_SERVICE
 from moobius_trio.codec.tags1 import COPY, MESSAGE_UP
 from moobius_trio.codec.text import MAX_DEPTH, certain
 from moobius_trio.types import Content, Copy, GroupMessage, MessageDown, MessageUp
 
-__all__ = ("is_usual", "usual_event_0", "usual_event_1")
+__all__ = ("USUAL_0", "USUAL_1", "Readers", "is_usual", "usual_event")
 
 T = TypeVar("T")
 
@@ -108,29 +108,26 @@ def _receipt(body: Any) -> Copy | None:
     return None
 
 
-_READERS_0: Final[Mapping[object, Callable[[Any], MessageUp | Copy | None]]] = MappingProxyType(
+Readers: TypeAlias = Mapping[object, Callable[[Any], T]]
+"""By the type of a frame what reads its body."""
+
+USUAL_0: Final[Readers[MessageUp | Copy | None]] = MappingProxyType(
     {"msg_up": _message_0, "copy_client": _receipt, "copy": _receipt}
 )
-_READERS_1: Final[Mapping[object, Callable[[Any], MessageUp | GroupMessage | Copy | None]]] = (
-    MappingProxyType({MESSAGE_UP: _message_1, COPY: _receipt})
+"""Generation 0."""
+
+USUAL_1: Final[Readers[MessageUp | GroupMessage | Copy | None]] = MappingProxyType(
+    {MESSAGE_UP: _message_1, COPY: _receipt}
 )
+"""Generation 1."""
 
 
-def usual_event_0(glanced: Any) -> MessageUp | Copy | None:
-    """The event that a frame of generation 0 is; None: it is not a usual one, or none at all."""
-    return _event(glanced, _READERS_0)
-
-
-def usual_event_1(glanced: Any) -> MessageUp | GroupMessage | Copy | None:
-    """The same for generation 1."""
-    return _event(glanced, _READERS_1)
-
-
-def _event(frame: Any, readers: Mapping[object, Callable[[Any], T]]) -> T | None:
+def usual_event(glanced: Any, readers: Readers[T]) -> T | None:
+    """The event that a frame is; None: it is not a usual one, or no frame at all."""
     try:
-        read = readers.get(frame["type"])
-        if read is not None and len(frame) == 2:
-            return read(frame["body"])
+        read = readers.get(glanced["type"])
+        if read is not None and len(glanced) == 2:
+            return read(glanced["body"])
     except (LookupError, TypeError):  # a key is missing, or what has the keys is no object
         pass
     return None
@@ -143,10 +140,14 @@ def is_usual(message: MessageDown, *ids: str) -> bool:
         ids: what else stands in the frame; an author's program may have passed anything for one.
     """
     content = message.content
+    texts = (
+        *(message.channel_id, message.sender, message.subtype, message.msg_id, content.text),
+        *message.recipients,
+        *ids,
+    )
     return (
-        content.path is None
+        _texts(map(type, texts))
+        and content.path is None
         and not content.extra
         and (message.timestamp is None or type(message.timestamp) is int)
-        and _texts(map(type, (message.channel_id, message.sender, message.subtype, content.text)))
-        and _texts(map(type, (message.msg_id, *ids, *message.recipients)))
     )

@@ -24,8 +24,10 @@ def as_recipients(recipients: Recipients) -> tuple[UserId, ...]:
     Raises:
         TypeError: something in it is neither an id nor a character.
     """
-    if isinstance(recipients, str | Character):
-        return (as_sender(recipients),)
+    if isinstance(recipients, str):
+        return (recipients,)
+    if isinstance(recipients, Character):
+        return (recipients.user_id,)
     if isinstance(recipients, bytes) or not isinstance(recipients, Iterable):
         raise TypeError(
             f"recipients are user ids, characters or an iterable of them, not {recipients!r}"

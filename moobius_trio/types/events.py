@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final, Never, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
@@ -11,10 +11,10 @@ from moobius_trio.types.ids import ChannelId, GroupId, MessageId, RequestId, Use
 from moobius_trio.types.messages import Content, MessageUp
 from moobius_trio.types.values import (
     JsonValue,
+    OldName,
     as_mapping,
     as_tuple,
     empty_mapping,
-    no_attribute,
 )
 
 __all__ = (
@@ -79,9 +79,7 @@ class FeatureCall:
         return {argument.name: argument.value for argument in self.arguments}
 
     if not TYPE_CHECKING:  # for mypy an unknown attribute stays an error
-
-        def __getattr__(self, name: str) -> Never:
-            raise no_attribute(self, name, button_id="feature_call.feature_id")
+        button_id = OldName("feature_call.feature_id")
 
 
 @attrs.frozen(kw_only=True)

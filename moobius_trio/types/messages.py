@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Never
 import attrs
 
 from moobius_trio.types.ids import NO_SENDER, ChannelId, GroupId, MessageId, UserId, as_user_ids
-from moobius_trio.types.values import JsonValue, as_mapping, empty_mapping, no_attribute
+from moobius_trio.types.values import JsonValue, OldName, as_mapping, empty_mapping
 
 __all__ = ("Content", "MessageDown", "MessageUp", "PastMessage")
 
@@ -107,14 +107,8 @@ class MessageUp:
         return not self.recipients
 
     if not TYPE_CHECKING:  # for mypy an unknown attribute stays an error
-
-        def __getattr__(self, name: str) -> Never:
-            raise no_attribute(
-                self,
-                name,
-                context="msg_up.sender and msg_up.recipients",
-                message_id="msg_up.msg_id",
-            )
+        context = OldName("msg_up.sender and msg_up.recipients")
+        message_id = OldName("msg_up.msg_id")
 
 
 def _as_content(value: Content | str) -> Content:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Never
+from typing import TYPE_CHECKING
 
 import attrs
 
 from moobius_trio.types.ids import ChannelId, GroupId, UserId
-from moobius_trio.types.values import as_tuple_of, no_attribute
+from moobius_trio.types.values import OldName, as_tuple_of
 
 __all__ = ("ChannelInfo", "Character", "Group", "NewCharacter", "UserInfo", "as_characters")
 
@@ -31,17 +31,10 @@ class Character:
     description: str = ""
 
     if not TYPE_CHECKING:  # for mypy an unknown attribute stays an error
-
-        def __getattr__(self, name: str) -> Never:
-            flat = "character.nickname, .avatar, .description"
-            raise no_attribute(
-                self,
-                name,
-                user_context=flat,
-                character_context=flat,
-                character_id="character.user_id",
-                name="character.nickname",
-            )
+        character_id = OldName("character.user_id")
+        name = OldName("character.nickname")
+        user_context = OldName("character.nickname, .avatar, .description")
+        character_context = OldName("character.nickname, .avatar, .description")
 
 
 @attrs.frozen(kw_only=True)

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TypeAlias, TypeVar
+from typing import Never, TypeAlias, TypeVar
 
 __all__ = (
     "JsonValue",
+    "OldName",
     "as_mapping",
     "as_tuple",
     "as_tuple_of",
     "empty_mapping",
     "expect",
-    "no_attribute",
 )
 
 JsonValue: TypeAlias = (
@@ -59,16 +59,26 @@ def as_tuple_of(kind: type[T], values: Iterable[T], remedy: str) -> tuple[T, ...
     return tuple(expect(kind, value, remedy) for value in as_tuple(values))
 
 
-def no_attribute(value: object, attribute: str, /, **old: str) -> AttributeError:
-    """The error of an unknown attribute; for one of 0.0.1 or 1.8 it says what to write.
+class OldName:
+    """An attribute that a value of 0.0.1 or 1.8 had: to read it says what to write here.
+
+    (A ``__getattr__`` would make all other attributes slower to read.)
 
     Args:
-        old: by the attribute's name what stands for it here.
+        remedy: what stands for it here.
     """
-    problem = f"{type(value).__name__!r} object has no attribute {attribute!r}"
-    if attribute in old:
-        problem += f": write {old[attribute]}"
-    return AttributeError(problem, name=attribute, obj=value)
+
+    def __init__(self, remedy: str) -> None:
+        self._remedy = remedy
+        self._name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, value: object, owner: type) -> Never:
+        problem = f"{owner.__name__!r} object has no attribute {self._name!r}"
+        problem += f": write {self._remedy}"
+        raise AttributeError(problem, name=self._name, obj=value)
 
 
 def as_mapping(values: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:

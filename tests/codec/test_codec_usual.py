@@ -20,7 +20,7 @@ from moobius_trio.codec.plain import message_down_body as plain_body
 from moobius_trio.codec.plain1 import message_down_body as plain_body_1
 from moobius_trio.codec.strict import dump_strictly
 from moobius_trio.codec.text import MAX_DEPTH, glance, parse_object
-from moobius_trio.codec.usual import usual_event_0, usual_event_1
+from moobius_trio.codec.usual import USUAL_0, USUAL_1, Readers, usual_event
 from moobius_trio.errors import MalformedPayload
 from moobius_trio.testing.payloads import json_values, messages_down
 from moobius_trio.types import Content, MessageDown, UnknownPayload
@@ -77,8 +77,8 @@ def same_without_and_with_the_converter(decode: Decode, frame: Any) -> None:
 @pytest.mark.parametrize(("decode", "frame"), FRAMES)
 def test_the_frames_of_the_protocol_are_usual(decode: Decode, frame: Any) -> None:
     """The messages and receipts of the protocol's files need no converter."""
-    read = usual_event_0 if decode is generation0.decode_for_service else usual_event_1
-    event = read(glance(json.dumps(frame), "frame"))
+    readers: Readers[Any] = USUAL_0 if decode is generation0.decode_for_service else USUAL_1
+    event = usual_event(glance(json.dumps(frame), "frame"), readers)
     assert event is not None
     assert event == decode(json.dumps({**frame, "unheard of": 0}))
 
