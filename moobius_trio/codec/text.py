@@ -42,7 +42,6 @@ MAX_DEPTH: Final = 64
 _ALIKE: Final = frozenset({str, int, bool, type(None)})
 """Kinds of values that orjson reads and writes as json does, if it does so at all."""
 
-
 UNREAD: Final = object()
 """What ``glance`` gives for a text that only ``assured`` can read, or refuse."""
 

@@ -1,11 +1,11 @@
-"""What a service is sent all the time, read without the converter: messages and receipts.
+"""What a service is sent and sends all the time: messages and receipts, without the converter.
 
-And what it sends all the time, known to be writable without a walk over the frame. A frame in
-its most frequent form gives its value, any other None; then the converter reads it, or
+A frame in its most frequent form gives its value, any other None; then the converter reads it, or
 says what is wrong with it. What comes here is not checked yet (``text.glance``), so each value in
-it is looked at: read, found to be of its type, or passed to ``certain``. Nothing may be taken that
-the shapes would refuse, or otherwise than by them. Facts: docs/protocol/generation-0.md section
-3.3, docs/protocol/generation-1.md section 3.4.
+it is looked at: read and of its type, or passed to ``certain``. Nothing may be taken that the
+shapes would refuse, or otherwise than by them. Likewise a message is known here to be writable
+without a walk over its frame. Facts: docs/protocol/generation-0.md section 3.3,
+docs/protocol/generation-1.md section 3.4.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _texts: Final = frozenset({str}).issuperset
 """Whether these types are all that of a text."""
 
 _DEEPEST: Final = MAX_DEPTH - 3
-"""Levels that may lie inside a context: those of the frame, the body and itself are gone."""
+"""Levels inside a context: those of the frame, of its body and of itself are taken."""
 
 _MESSAGE_0: Final = itemgetter(
     "subtype", "channel_id", "timestamp", "recipients", "msg_id", "content", "context"
@@ -40,6 +40,9 @@ _MESSAGE_1: Final = itemgetter(
     "sender",
 )
 _RECEIPT: Final = itemgetter("request_id", "origin_type", "status", "context")
+
+
+# Below, as many keys as are read means that there are no others.
 
 
 def _message_0(body: Any) -> MessageUp | None:
