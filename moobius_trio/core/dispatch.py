@@ -131,6 +131,7 @@ class Dispatcher:
         self._boundary = boundary
         self._by_sender = lanes == "sender"
         self._name = type(service).__name__
+        self._message_handler = f"{self._name}.{_CALLBACKS[MessageUp]}"
         self._on_member_shed = on_member_shed
         self._resolve = resolve
         self._strangers: set[ChannelId] = set()
@@ -292,6 +293,15 @@ class Dispatcher:
             await self._boundary.run(event, unit, call)
 
     def _unit_of(self, event: Filed) -> Unit:
+        if isinstance(event, MessageUp):  # by far the most frequent
+            return Unit(
+                handler=self._describe(event),
+                channel_id=event.channel_id,
+                user_id=event.sender,
+                msg_id=event.msg_id,
+                picked=event.recipients,
+                in_lane=True,
+            )
         has, known = _HAS[type(event)], cast(Any, event)
         return Unit(
             handler=self._describe(event),
@@ -341,10 +351,10 @@ class Dispatcher:
             members.leave(action.sender)
 
     def _describe(self, event: Filed) -> str:
-        if isinstance(event, Inner):
-            return event.name
-        if isinstance(event, Problem):
-            return "storage"
+        if isinstance(event, MessageUp):
+            return self._message_handler
+        if isinstance(event, Inner | Problem):
+            return event.name if isinstance(event, Inner) else "storage"
         if isinstance(event, Action) and self._dispatches_actions:
             return f"{self._name}.on_{event.subtype}"
         return f"{self._name}.{_CALLBACKS[type(event)]}"

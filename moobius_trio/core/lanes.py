@@ -328,7 +328,7 @@ class Lanes(Generic[E]):
                 await self._handle_each(events)
             return
         lane.waiting.popleft()
-        self._begin(lane, turn)
+        self._begin(lane, turn, trio.current_time())
         try:
             turn.granted.set()
             await turn.finished.wait()
@@ -337,25 +337,28 @@ class Lanes(Generic[E]):
 
     def _events(self, lane: _Lane[E]) -> Generator[E, None, None]:
         """What waits in one lane, as much of it as may be handled in one go."""
-        turn_ends = trio.current_time() + TURN_SECONDS
+        now = trio.current_time()
+        turn_ends = now + TURN_SECONDS
         for number in range(TURN_EVENTS):
-            if number and (self._workers > 1 or trio.current_time() >= turn_ends):
-                break
+            if number:
+                now = trio.current_time()
+                if self._workers > 1 or now >= turn_ends:
+                    break
             if not lane.waiting or lane.held or self._ended:
                 break
             item, size = lane.waiting[0]
             if isinstance(item, _Turn):
                 break
             lane.waiting.popleft()
-            self._begin(lane, item)
+            self._begin(lane, item, now)
             try:
                 yield item
             finally:
                 self._finish(lane, size)
 
-    def _begin(self, lane: _Lane[E], item: E | _Turn) -> None:
+    def _begin(self, lane: _Lane[E], item: E | _Turn, now: float) -> None:
         self._waiting -= 1
-        lane.since = trio.current_time()
+        lane.since = now
         lane.now_running = item
         if lane.waiting:
             self._slow.watch()

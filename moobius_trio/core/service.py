@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Never, TypeVarTuple, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, Generic, Never, TypeVarTuple, get_args, get_origin
 
 import attrs
 import trio
@@ -49,6 +49,9 @@ SPELL_ROOM = 100
 B = TypeVar("B", bound=Band, default=Band)
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+
+
+_SENDABLE: Final = (MessageDown, *get_args(Update), RawPayload)
 
 
 class MoobiusService(Callbacks, PlatformCalls, Generic[B]):
@@ -181,7 +184,7 @@ class MoobiusService(Callbacks, PlatformCalls, Generic[B]):
             ServiceStopped: the service does not run.
         """
         # Every form of the original's send(type, body) arrives here, also without a payload.
-        if refused or old or not isinstance(payload, MessageDown | Update | RawPayload):
+        if refused or old or not isinstance(payload, _SENDABLE):
             raise MovedError(
                 "send takes the payload alone: await self.send(msg_down), "
                 "or await self.send(RawPayload(type=…, body=…)) for a frame of your own"

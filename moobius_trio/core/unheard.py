@@ -102,6 +102,8 @@ class UnheardWatch:
         if band is None:
             return
         members, picked = band.members, unit.picked
+        if len(recipients) == 1 and recipients[0] in members:
+            return  # by far the most frequent
         missing = tuple(
             one for one in recipients if one not in members and (not picked or one not in picked)
         )

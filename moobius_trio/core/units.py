@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from types import TracebackType
+from typing import Any, Final
 
 import attrs
 import structlog
@@ -74,6 +75,16 @@ latest: ContextVar[Unit | None] = ContextVar("moobius_trio_latest_unit", default
 """The unit a task runs or has run last, for whoever looks at the task when a step has ended."""
 
 
+def _log_variables() -> dict[str, ContextVar[Any]]:
+    """Where structlog keeps what is bound by these names; set directly, at a third of the cost."""
+    names = dict.fromkeys(("handler", "band", "user", "request_id"), "")
+    tokens = copy_context().run(structlog.contextvars.bind_contextvars, **names)
+    return {name: token.var for name, token in tokens.items()}
+
+
+_LOG_VARIABLES: Final = _log_variables()
+
+
 class unit_of_work:
     """Run the block as this unit: what it changes is saved when it ends, also by error.
 
@@ -101,7 +112,9 @@ class unit_of_work:
         self._token = current.set(unit)
         latest.set(unit)
         self._storage_token = current_unit.set(unit.storage)
-        self._log_tokens = structlog.contextvars.bind_contextvars(**unit.log_fields)
+        self._log_tokens = [
+            _LOG_VARIABLES[name].set(value) for name, value in unit.log_fields.items()
+        ]
         return unit
 
     async def __aexit__(
@@ -122,7 +135,8 @@ class unit_of_work:
                 raise
             self._unit.unsaved.append(exc)
         finally:
-            structlog.contextvars.reset_contextvars(**self._log_tokens)
+            for token in self._log_tokens:
+                token.var.reset(token)
             current_unit.reset(self._storage_token)
             current.reset(self._token)
             if self._on_end is not None:

@@ -128,9 +128,10 @@ class _Answers(Generic[K, V]):
 
     def knows(self, key: K) -> bool:
         """Whether the answer is there and not too old; it counts as used then."""
-        if key not in self._known:
+        answer = self._known.get(key)
+        if answer is None:
             return False
-        if self._known[key][1] <= trio.current_time():
+        if answer[1] != inf and answer[1] <= trio.current_time():
             del self._known[key]
             return False
         self._known.move_to_end(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from sys import getsizeof
 
 import hypothesis.strategies as st
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 
 from moobius_trio.codec import generation0
 from moobius_trio.core.mailbox_room import LaneKey, Limits, MailboxRoom
-from moobius_trio.core.weights import weight
+from moobius_trio.core.weights import OBJECT, weight
 from moobius_trio.types import (
     Action,
     BottomButton,
@@ -27,6 +28,7 @@ from moobius_trio.types import (
     MenuItem,
     MenuItemClick,
     MessageDown,
+    MessageId,
     MessageUp,
     Playground,
     StyleItem,
@@ -198,3 +200,23 @@ def test_the_weight_grows_with_every_part() -> None:
         GenericUpdate(data={"name": long}),
     ):
         assert weight(event) >= 10_000
+
+
+@given(
+    content=st.builds(Content, text=st.none() | st.text(), path=st.none() | st.text()),
+    recipients=st.lists(st.text().map(UserId), max_size=5),
+    msg_id=st.text().map(MessageId),
+)
+def test_a_message_weighs_the_same_on_the_short_way(
+    content: Content, recipients: list[UserId], msg_id: MessageId
+) -> None:
+    """What comes all the time is weighed without the walk that everything else takes."""
+    message = MessageUp(
+        channel_id=ChannelId("red"),
+        sender=UserId("alice"),
+        content=content,
+        recipients=tuple(recipients),
+        msg_id=msg_id,
+    )
+    inside = GroupMessage(message=message, group_id=GroupId(""))  # which is walked over
+    assert weight(inside) == weight(message) + OBJECT + getsizeof("")
