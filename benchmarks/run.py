@@ -69,16 +69,19 @@ def say(text: str) -> None:
 
 
 async def measure(
-    workloads: Sequence[Workload], rounds: int | None, original: Path | None, folder: Path
-) -> tuple[Results, list[str]]:
-    """Everything; gives the figures, and the names of workloads that failed."""
+    workloads: Sequence[Workload],
+    rounds: int | None,
+    original: Path | None,
+    folder: Path,
+    results: Results,
+) -> None:
+    """Everything; the figures are there as soon as they are measured."""
     certificates = open_certificates(folder, datetime.now(UTC))
     counts = {one.name: rounds or one.rounds for one in workloads}
     progress = Progress(
         total=sum(counts.values()),
         planned=sum(counts[one.name] * one.seconds for one in workloads),
     )
-    results, failed = Results(), []
     for _, group in itertools.groupby(workloads, key=lambda one: one.family):
         family = list(group)
         bench = Bench(
@@ -90,15 +93,14 @@ async def measure(
         async with bench:
             for bench.round in range(max(counts[one.name] for one in family)):
                 for workload in family:
-                    if bench.round >= counts[workload.name] or workload.name in failed:
+                    if bench.round >= counts[workload.name] or workload.name in results.failed:
                         continue
                     progress.start(workload, bench.round)
                     try:
                         results.add(await workload.run_round(bench))
                     except ChildFailed as error:
                         say(f"FAILED: {workload.name}: {error}")
-                        failed.append(workload.name)
-    return results, failed
+                        results.failed.append(workload.name)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -163,24 +165,25 @@ def main(arguments: Sequence[str]) -> int:
     where = about(workloads, options.rounds)
     if where["load"] > BUSY:
         say(f"other programs run here (load {where['load']:.1f}): only CPU times are worth much")
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="mt-bench-") as name:
-        results, failed = trio.run(measure, workloads, options.rounds, original, Path(name))
-    say(f"measured in {time.monotonic() - began:.0f} s")
+    began, results, interrupted = time.monotonic(), Results(), False
+    try:
+        with tempfile.TemporaryDirectory(prefix="mt-bench-") as name:
+            trio.run(measure, workloads, options.rounds, original, Path(name), results)
+    except KeyboardInterrupt:
+        interrupted = True
+    words = "interrupted after" if interrupted else "measured in"
+    say(f"{words} {time.monotonic() - began:.0f} s")
     verdicts = show(workloads, results, where)
     if options.json:
-        content = {**results.as_json(verdicts, where), "failed": failed}
+        content = results.as_json(verdicts, where)
         options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    if failed:
-        print(f"\nNot measured, because it failed: {', '.join(failed)}")
-    return 1 if failed else 0
+    if results.failed:
+        print(f"\nNot measured, because it failed: {', '.join(results.failed)}")
+    return 130 if interrupted else 1 if results.failed else 0
 
 
 if __name__ == "__main__":
     if sys.platform != "linux" and "--list" not in sys.argv:
         sys.exit("the CPU time and the memory of other processes are read as Linux shows them")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(main(sys.argv[1:]))

@@ -23,9 +23,11 @@ class Results:
 
     Attributes:
         values: by place, in the order of the rounds.
+        failed: the names of workloads that could not be measured, or not to the end.
     """
 
     values: dict[Place, list[float]] = attrs.field(factory=lambda: defaultdict(list))
+    failed: list[str] = attrs.field(factory=list)
 
     def add(self, figures: Iterable[Figure]) -> None:
         """Those of one round of one workload."""
@@ -53,6 +55,7 @@ class Results:
                 }
                 for one in goals
             ],
+            "failed": self.failed,
         }
 
 

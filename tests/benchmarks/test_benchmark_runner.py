@@ -36,6 +36,7 @@ class Fake:
     name: str
     values: tuple[float, float] = (100.0, 50.0)
     fails: str = ""
+    interrupted: bool = False
     family: str = "fake"
     rounds: int = 2
     seconds: float = 0.0
@@ -50,6 +51,8 @@ class Fake:
     async def run_round(self, bench: Any) -> Iterable[Any]:
         if self.fails:
             raise importlib.import_module("children").ChildFailed(self.fails)
+        if self.interrupted:
+            raise KeyboardInterrupt
         figure = importlib.import_module("workload").Figure
         clients = bench.turn(["ours", "1.8"])
         by_client = dict(zip(("ours", "1.8"), self.values, strict=True))
@@ -159,6 +162,18 @@ def test_ratios_come_first_and_a_failure_ends_with_1(
     assert written["failed"] == ["bad"]
     assert run.main(["--only", "go", "--rounds", "3"]) == 0
     assert "round 3" in capsys.readouterr().err
+
+
+def test_an_interrupted_run_shows_what_it_has(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl+C takes nothing away that was measured before."""
+    workloads = (Fake("good"), Fake("long", interrupted=True))
+    monkeypatch.setattr(sys.modules["catalogue"], "WORKLOADS", workloads)
+    assert run.main([]) == 130
+    printed = capsys.readouterr()
+    assert "2.00 x" in printed.out
+    assert "interrupted after" in printed.err
 
 
 def test_an_unknown_name_is_refused(run: ModuleType) -> None:
