@@ -9,7 +9,7 @@ speaks. What was measured is CPU time.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,13 @@ MESSAGES: Final = 2_000
 
 BAND: Final = "44444444-4444-4444-8444-444444444444"
 USER: Final = "11111111-1111-4111-8111-111111111111"
+CONTEXT: Final[Mapping[str, object]] = {
+    "group_id": "service",
+    "group_name": "Meow",
+    "character_num": 1,
+    "channel_type": "ccs",
+}
+"""As in the frames that the platform was seen to send (generation-1.md section 3.4)."""
 MESSAGE: Final = "66666666-6666-4666-8666-666666666666"
 
 
@@ -93,12 +100,16 @@ def _named(part: str) -> str:
 
 
 def frame(generation: int, size: int) -> str:
-    """What the platform sends up of a text to the Service, so many bytes with everything."""
-    empty = _frame(generation, "")
-    return _frame(generation, "x" * max(1, size - len(empty)))
+    """What the platform sends up of a text to the Service, so many bytes with everything.
+
+    In generation 1 it tells of the group besides, where there is room for it.
+    """
+    told = CONTEXT if size > 1000 else {}
+    empty = _frame(generation, "", told)
+    return _frame(generation, "x" * max(1, size - len(empty)), told)
 
 
-def _frame(generation: int, text: str) -> str:
+def _frame(generation: int, text: str, told: Mapping[str, object]) -> str:
     body: dict[str, Any] = {
         "subtype": "text",
         "channel_id": BAND,
@@ -109,7 +120,7 @@ def _frame(generation: int, text: str) -> str:
         context: dict[str, object] = {"sender": USER, "recipients": [], "group_id": None}
         body |= {"msg_id": MESSAGE, "recipients": [], "context": context}
         return json.dumps({"type": "msg_up", "body": body})
-    body |= {"recipients": "service", "message_id": MESSAGE, "context": {}, "sender": USER}
+    body |= {"recipients": "service", "message_id": MESSAGE, "context": told, "sender": USER}
     return json.dumps({"type": "message_up", "body": body})
 
 
