@@ -1,4 +1,7 @@
-"""A ceiling: wsproto on a trio stream, and nothing else; all is given back.
+"""A ceiling: wsproto on the stream that the direct driver has, and nothing else.
+
+All is given back as it came. With TLS one read takes all records that have come: with one record
+a read, as trio does it by itself, the direct driver would be quicker than its ceiling.
 
 Run: ``python ceiling_wsproto.py`` with one line of JSON on the input: ``ws`` (an address) and
 ``ca`` (a file, or null). It ends with its input.
@@ -10,13 +13,13 @@ import json
 import ssl
 import sys
 from typing import Any
-from urllib.parse import urlsplit
 
 import trio
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import Message, Request
 
-RECEIVE_BYTES = 65_536
+from moobius_trio.network.address import parse_websocket_address
+from moobius_trio.network.reaching import RECEIVE_BYTES, reach
 
 
 async def echo(stream: trio.abc.Stream, protocol: WSConnection) -> None:
@@ -35,14 +38,12 @@ async def echo(stream: trio.abc.Stream, protocol: WSConnection) -> None:
 
 async def main(order: dict[str, Any]) -> None:
     """Echo until the input ends."""
-    address = urlsplit(order["ws"])
-    host, port = address.hostname or "", address.port or 0
-    stream: trio.abc.Stream = await trio.open_tcp_stream(host, port)
-    if order["ca"]:
-        tls = ssl.create_default_context(cafile=order["ca"])
-        stream = trio.SSLStream(stream, tls, server_hostname=host)
+    address = parse_websocket_address(order["ws"])
+    tls = ssl.create_default_context(cafile=order["ca"]) if order["ca"] else None
+    stream = await reach(address, tls)
     protocol = WSConnection(ConnectionType.CLIENT)
-    await stream.send_all(protocol.send(Request(host=address.netloc, target=address.path)))
+    request = Request(host=address.host_header, target=address.resource)
+    await stream.send_all(protocol.send(request))
     async with stream, trio.open_nursery() as nursery:
         nursery.start_soon(echo, stream, protocol)
         print(json.dumps("ready"), flush=True)
