@@ -5,10 +5,8 @@ Values and function types only; nothing here does anything.
 
 from __future__ import annotations
 
-import itertools
 import random
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from moobius_trio.config import Settings
+from moobius_trio.core.request_ids import new_request_id
 from moobius_trio.core.threads import run_in_thread
 from moobius_trio.core.timers import REREAD_SECONDS
 from moobius_trio.core.unheard import Unheard
@@ -82,18 +81,6 @@ def _local_time() -> datetime:
     return datetime.now(UTC).astimezone()
 
 
-_ids = itertools.count()
-_of_this_process = str(uuid.uuid4())[:24]
-
-
-def _new_request_id() -> RequestId:
-    """A UUID of which this process has drawn the greater part, 74 bits of chance, and counts on.
-
-    (Its own chance for each would cost as much as the frame's text.)
-    """
-    return RequestId(f"{_of_this_process}{next(_ids):012x}")
-
-
 @attrs.frozen(kw_only=True)
 class Environment:
     """What a run of a service is given. The defaults are those of production."""
@@ -119,7 +106,7 @@ class Environment:
     reread_seconds: float = REREAD_SECONDS
     """How long cron jobs wait before they look at ``now`` again; infinite in simulated time."""
     wall_clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
-    new_request_id: Callable[[], RequestId] = _new_request_id
+    new_request_id: Callable[[], RequestId] = new_request_id
     random: random.Random = attrs.field(factory=random.SystemRandom, repr=False)
     trace: Callable[[TraceRecord | UnitRecord], None] | None = None
     """Told of each frame that leaves, and of each unit of work that has ended."""
