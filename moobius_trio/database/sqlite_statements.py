@@ -18,7 +18,7 @@ __all__ = ("DELETE", "Parameter", "name_in", "row", "statements")
 Parameter: TypeAlias = str | bytes
 Kind: TypeAlias = Literal["append", "delete", "update"]
 
-MOST_RECORDS: Final = 64
+MOST_RECORDS: Final = 256
 MOST_BYTES: Final = 256 * 1024
 """What one statement writes at most, but always one record. To be able to take back a statement
 that fails half way, SQLite keeps in memory what it has overwritten."""
