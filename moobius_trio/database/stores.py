@@ -22,12 +22,9 @@ from moobius_trio.database.cached_dict import CachedDict
 from moobius_trio.database.container import Container
 from moobius_trio.database.encoding import Format
 from moobius_trio.database.engine import EngineSite, OpenEngine, Place, find_engine
-from moobius_trio.database.json_engine import open_json
 from moobius_trio.database.kept import KeptRecords
-from moobius_trio.database.memory_engine import open_memory
+from moobius_trio.database.openers import open_json, open_memory, open_redis, open_sqlite
 from moobius_trio.database.records import Owners
-from moobius_trio.database.redis_opener import open_redis
-from moobius_trio.database.sqlite_engine import open_sqlite
 from moobius_trio.database.storage import MoobiusStorage
 from moobius_trio.database.store import Store, StoreStatistics
 from moobius_trio.database.tickets import wait_all
