@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from moobius_trio.codec import generation0
+from moobius_trio.codec.generation0_service import decode_for_service, encode_from_service
+from moobius_trio.codec.tags import origin_type
 from moobius_trio.config import Settings
 from moobius_trio.core.band import Band
 from moobius_trio.core.bands import Bands
@@ -26,7 +27,7 @@ from moobius_trio.database import Stores, declared_containers
 from moobius_trio.errors import GroupUnknown
 from moobius_trio.network.group_book import GroupBook
 from moobius_trio.network.http import HttpApi
-from moobius_trio.network.link import Link, Side, service_side
+from moobius_trio.network.link import Link, Side
 from moobius_trio.network.outbox import Outbox
 from moobius_trio.network.side_by_side import side_by_side
 from moobius_trio.network.wire1 import Generation1Wire
@@ -83,7 +84,10 @@ def make_speech(service: MoobiusService[Any], settings: Settings, http_api: Http
         book = GroupBook(http_api.create_group, http_api.fetch_group)
         wire = Generation1Wire(book, profile_of=profile_of)
         return Speech(side=wire.side(), resolve=wire.resolve)
-    return Speech(side=service_side(generation0), resolve=_no_groups)
+    side: Side[ServiceCommand, ServiceFrame] = Side(
+        decode=decode_for_service, encode=encode_from_service, origin_type=origin_type
+    )
+    return Speech(side=side, resolve=_no_groups)
 
 
 async def _no_groups(event: GroupMessage) -> MessageUp:

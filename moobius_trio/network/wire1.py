@@ -9,7 +9,10 @@ from __future__ import annotations
 import attrs
 import structlog
 
-from moobius_trio.codec import generation1
+from moobius_trio.codec import generation1_service
+from moobius_trio.codec.groups1 import as_recipients
+from moobius_trio.codec.losses1 import ProfileOf, losses
+from moobius_trio.codec.tags1 import origin_type
 from moobius_trio.errors import GroupUnknown
 from moobius_trio.network.group_book import GroupBook
 from moobius_trio.network.items import ADDRESSED, Side, service_side
@@ -41,7 +44,7 @@ class Generation1Wire:
             that it says something else is not noticed.
     """
 
-    def __init__(self, book: GroupBook, *, profile_of: generation1.ProfileOf | None = None) -> None:
+    def __init__(self, book: GroupBook, *, profile_of: ProfileOf | None = None) -> None:
         self._book = book
         self._profile_of = profile_of
         self._told: set[str] = set()
@@ -52,7 +55,7 @@ class Generation1Wire:
         Raises:
             MalformedPayload: it is no frame.
         """
-        return generation1.decode_for_service(text)
+        return generation1_service.decode_for_service(text)
 
     def encode_from_service(
         self,
@@ -69,7 +72,7 @@ class Generation1Wire:
             LookupError: it was not prepared.
         """
         self._tell_losses(command)
-        return generation1.encode_from_service(
+        return generation1_service.encode_from_service(
             command,
             request_id=request_id,
             client_id=client_id,
@@ -79,13 +82,13 @@ class Generation1Wire:
 
     def origin_type(self, value: ServiceCommand, /) -> str:
         """The word by which a copy names the frame it answers."""
-        return generation1.origin_type(value)
+        return origin_type(value)
 
     def _tell_losses(self, command: ServiceCommand) -> None:
         """What generation 1 has no word for is told once for each kind of loss."""
         if isinstance(command, MessageDown) and not command.content.extra:
             return  # by far the most frequent: nothing can be missing
-        for loss in generation1.losses(command, self._profile_of):
+        for loss in losses(command, self._profile_of):
             if loss not in self._told:
                 self._told.add(loss)
                 log.info("generation 1 has no word for a part of a frame", part=loss)
@@ -113,7 +116,7 @@ class Generation1Wire:
         members = await self._book.members(event.group_id, event.channel_id, event.sender)
         if not members:
             raise GroupUnknown(event.group_id, event.channel_id, "the platform names nobody in it")
-        return attrs.evolve(event.message, recipients=generation1.as_recipients(members))
+        return attrs.evolve(event.message, recipients=as_recipients(members))
 
 
 def _lists_in(command: ServiceCommand) -> tuple[tuple[UserId, ...], ...]:
