@@ -124,11 +124,11 @@ class unit_of_work:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if self._unit.storage.clean:
-                self._unit.storage.let_go()
-            else:
+            if self._unit.storage.many:
                 with trio.move_on_after(FINISH_SECONDS, shield=True):
                     await self._unit.storage.finish()
+            else:
+                self._unit.storage.finish_at_once()
         except StorageError as exc:
             if error is None:
                 error = exc

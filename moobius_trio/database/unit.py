@@ -47,6 +47,8 @@ class Touched(Protocol):
 class StorageUnit:
     """What one unit of work has touched. Made when it begins, finished when it ends."""
 
+    __slots__ = ("_finished", "_since", "_tickets", "_touched", "_window", "held", "transaction")
+
     def __init__(self) -> None:
         self._touched: dict[Touched, None] = {}
         self._since: dict[Touched, None] = {}
@@ -67,6 +69,11 @@ class StorageUnit:
     def clean(self) -> bool:
         """True when there is nothing to save, and nothing that a frame has to wait for."""
         return not (self._touched or self._tickets) and self.transaction is None
+
+    @property
+    def many(self) -> bool:
+        """True when it has touched more records than are looked at without a checkpoint."""
+        return len(self._touched) > SLICE
 
     def begin(self, transaction: Transaction) -> None:
         """A transaction is open from now on; it may change what the unit has in hands."""
@@ -134,8 +141,10 @@ class StorageUnit:
                 or read could not be stored and was taken back, so that what it is about to say
                 may rest on it.
         """
-        fresh, self._since = self._since, {}
-        error = self._look_at(fresh)
+        error: StorageError | None = None
+        if self._since or self._window:
+            fresh, self._since = self._since, {}
+            error = self._look_at(fresh)
         for ticket in [one for one in self._tickets if one.done]:
             del self._tickets[ticket]
             if ticket.error is not None:
@@ -173,6 +182,19 @@ class StorageUnit:
             await self.save_all()
         finally:
             self.let_go()
+
+    def finish_at_once(self) -> None:
+        """The same without a checkpoint, for a unit that has not touched `many`.
+
+        Raises:
+            StorageError: as `settle`; all others are saved first.
+        """
+        try:
+            error = self._save(list(self._touched)) if self._touched else None
+        finally:
+            self.let_go()
+        if error is not None:
+            raise error
 
     def let_go(self) -> None:
         """End without a look at anything: what was changed inside is found by the sweep."""
