@@ -161,7 +161,9 @@ async def open_child(
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if discard else errors,
             cwd=folder,
-            env={**os.environ, **(env or {})},
+            # An environment that forbids keeping compiled modules would have ours, which may stand
+            # in a checkout, compiled anew at each start; an installed package brings its own.
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(env or {})},
             preexec_fn=None if core is None else partial(pin, core),
         )
         child = Child(Path(argv[1]).name, process, None if discard else errors)
