@@ -6,19 +6,17 @@ and which lane it belongs to is not decided here (docs/architecture.md section 4
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import asynccontextmanager, closing
 from contextvars import copy_context
 from functools import partial
 from typing import Generic, TypeVar, TypeVarTuple
 
-import attrs
 import trio
 
+from moobius_trio.core.lane import Lane, LaneStatistics, Turn
 from moobius_trio.core.mailbox_room import SERVICE_LANE, LaneKey, Limits, MailboxRoom
 from moobius_trio.core.slow_handlers import HeldUp, SlowHandlers
-from moobius_trio.types import ChannelId
 
 __all__ = ("SERVICE_LANE", "LaneKey", "LaneStatistics", "Lanes", "LanesEnded")
 
@@ -27,9 +25,9 @@ TURN_SECONDS = 0.001
 """So many events, or as long, a lane handles before it lets the reader run, and where other lanes
 are at work one: a band in which much waits, whose handlers wait for nothing, must not keep the
 others waiting until its last event."""
-LINGERING_TURNS = 2
-"""So many turns of the loop a worker whose lane is empty stays for a next event, which comes then
-where they come one by one; a new worker for each would cost more."""
+RESTING = 1
+"""So many workers whose lanes are empty stay for a next event: where one band is busy at a time,
+a new one for each event would cost more than all else that is done here around a handler."""
 
 NO_ROOM_TAKEN = -1
 """In place of a size, for what is let in whether there is room or not."""
@@ -38,59 +36,8 @@ E = TypeVar("E")
 Ts = TypeVarTuple("Ts")
 
 
-@attrs.frozen(kw_only=True)
-class LaneStatistics:
-    """How busy the lanes are now, and what was shed since the start."""
-
-    lanes: int
-    waiting: int
-    """Events that wait; those that run are not among them."""
-    bytes: int
-    """Memory of the events that wait or run, roughly."""
-    coalesced: int
-    """Requests that were answered together with an equal one."""
-    late: int
-    """Events that came when the stop had begun; they are not handled."""
-    shed: int = 0
-    """Events for which there was no room."""
-    shed_reported: int = 0
-    """Those of them that `on_overflow` has been told of; it is told of all within a second."""
-    shed_by_band: tuple[tuple[ChannelId | None, int], ...] = ()
-    """``shed`` for each band that has any; None: what belongs to no band."""
-    not_held: int = 0
-    """Events of bands that this service does not hold; they are left out."""
-
-
 class LanesEnded(Exception):
     """The lanes have ended, so a turn will not come."""
-
-
-@attrs.define(eq=False)
-class _Turn:
-    """A place in a lane for code that runs in a task of its own."""
-
-    granted: trio.Event = attrs.field(factory=trio.Event)
-    finished: trio.Event = attrs.field(factory=trio.Event)
-    refused: bool = False
-    """Granted so that the caller hears that the turn will never come."""
-
-
-@attrs.define(eq=False)
-class _Lane(Generic[E]):
-    key: LaneKey
-    waiting: deque[tuple[E | _Turn, int]] = attrs.field(factory=deque)
-    """What waits, and the room that it takes."""
-    running: bool = False
-    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
-    held: int = 0
-    since: float = 0.0
-    """When what runs began, by trio's clock."""
-    now_running: E | _Turn | None = None
-
-    @property
-    def is_needed(self) -> bool:
-        """Whether anything waits or runs, or is to be let wait."""
-        return bool(self.waiting) or self.now_running is not None or self.held > 0
 
 
 class Lanes(Generic[E]):
@@ -124,11 +71,13 @@ class Lanes(Generic[E]):
         self._weigh = weigh
         self._on_shed = on_shed
         self.room = MailboxRoom(limits or Limits())
-        self._lanes: dict[LaneKey, _Lane[E]] = {}
+        self._lanes: dict[LaneKey, Lane[E]] = {}
         self._open = False
         self._closed = False
         self._ended = False
+        self._resting: dict[LaneKey, Lane[E]] = {}
         self._workers = 0
+        """Those that do not rest."""
         self._waiting = 0
         self._unfinished = 0
         self._late = 0
@@ -165,7 +114,7 @@ class Lanes(Generic[E]):
             lane.scope.cancel()
             self._waiting -= len(lane.waiting)
             for item, size in lane.waiting:
-                if isinstance(item, _Turn):
+                if isinstance(item, Turn):
                     item.refused = True
                     item.granted.set()
                 else:
@@ -270,7 +219,7 @@ class Lanes(Generic[E]):
         """
         if self._ended:
             raise LanesEnded
-        turn = _Turn()
+        turn = Turn()
         self._append(self._lane(key), turn, NO_ROOM_TAKEN)
         try:
             await turn.granted.wait()
@@ -280,50 +229,69 @@ class Lanes(Generic[E]):
         finally:
             turn.finished.set()
 
-    def _lane(self, key: LaneKey) -> _Lane[E]:
+    def _lane(self, key: LaneKey) -> Lane[E]:
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = _Lane(key)
+            lane = self._lanes[key] = Lane(key)
         return lane
 
-    def _append(self, lane: _Lane[E], item: E | _Turn, size: int) -> None:
+    def _append(self, lane: Lane[E], item: E | Turn, size: int) -> None:
         lane.waiting.append((item, size))
         self._waiting += 1
         self.note_begun()
-        if not lane.running:
+        if not lane.running or lane.key in self._resting:
             self._wake(lane)
         elif lane.now_running is not None:
             self._slow.watch()
 
-    def _wake(self, lane: _Lane[E]) -> None:
-        ready = self._open and not self._ended
-        if ready and lane.waiting and not lane.running and not lane.held:
+    def _wake(self, lane: Lane[E]) -> None:
+        if not (self._open and lane.waiting) or lane.held or self._ended:
+            return
+        if lane.key in self._resting:
+            self._rouse(lane)
+        elif not lane.running:
             lane.running = True
             self._workers += 1
             lane.since = trio.current_time()
             self.start_soon(self._work, lane)
 
-    async def _work(self, lane: _Lane[E]) -> None:
+    async def _work(self, lane: Lane[E]) -> None:
         """Handle what waits in one lane, one after the other, and end when it stays empty."""
         with lane.scope:
-            idle_turns = 0
-            while not lane.held and not self._ended:
+            while not (lane.held or self._ended):
                 if lane.waiting:
-                    idle_turns = 0
                     await self._take_turn(lane)
-                elif idle_turns < LINGERING_TURNS:
-                    idle_turns += 1
-                else:
+                if lane.waiting:
+                    await trio.lowlevel.checkpoint()
+                elif lane.dismissed:
                     break  # with no turn of the loop since the look at what waits
-                await trio.lowlevel.checkpoint()
+                else:
+                    await self._rest(lane)
         lane.scope = trio.CancelScope()
-        lane.running = False
+        lane.running = lane.dismissed = False
         self._workers -= 1
         self._forget_if_empty(lane)
 
-    async def _take_turn(self, lane: _Lane[E]) -> None:
+    async def _rest(self, lane: Lane[E]) -> None:
+        """Wait for the next event, or until too many others rest too."""
+        self._resting[lane.key] = lane
+        if len(self._resting) > RESTING:
+            self._rouse(next(iter(self._resting.values()))).dismissed = True
+        self._workers -= 1
+        try:
+            await lane.rest.park()
+        finally:
+            self._workers += 1
+            self._resting.pop(lane.key, None)
+
+    def _rouse(self, lane: Lane[E]) -> Lane[E]:
+        del self._resting[lane.key]
+        lane.rest.unpark()
+        return lane
+
+    async def _take_turn(self, lane: Lane[E]) -> None:
         turn, size = lane.waiting[0]
-        if not isinstance(turn, _Turn):
+        if not isinstance(turn, Turn):
             with closing(self._events(lane)) as events:
                 await self._handle_each(events)
             return
@@ -335,7 +303,7 @@ class Lanes(Generic[E]):
         finally:
             self._finish(lane, size)
 
-    def _events(self, lane: _Lane[E]) -> Generator[E, None, None]:
+    def _events(self, lane: Lane[E]) -> Generator[E, None, None]:
         """What waits in one lane, as much of it as may be handled in one go."""
         now = trio.current_time()
         turn_ends = now + TURN_SECONDS
@@ -347,7 +315,7 @@ class Lanes(Generic[E]):
             if not lane.waiting or lane.held or self._ended:
                 break
             item, size = lane.waiting[0]
-            if isinstance(item, _Turn):
+            if isinstance(item, Turn):
                 break
             lane.waiting.popleft()
             self._begin(lane, item, now)
@@ -356,14 +324,14 @@ class Lanes(Generic[E]):
             finally:
                 self._finish(lane, size)
 
-    def _begin(self, lane: _Lane[E], item: E | _Turn, now: float) -> None:
+    def _begin(self, lane: Lane[E], item: E | Turn, now: float) -> None:
         self._waiting -= 1
         lane.since = now
         lane.now_running = item
         if lane.waiting:
             self._slow.watch()
 
-    def _finish(self, lane: _Lane[E], size: int) -> None:
+    def _finish(self, lane: Lane[E], size: int) -> None:
         lane.now_running = None
         self.handled += 1
         self._leave(lane, size)
@@ -374,19 +342,19 @@ class Lanes(Generic[E]):
                 handler = self._name(lane)
                 yield HeldUp(lane, handler, lane.key[1], len(lane.waiting), lane.since)
 
-    def _name(self, lane: _Lane[E]) -> str:
+    def _name(self, lane: Lane[E]) -> str:
         item = lane.now_running
         if item is None:
             return ""
-        return "in_lane" if isinstance(item, _Turn) else self._describe(item)
+        return "in_lane" if isinstance(item, Turn) else self._describe(item)
 
-    def _leave(self, lane: _Lane[E], size: int) -> None:
+    def _leave(self, lane: Lane[E], size: int) -> None:
         """What had a place in a lane has ended, or never will begin."""
         if size != NO_ROOM_TAKEN:
             self.room.give_back(lane.key, size)
         self.note_ended()
 
-    def _forget_if_empty(self, lane: _Lane[E]) -> None:
+    def _forget_if_empty(self, lane: Lane[E]) -> None:
         """Thousands of users pass through; a lane that is empty leaves nothing behind."""
         if not (lane.running or lane.is_needed):
             self._lanes.pop(lane.key, None)
