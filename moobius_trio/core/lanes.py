@@ -25,9 +25,6 @@ TURN_SECONDS = 0.001
 """So many events, or as long, a lane handles before it lets the reader run, and where other lanes
 are at work one: a band in which much waits, whose handlers wait for nothing, must not keep the
 others waiting until its last event."""
-RESTING = 1
-"""So many workers whose lanes are empty stay for a next event: where one band is busy at a time,
-a new one for each event would cost more than all else that is done here around a handler."""
 
 NO_ROOM_TAKEN = -1
 """In place of a size, for what is let in whether there is room or not."""
@@ -250,6 +247,7 @@ class Lanes(Generic[E]):
         if lane.key in self._resting:
             self._rouse(lane)
         elif not lane.running:
+            self._dismiss()
             lane.running = True
             self._workers += 1
             lane.since = trio.current_time()
@@ -273,10 +271,13 @@ class Lanes(Generic[E]):
         self._forget_if_empty(lane)
 
     async def _rest(self, lane: Lane[E]) -> None:
-        """Wait for the next event, or until too many others rest too."""
+        """Wait for the next event, or until another lane works.
+
+        Where one band is busy at a time, a new worker for each event would cost more than all
+        else that is done here around a handler.
+        """
+        self._dismiss()
         self._resting[lane.key] = lane
-        if len(self._resting) > RESTING:
-            self._rouse(next(iter(self._resting.values()))).dismissed = True
         self._workers -= 1
         try:
             await lane.rest.park()
@@ -284,10 +285,15 @@ class Lanes(Generic[E]):
             self._workers += 1
             self._resting.pop(lane.key, None)
 
-    def _rouse(self, lane: Lane[E]) -> Lane[E]:
+    def _rouse(self, lane: Lane[E]) -> None:
         del self._resting[lane.key]
         lane.rest.unpark()
-        return lane
+
+    def _dismiss(self) -> None:
+        """Let those who rest end: thousands of users pass through, and none leaves a task."""
+        for lane in list(self._resting.values()):
+            lane.dismissed = True
+            self._rouse(lane)
 
     async def _take_turn(self, lane: Lane[E]) -> None:
         turn, size = lane.waiting[0]
