@@ -9,14 +9,16 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeVar
 
 import trio
 
 from moobius_trio.network.address import WebSocketAddress
 from moobius_trio.network.streams import CouldNotConnect
 
-__all__ = ("CLOSE_SECONDS", "CONNECT_SECONDS", "RECEIVE_BYTES", "reach", "refusal")
+__all__ = ("CLOSE_SECONDS", "CONNECT_SECONDS", "RECEIVE_BYTES", "reach", "refusal", "secured")
+
+S = TypeVar("S", bound=trio.abc.Stream)
 
 CONNECT_SECONDS: Final = 15.0
 """From the look-up of the name to the end of the WebSocket handshake."""
@@ -42,9 +44,9 @@ async def reach(
         raise CouldNotConnect(_words(error)) from None
     if tls is None:
         return stream
-    secured = _secured(stream, tls, address.host)
+    connection = secured(stream, tls, address.host)
     try:
-        await secured.do_handshake()
+        await connection.do_handshake()
     except trio.BrokenResourceError as error:
         await trio.aclose_forcefully(stream)
         cause = error.__cause__
@@ -53,7 +55,7 @@ async def reach(
     except BaseException:
         await trio.aclose_forcefully(stream)
         raise
-    return secured
+    return connection
 
 
 class _AllThatHasCome(ssl.SSLObject):
@@ -82,9 +84,7 @@ class _AllThatHasCome(ssl.SSLObject):
         return b"".join(parts)
 
 
-def _secured(
-    stream: trio.SocketStream, tls: ssl.SSLContext, host: str
-) -> trio.SSLStream[trio.SocketStream]:
+def secured(stream: S, tls: ssl.SSLContext, host: str) -> trio.SSLStream[S]:
     """TLS on the connection. The context, which may serve others too, stays as it was."""
     usual = tls.sslobject_class
     tls.sslobject_class = _AllThatHasCome

@@ -226,7 +226,7 @@ class _WebSocketStream:
                     await self._connection.send_message(text)
         except (ConnectionClosed, ProtocolError) as error:
             self._raise_lost(error)
-        except trio.BrokenResourceError:
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise ConnectionLost(None, "the connection broke") from None
         except trio.Cancelled:
             with trio.move_on_after(reaching.CLOSE_SECONDS, shield=True):

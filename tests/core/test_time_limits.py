@@ -67,6 +67,20 @@ async def test_a_handler_that_runs_too_long_is_cancelled(local: Local) -> None:
     assert "start_soon" in str(exc)
 
 
+async def test_after_others_a_handler_still_has_its_time(local: Local) -> None:
+    """Of many in a row each has all its 60 s, and at most a hundredth more; it alone is ended."""
+    local.keep_failures = True
+    service = Sleeper()
+    await local.start(service)
+    start = trio.current_time()
+    deliver(service, *map(sleep, ("0", "0.5", "59.9", "3600", "0", "59.99")))
+    await local.settle()
+    assert service.seen == ["0", "0.5", "59.9", "0", "59.99"]
+    assert [event for event, _ in service.errors] == [sleep("3600")]
+    took = trio.current_time() - start - 0.5 - 59.9 - 59.99
+    assert 60 <= took <= 60.6
+
+
 async def test_the_limit_is_a_setting(local: Local) -> None:
     """``handler_seconds`` says how long a handler may run."""
     local.keep_failures = True

@@ -133,6 +133,33 @@ async def test_texts_arrive_whole_and_in_order(open_pair: OpenPair) -> None:
             nursery.start_soon(receive)
 
 
+async def test_texts_sent_together_arrive_one_by_one(open_pair: OpenPair) -> None:
+    """Several in one go are several messages in their order, with others' before or behind them."""
+    texts = ["one", "", "∞" * 20_000, "last"]
+    async with open_pair() as (near, far), trio.open_nursery() as nursery:
+        nursery.start_soon(near.send_texts, texts)
+        nursery.start_soon(near.send_text, "of another task")
+        got = [await far.receive_text() for _ in range(5)]
+        assert [text for text in got if text != "of another task"] == texts
+        assert len({*got} - {*texts}) == 1
+        await near.send_texts(())
+        await near.send_texts(["then"])
+        assert await far.receive_text() == "then"
+
+
+async def test_texts_sent_together_on_a_closed_connection_are_an_error(
+    open_pair: OpenPair,
+) -> None:
+    """As with a single one."""
+    async with open_pair() as (near, far):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(far.aclose, 1001, "")
+            with pytest.raises(ConnectionLost):
+                await near.receive_text()
+        with pytest.raises(ConnectionLost):
+            await near.send_texts(["too", "late"])
+
+
 async def test_several_tasks_may_send(open_pair: OpenPair) -> None:
     """Frames of one task keep their order, and none is mixed with another."""
     async with open_pair() as (near, far):

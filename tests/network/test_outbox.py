@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import attrs
 import pytest
@@ -16,6 +17,7 @@ from moobius_trio.network.acknowledgement import Mode
 from moobius_trio.network.memory import memory_stream_pair
 from moobius_trio.network.outbox import Outbox
 from moobius_trio.network.reports import WrittenFrame
+from moobius_trio.network.streams import FrameStream
 from moobius_trio.testing.link_rig import make_outbox, message
 from moobius_trio.types import (
     ChannelId,
@@ -595,3 +597,38 @@ async def test_what_awaits_an_answer_is_bounded_where_none_come() -> None:
     await outbox.put(message("3"))
     assert [said(one) for one in await write_all(outbox)] == ["3"]
     assert (await first.outcome()).state == "unconfirmed"
+
+
+class Together:
+    """A connection that notes what it is given in one go, and takes a while for it."""
+
+    closed = False
+    largest_frame = None
+    heard = 0
+
+    def __init__(self) -> None:
+        self.writes: list[list[str]] = []
+        self.gate = trio.Event()
+
+    async def send_texts(self, texts: Sequence[str]) -> None:
+        self.writes.append([said(generation0.decode_from_client(text).command) for text in texts])
+        await self.gate.wait()
+
+
+async def test_what_is_ready_leaves_with_one_write(autojump_clock: trio.testing.MockClock) -> None:
+    """Frames that came while another was being written share the next write, up to 64 KiB."""
+    outbox, stream = make_outbox(), Together()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.write_to, cast(FrameStream, stream))
+        first = await outbox.put(message("first"))
+        await trio.testing.wait_all_tasks_blocked()
+        others = [await outbox.put(message(str(number))) for number in range(20)]
+        big = [await outbox.put(message("x" * 35_000)) for _ in range(3)]
+        assert [receipt.state for receipt in (first, *others)] == ["written"] + ["queued"] * 20
+        stream.gate.set()
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert stream.writes[0] == ["first"]
+    assert stream.writes[1][:20] == [str(number) for number in range(20)]
+    assert [len(write) for write in stream.writes] == [1, 22, 1]
+    assert {receipt.state for receipt in (*others, *big)} == {"written"}
