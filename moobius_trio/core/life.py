@@ -22,6 +22,7 @@ from moobius_trio.core.jobs import Jobs
 from moobius_trio.core.outside import Outside
 from moobius_trio.core.reading import service_name
 from moobius_trio.core.running import Running
+from moobius_trio.core.signals import ToldToStop
 from moobius_trio.core.spell_server import open_name
 from moobius_trio.core.supervision import in_task_of
 from moobius_trio.core.units import Unit
@@ -114,7 +115,7 @@ class Life(ABC, Generic[H]):
                 await self._under_its_name(task_status)
             awaited = task_status is not trio.TASK_STATUS_IGNORED and not self.ready
             if signals.interrupted or (self.told_to_stop and awaited):
-                raise SystemExit(signals.exit_code())
+                raise ToldToStop(signals)
         finally:
             author._runtime = None
             author._serving = False

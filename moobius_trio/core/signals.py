@@ -21,7 +21,7 @@ import trio
 
 from moobius_trio.core.last_resort import LastResort
 
-__all__ = ("EXIT_CODE", "SignalState", "counted_signals")
+__all__ = ("EXIT_CODE", "SignalState", "ToldToStop", "counted_signals")
 
 EXIT_CODE = 130
 """What a process ends with that was told twice to stop (docs/architecture.md section 10)."""
@@ -60,6 +60,23 @@ class SignalState:
     def exit_code(self) -> int:
         """130 when interrupted, 0 otherwise."""
         return EXIT_CODE if self.interrupted else 0
+
+
+class ToldToStop(SystemExit):
+    """The process is to end because of the signals that came.
+
+    Its code is what holds when the process ends, not when this was raised: while others of the
+    process still stop, a second signal may come.
+    """
+
+    def __init__(self, state: SignalState) -> None:
+        super().__init__(state.exit_code())
+        self._state = state
+
+    @property
+    def code(self) -> int:  # type: ignore[override]  # nobody sets it
+        """0, or 130 as soon as two have come."""
+        return self._state.exit_code()
 
 
 def _nothing() -> Sequence[str]:

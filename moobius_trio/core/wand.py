@@ -17,7 +17,7 @@ import trio
 
 from moobius_trio.core.handle import Handle
 from moobius_trio.core.names import refused_argument
-from moobius_trio.core.signals import SignalState, counted_signals
+from moobius_trio.core.signals import SignalState, ToldToStop, counted_signals
 from moobius_trio.errors import MovedError, ServiceStopped
 from moobius_trio.network.groups import text_of, unwrapped
 
@@ -100,7 +100,7 @@ class MoobiusWand:
             # No shield: this is the block's own end, and cancelling it has to reach the services.
             suppressed = await self._stack.__aexit__(exc_type, exc, traceback)  # noqa: ASYNC102
         if self._signals is not None and self._signals.interrupted:
-            raise SystemExit(self._signals.exit_code())
+            raise ToldToStop(self._signals)
         if self._failures and (exc is None or suppressed):
             with unwrapped():
                 raise ExceptionGroup("services failed", self._failures)

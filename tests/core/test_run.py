@@ -21,6 +21,7 @@ from moobius_trio import (
     run,
 )
 from moobius_trio.core.run import ending
+from moobius_trio.core.signals import SignalState, ToldToStop
 from moobius_trio.core.threads import run_in_thread
 from moobius_trio.errors import ConfigError
 from moobius_trio.logs.redaction import Redactor
@@ -108,6 +109,16 @@ def test_an_exit_inside_a_group_is_that_exit(code: int) -> None:
     """A service that was told twice to stop ends the program, whatever nurseries are around it."""
     exit_group = BaseExceptionGroup("nursery", [SystemExit(code), LookupError("cleanup")])
     assert end_of(exit_group) == code
+
+
+def test_the_code_of_a_stop_is_what_holds_when_the_process_ends() -> None:
+    """Of two services one ended at the first signal; at the second the other is just cancelled."""
+    state = SignalState()
+    state._received = 1
+    end = ToldToStop(state)
+    assert end.code == 0
+    state._received = 2
+    assert end_of(BaseExceptionGroup("nursery", [end])) == 130
 
 
 def test_an_interrupt_is_130() -> None:

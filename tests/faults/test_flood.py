@@ -230,7 +230,7 @@ async def test_every_sender_is_another_one(
 async def let_trio_forget() -> None:
     """trio keeps the deadlines of scopes that are over, up to a thousand, and then drops all."""
     with trio.move_on_after(3600) as scope:
-        pass
+        await trio.lowlevel.checkpoint()
     kept = weakref.ref(scope)
     del scope
     while kept() is not None:
