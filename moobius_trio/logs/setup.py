@@ -133,11 +133,12 @@ def register_secrets(*secrets: Secret) -> None:
 class PassingSecrets:
     """Secrets that replace one another, such as the tokens of one account.
 
-    The newest `KEPT` of them are masked. What is older has been spent for long, and a process that
-    runs for months would else look for every token it ever had in each of its lines.
+    The newest `KEPT` of them are masked: an access token is good for a day and has a successor
+    after six hours, a refresh token after a week. What is older has been spent for long, and a
+    process that runs for months would else look for every token it ever had in each of its lines.
     """
 
-    KEPT: Final = 16
+    KEPT: Final = 8
 
     def __init__(self) -> None:
         self._newest: dict[Secret, None] = {}
