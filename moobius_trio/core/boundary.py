@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias, TypeVarTuple
 
 import structlog
 import trio
@@ -23,12 +23,14 @@ __all__ = ("Boundary", "Call", "Work")
 
 log = structlog.get_logger()
 
+Ts = TypeVarTuple("Ts")
+
 NO_LOOP_REMEDY = (
     "This library needs asyncio, and services run on trio: use trio.sleep instead of "
     "asyncio.sleep, httpx instead of aiohttp, and self.run_sync(fn) for blocking code."
 )
 
-ENOUGH: Final = 0.01
+SLACK: Final = 0.01
 """A handler's time limit may be longer by this part of it than it is set to."""
 
 
@@ -139,53 +141,49 @@ class Boundary:
     async def _run_calls(self, work: Iterator[Work]) -> Callable[[], Awaitable[object]] | None:
         """Run calls until something is to be done outside of the time limit: that is given."""
         limit = math.inf if self._limit is None else self._limit
-        running: Call | None = None
-        ends = -math.inf
+        running: Unit | None = None
+        ends: float | None = None
         try:
             with trio.CancelScope() as scope:
                 for each in work:
                     if not isinstance(each, Call):
                         return each
-                    running = each
-                    if ends < each.unit.started + limit:
+                    unit, handler, event = each
+                    due = unit.started + limit
+                    if ends is None:
+                        scope.deadline = ends = due
+                    elif unit.started >= ends:  # the one before ran until then: this has a new one
+                        return partial(self.run, event, unit, partial(handler, event))
+                    elif due > ends:
                         # To move it is not cheap, so each but the first may take a bit longer.
                         # (Between two handlers the loop has no turn in which it could pass.)
-                        more = 0.0 if ends == -math.inf else limit * ENOUGH
-                        scope.deadline = ends = each.unit.started + limit + more
-                    failure = await self._try(each)
+                        scope.deadline = ends = due + limit * SLACK
+                    running, failure = unit, None
+                    try:
+                        await self.do_as(unit, handler, event)
+                    except Exception as exc:  # boundary: one event
+                        failure = exc
                     running = None
+                    self._tell_end(unit, failure)
                     if failure is not None:
-                        return partial(self.report, each.event, each.unit, failure)
-                    if scope.cancel_called:  # just when the handler had ended well
-                        break
+                        return partial(self.report, event, unit, failure)
                 else:
                     return None
         except BaseException as exc:  # it is cancelled from outside
             if running is not None:
-                self._tell_end(running.unit, exc)
+                self._tell_end(running, exc)
             raise
-        if running is None:
-            return _nothing
-        late = HandlerTimedOut(running.unit.handler, limit)
-        self._tell_end(running.unit, late)
-        return partial(self.report, running.event, running.unit, late)
+        late = HandlerTimedOut(unit.handler, limit)  # nothing but a handler waits in the scope
+        self._tell_end(unit, late)
+        return partial(self.report, event, unit, late)
 
-    async def _try(self, call: Call) -> Exception | None:
-        try:
-            await self.do_as(call.unit, partial(call.handler, call.event))
-        except Exception as exc:  # boundary: one event
-            self._tell_end(call.unit, exc)
-            return exc
-        self._tell_end(call.unit, None)
-        return None
-
-    async def do_as(self, unit: Unit, fn: Callable[[], Awaitable[object]]) -> object:
-        """Run ``fn()`` as the unit, without a limit. All of the author's code runs in here."""
+    async def do_as(self, unit: Unit, fn: Callable[[*Ts], Awaitable[object]], *args: *Ts) -> object:
+        """Run ``fn(*args)`` as the unit, without a limit. All of the author's code runs in here."""
         self._running[unit] = trio.lowlevel.current_task()
         try:
             async with unit_of_work(unit):
                 try:
-                    return await fn()
+                    return await fn(*args)
                 except BaseExceptionGroup as group:
                     self._raise_cancellation_alone(unit, group)
         finally:
@@ -237,7 +235,3 @@ class Boundary:
         )
         if self._on_failure is not None:
             self._on_failure(event, exc)
-
-
-async def _nothing() -> None:
-    """What is to be done is to begin anew, under a new scope."""

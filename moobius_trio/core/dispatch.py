@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 import structlog
 
 from moobius_trio.core.actions import JOIN, PARTS, REFRESH, changes_members, is_view_request
 from moobius_trio.core.boundary import Boundary, Call, Work
+from moobius_trio.core.event_units import unit_of
 from moobius_trio.core.lanes import SERVICE_LANE, LaneKey, Lanes, LaneStatistics
 from moobius_trio.core.shedding import Shedding
 from moobius_trio.core.units import Unit
@@ -96,8 +97,6 @@ _CALLBACKS: dict[type, str] = {
     Overflow: "on_overflow",
 }
 
-_HAS = {kind: frozenset(field.name for field in attrs.fields(kind)) for kind in _CALLBACKS}
-
 _PLAIN = frozenset((MessageUp, FeatureCall, MenuItemClick, Copy, UnknownPayload, Gap))
 """Around their handlers nothing is to be done, as long as all bands' stores are loaded."""
 
@@ -160,8 +159,10 @@ class Dispatcher:
         """File one event of the socket; never waits and never raises."""
         match event:
             case MessageUp() | GroupMessage() | FeatureCall() | MenuItemClick():
-                if self._known(event.channel_id):
-                    self.lanes.file(self._lane(event.channel_id, event.sender), event)
+                channel_id = event.channel_id
+                if channel_id in self._bands or self._known(channel_id):
+                    sender = event.sender if self._by_sender else None
+                    self.lanes.file(("band", channel_id, sender), event)
             case Action():
                 if self._known(event.channel_id):
                     self._receive_action(event)
@@ -256,7 +257,8 @@ class Dispatcher:
         plain = kind in _PLAIN or (kind is Action and not changes_members(event))
         if not plain or self._unloaded:
             return partial(self._handle, event)
-        return Call(self._unit_of(event), self._callback(event), event)
+        unit = unit_of(event, self._describe(event))
+        return Call(unit, getattr(self._service, _CALLBACKS[kind]), event)
 
     def _callback(self, event: Filed) -> Callable[[Filed], Awaitable[object]]:
         handler: Callable[[Filed], Awaitable[object]] = getattr(
@@ -281,7 +283,7 @@ class Dispatcher:
                 return
             event = message
         callback = self._callback(event)
-        unit = self._unit_of(event)
+        unit = unit_of(event, self._describe(event))
         call = partial(self._call, callback, event, unit.channel_id)
         if isinstance(event, Action) and changes_members(event):
             await self._keep_members(event)
@@ -291,27 +293,6 @@ class Dispatcher:
                 self.lanes.release(("view", event.channel_id, event.sender))
         else:
             await self._boundary.run(event, unit, call)
-
-    def _unit_of(self, event: Filed) -> Unit:
-        if isinstance(event, MessageUp):  # by far the most frequent
-            return Unit(
-                handler=self._describe(event),
-                channel_id=event.channel_id,
-                user_id=event.sender,
-                msg_id=event.msg_id,
-                picked=event.recipients,
-                in_lane=True,
-            )
-        has, known = _HAS[type(event)], cast(Any, event)
-        return Unit(
-            handler=self._describe(event),
-            channel_id=known.channel_id if "channel_id" in has else None,
-            user_id=known.sender if "sender" in has else None,
-            request_id=known.request_id if "request_id" in has else None,
-            msg_id=known.msg_id if "msg_id" in has else None,
-            picked=_chosen_by_the_person(event),
-            in_lane=True,
-        )
 
     async def _resolved(self, event: GroupMessage) -> MessageUp | None:
         """The message with its recipients; None: nobody can say who they are, as was reported."""
@@ -377,15 +358,6 @@ class Dispatcher:
         if channel_id is None:
             return self.lanes.room.events(SERVICE_LANE)
         return self.lanes.room.events(self._lane(channel_id, None))
-
-
-def _chosen_by_the_person(event: Filed) -> tuple[UserId, ...] | None:
-    """To whom the author need not look: who was picked, and who asks (and may leave meanwhile)."""
-    if isinstance(event, MessageUp):
-        return event.recipients
-    if isinstance(event, Action) and is_view_request(event):
-        return (event.sender,)
-    return None
 
 
 def _overrides(service: Callbacks, name: str) -> bool:

@@ -20,8 +20,8 @@ from moobius_trio.core.slow_handlers import HeldUp, SlowHandlers
 
 __all__ = ("SERVICE_LANE", "LaneKey", "LaneStatistics", "Lanes", "LanesEnded")
 
-TURN_EVENTS = 16
-TURN_SECONDS = 0.001
+TURN_EVENTS = 64
+TURN_SECONDS = 0.004
 """So many events, or as long, a lane handles before it lets the reader run, and where other lanes
 are at work one: a band in which much waits, whose handlers wait for nothing, must not keep the
 others waiting until its last event."""
@@ -41,7 +41,8 @@ class Lanes(Generic[E]):
     """All lanes of one service.
 
     Args:
-        nursery: where workers run; they start on demand and end when their lane is empty.
+        nursery: where workers run; they start on demand and end when their lane is empty, but
+            for one that rests.
         handle_each: handles events one after the other, each to its end before it takes the next
             one; it must not raise, and need not take them all.
         describe: the handler's name for an event, for the log.
@@ -254,7 +255,7 @@ class Lanes(Generic[E]):
             self.start_soon(self._work, lane)
 
     async def _work(self, lane: Lane[E]) -> None:
-        """Handle what waits in one lane, one after the other, and end when it stays empty."""
+        """Handle what waits in one lane, one after the other; rest when it is empty, or end."""
         with lane.scope:
             while not (lane.held or self._ended):
                 if lane.waiting:
@@ -311,24 +312,25 @@ class Lanes(Generic[E]):
 
     def _events(self, lane: Lane[E]) -> Generator[E, None, None]:
         """What waits in one lane, as much of it as may be handled in one go."""
-        now = trio.current_time()
+        clock = trio.lowlevel.current_clock().current_time  # current_time() asks for it each time
+        now = clock()
         turn_ends = now + TURN_SECONDS
-        for number in range(TURN_EVENTS):
-            if number:
-                now = trio.current_time()
-                if self._workers > 1 or now >= turn_ends:
-                    break
-            if not lane.waiting or lane.held or self._ended:
+        waiting = lane.waiting
+        for _ in range(TURN_EVENTS):
+            if not waiting or lane.held or self._ended:
                 break
-            item, size = lane.waiting[0]
+            item, size = waiting[0]
             if isinstance(item, Turn):
                 break
-            lane.waiting.popleft()
+            waiting.popleft()
             self._begin(lane, item, now)
             try:
                 yield item
             finally:
                 self._finish(lane, size)
+            now = clock()
+            if self._workers > 1 or now >= turn_ends:
+                break
 
     def _begin(self, lane: Lane[E], item: E | Turn, now: float) -> None:
         self._waiting -= 1

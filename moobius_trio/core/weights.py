@@ -103,11 +103,18 @@ def weight(event: object) -> int:
 def _weight_of_message(message: MessageUp) -> int:
     """The same for what comes all the time, without a list of what is left."""
     content = message.content
-    total = 2 * OBJECT + getsizeof(message.recipients)
-    for value in (
-        *(message.channel_id, message.sender, message.subtype, message.msg_id),
-        *(content.text, content.path, *message.recipients),
-    ):
-        if value is not None:
-            total += getsizeof(value)
-    return total + NUMBER  # the time
+    total = 2 * OBJECT + NUMBER  # the message, its content and its time
+    for person in message.recipients:
+        total += getsizeof(person)
+    if content.text is not None:
+        total += getsizeof(content.text)
+    if content.path is not None:
+        total += getsizeof(content.path)
+    return (
+        total
+        + getsizeof(message.recipients)
+        + getsizeof(message.channel_id)
+        + getsizeof(message.sender)
+        + getsizeof(message.subtype)
+        + getsizeof(message.msg_id)
+    )

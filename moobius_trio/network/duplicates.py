@@ -7,7 +7,7 @@ else nobody can say whether it came twice or was done twice.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 from moobius_trio.types import ChannelId, GroupId, GroupMessage, MessageId, MessageUp, UserId
 
@@ -19,9 +19,11 @@ REMEMBER_AT_ALL: Final = 200_000
 """Messages remembered; of more, the band that was silent for longest is forgotten first."""
 
 
-class _Seen(NamedTuple):
-    fingerprint: int
-    at: float
+LOOK_SECONDS: Final = 1.0
+"""So often what is old is looked for: for each message it would cost as much as all else here."""
+
+_Seen: TypeAlias = tuple[int, float]
+"""All that a message said, in one number, and when it came."""
 
 
 class Duplicates:
@@ -34,6 +36,7 @@ class Duplicates:
     def __init__(self) -> None:
         self._bands: OrderedDict[ChannelId, OrderedDict[MessageId, _Seen]] = OrderedDict()
         self._count = 0
+        self._look_at = 0.0
 
     def __len__(self) -> int:
         """How many messages are remembered."""
@@ -49,33 +52,44 @@ class Duplicates:
         if not message.msg_id:
             return False
         fingerprint = _fingerprint(message, recipients)
-        band = self._bands.get(message.channel_id)
+        channel_id = message.channel_id
+        band = self._bands.get(channel_id)
         if band is None:
-            band = self._bands[message.channel_id] = OrderedDict()
-        self._bands.move_to_end(message.channel_id)
+            band = self._bands[channel_id] = OrderedDict()
+        self._bands.move_to_end(channel_id)
         seen = band.pop(message.msg_id, None)
-        band[message.msg_id] = _Seen(fingerprint, now)
-        if seen is None:
-            self._count += 1
-            self._forget(band, now)
-        return seen is not None and (
-            seen.fingerprint == fingerprint and now - seen.at < REMEMBER_SECONDS
-        )
-
-    def _forget(self, band: OrderedDict[MessageId, _Seen], now: float) -> None:
-        """What is old, in this band and in the one that was silent for longest; what is much."""
-        oldest = next(iter(self._bands))
-        for some in (band, self._bands[oldest]):
-            while some and now - next(iter(some.values())).at >= REMEMBER_SECONDS:
-                some.popitem(last=False)
-                self._count -= 1
+        band[message.msg_id] = (fingerprint, now)
+        if seen is not None:
+            before, at = seen
+            return before == fingerprint and now - at < REMEMBER_SECONDS
         if len(band) > REMEMBER_IN_A_BAND:
             band.popitem(last=False)
+        else:
+            self._count += 1
+        if now >= self._look_at or self._count > REMEMBER_AT_ALL:
+            self._look_at = now + LOOK_SECONDS
+            self._forget(band, now)
+        return False
+
+    def _forget(self, band: OrderedDict[MessageId, _Seen], now: float) -> None:
+        """What is old: bands that have been silent for so long, then in this band; what is much."""
+        oldest = next(iter(self._bands.values()))
+        while oldest is not band and _is_old(next(reversed(oldest.values())), now):
+            self._forget_silent_band()
+            oldest = next(iter(self._bands.values()))
+        while _is_old(next(iter(band.values())), now):
+            band.popitem(last=False)
             self._count -= 1
-        if not self._bands[oldest]:
-            del self._bands[oldest]
-        elif self._count > REMEMBER_AT_ALL:
-            self._count -= len(self._bands.pop(oldest))
+        if self._count > REMEMBER_AT_ALL:
+            self._forget_silent_band()
+
+    def _forget_silent_band(self) -> None:
+        _, band = self._bands.popitem(last=False)
+        self._count -= len(band)
+
+
+def _is_old(seen: _Seen, now: float) -> bool:
+    return now - seen[1] >= REMEMBER_SECONDS
 
 
 def _fingerprint(message: MessageUp, recipients: GroupId | tuple[UserId, ...]) -> int:

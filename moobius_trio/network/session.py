@@ -58,6 +58,9 @@ DRAIN_SECONDS: Final = 5.0
 """For the answers to what was written before a planned end."""
 
 
+_MESSAGES: Final = (MessageUp, GroupMessage)
+
+
 @attrs.define
 class Counters:
     """What has happened over all connections of a link."""
@@ -236,6 +239,7 @@ class Session(Generic[C, E]):
     async def _read(self) -> NoReturn:
         """Take what comes. Nothing here waits for anything but the next frame."""
         receive_text, decode = self._stream.receive_text, self._wire.decode
+        now = trio.lowlevel.current_clock().current_time  # current_time() asks for it each time
         while True:
             text = await receive_text()
             self._counters.received += 1
@@ -246,12 +250,12 @@ class Session(Generic[C, E]):
                 log.warning("a frame could not be read", what=fault.what, faults=fault.faults)
                 log.debug("the frame that could not be read", frame=masked(text))
                 continue
-            if isinstance(event, Copy):
-                self._take_copy(event)
-            elif isinstance(event, MessageUp | GroupMessage):
-                if self._duplicates.is_repeated(event, trio.current_time()):
+            if isinstance(event, _MESSAGES):  # the most frequent first
+                if self._duplicates.is_repeated(event, now()):
                     self._counters.duplicates += 1
                     continue
+            elif isinstance(event, Copy):
+                self._take_copy(event)
             elif isinstance(event, PlatformError):
                 self._counters.platform_errors += 1
             self._on_event(event)
