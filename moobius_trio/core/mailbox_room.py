@@ -61,7 +61,8 @@ class MailboxRoom:
     def take(self, key: LaneKey, size: int) -> bool:
         """Let an event in; False when there is no room for it."""
         limits = self.limits
-        load = self._bands.get(key[:2])
+        share = key[:2]
+        load = self._bands.get(share)
         if load is None:
             load = _Load()
         size_with = load.size + size
@@ -70,7 +71,7 @@ class MailboxRoom:
         full = self._events >= limits.total_events or self.size + size > limits.total_bytes
         if full and (load.events >= RESERVED_EVENTS or size_with > RESERVED_BYTES):
             return False
-        self._bands[key[:2]] = load
+        self._bands[share] = load
         load.events += 1
         load.size = size_with
         self._events += 1
@@ -79,10 +80,11 @@ class MailboxRoom:
 
     def give_back(self, key: LaneKey, size: int) -> None:
         """An event that was let in has ended."""
-        load = self._bands[key[:2]]
+        share = key[:2]
+        load = self._bands[share]
         load.events -= 1
         load.size -= size
         self._events -= 1
         self.size -= size
         if not load.events:
-            del self._bands[key[:2]]
+            del self._bands[share]

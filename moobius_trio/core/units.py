@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar, Token, copy_context
 from types import TracebackType
+from typing import Any
 
 import attrs
 import structlog
@@ -49,7 +50,7 @@ class Unit:
     started: float = attrs.field(factory=trio.current_time)
     """trio's clock, in seconds."""
     storage: StorageUnit = attrs.field(factory=StorageUnit, repr=False)
-    unsaved: list[StorageError] = attrs.field(factory=list, init=False)
+    unsaved: tuple[StorageError, ...] = attrs.field(default=(), init=False)
     """What could not be saved at the end of a unit that has failed by itself already."""
 
     @property
@@ -101,7 +102,9 @@ class unit_of_work:
             block raised, that is raised, and this noted in `Unit.unsaved`.
     """
 
-    __slots__ = ("_log_tokens", "_on_end", "_storage_token", "_token", "_unit")
+    __slots__ = ("_on_end", "_tokens", "_unit")
+
+    _tokens: list[Token[Any]]
 
     def __init__(
         self, unit: Unit, on_end: Callable[[Unit, BaseException | None], None] | None = None
@@ -111,16 +114,18 @@ class unit_of_work:
 
     async def __aenter__(self) -> Unit:
         unit = self._unit
-        self._token = current.set(unit)
         latest.set(unit)
-        self._storage_token = current_unit.set(unit.storage)
-        tokens = self._log_tokens = [_HANDLER.set(unit.handler)]
+        self._tokens = [
+            current.set(unit),
+            current_unit.set(unit.storage),
+            _HANDLER.set(unit.handler),
+        ]
         if unit.channel_id is not None:
-            tokens.append(_BAND.set(unit.channel_id))
+            self._tokens.append(_BAND.set(unit.channel_id))
         if unit.user_id is not None:
-            tokens.append(_USER.set(unit.user_id))
+            self._tokens.append(_USER.set(unit.user_id))
         if unit.request_id is not None:
-            tokens.append(_REQUEST_ID.set(unit.request_id))
+            self._tokens.append(_REQUEST_ID.set(unit.request_id))
         return unit
 
     async def __aexit__(
@@ -129,21 +134,20 @@ class unit_of_work:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        storage = self._unit.storage
         try:
-            if self._unit.storage.many:
+            if storage.many:
                 with trio.move_on_after(FINISH_SECONDS, shield=True):
-                    await self._unit.storage.finish()
+                    await storage.finish()
             else:
-                self._unit.storage.finish_at_once()
+                storage.finish_at_once()
         except StorageError as exc:
             if error is None:
                 error = exc
                 raise
-            self._unit.unsaved.append(exc)
+            self._unit.unsaved = (*self._unit.unsaved, exc)
         finally:
-            for token in self._log_tokens:
+            for token in self._tokens:
                 token.var.reset(token)
-            current_unit.reset(self._storage_token)
-            current.reset(self._token)
             if self._on_end is not None:
                 self._on_end(self._unit, error)

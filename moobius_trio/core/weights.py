@@ -76,8 +76,24 @@ def weight(event: object) -> int:
     The text on the wire says too little of that: three bytes there, such as ``{},``, may become
     seventy here. Linear in the number of values, and without recursion.
     """
-    if type(event) is MessageUp and not event.content.extra:
-        return _weight_of_message(event)
+    if type(event) is MessageUp:
+        content = event.content
+        if not content.extra:  # what comes all the time: the same without a list of what is left
+            total = 2 * OBJECT + NUMBER  # the message, its content and its time
+            for person in event.recipients:
+                total += getsizeof(person)
+            if content.text is not None:
+                total += getsizeof(content.text)
+            if content.path is not None:
+                total += getsizeof(content.path)
+            return (
+                total
+                + getsizeof(event.recipients)
+                + getsizeof(event.channel_id)
+                + getsizeof(event.sender)
+                + getsizeof(event.subtype)
+                + getsizeof(event.msg_id)
+            )
     total = 0
     left: list[Any] = [event]
     for value in left:  # which grows meanwhile
@@ -98,23 +114,3 @@ def weight(event: object) -> int:
         elif value is not None:
             total += NUMBER
     return total
-
-
-def _weight_of_message(message: MessageUp) -> int:
-    """The same for what comes all the time, without a list of what is left."""
-    content = message.content
-    total = 2 * OBJECT + NUMBER  # the message, its content and its time
-    for person in message.recipients:
-        total += getsizeof(person)
-    if content.text is not None:
-        total += getsizeof(content.text)
-    if content.path is not None:
-        total += getsizeof(content.path)
-    return (
-        total
-        + getsizeof(message.recipients)
-        + getsizeof(message.channel_id)
-        + getsizeof(message.sender)
-        + getsizeof(message.subtype)
-        + getsizeof(message.msg_id)
-    )
