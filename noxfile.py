@@ -6,6 +6,7 @@ No logic of the package lives here; each session is what its name promises and n
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -170,9 +171,19 @@ def lint(session: nox.Session) -> None:
     install(session, "lint", package=None)
     session.run("ruff", "format", "--check", *PYTHON_FILES)
     session.run("ruff", "check", *PYTHON_FILES)
-    session.run("flake8", *PYTHON_FILES)
+    session.run("flake8", *asynchronous_files())
     session.run("lint-imports")
     session.run("python", "tools/vendor.py", "--check")
+
+
+def asynchronous_files() -> list[str]:
+    """What flake8-async has rules for; it takes a quarter of a second for each file it reads."""
+    return [
+        str(path)
+        for folder in PYTHON_FILES
+        for path in sorted(Path(folder).rglob("*.py"))
+        if re.search(r"\b(async|await)\b", path.read_text(encoding="utf-8"))
+    ]
 
 
 @nox.session
