@@ -19,13 +19,14 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import Message, Request
 
 from moobius_trio.network.address import parse_websocket_address
-from moobius_trio.network.reaching import RECEIVE_BYTES, reach
+from moobius_trio.network.byte_streams import RECEIVE_BYTES, TcpStream, TlsStream
+from moobius_trio.network.reaching import reach
 
 
-async def echo(stream: trio.abc.Stream, protocol: WSConnection) -> None:
+async def echo(stream: TcpStream | TlsStream, protocol: WSConnection) -> None:
     """All of it, until cancelled: what one read has brought goes back with one write."""
     while True:
-        protocol.receive_data(bytes(await stream.receive_some(RECEIVE_BYTES)))
+        protocol.receive_data(await stream.receive_some(RECEIVE_BYTES))
         out = bytearray()
         for event in protocol.events():
             if isinstance(event, Message):  # one per frame, or a piece of one

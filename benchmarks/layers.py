@@ -19,8 +19,10 @@ __all__ = ("LAYERS", "layer_of", "shares")
 LAYERS = {
     "WebSocket framing (wsproto)": ("wsproto/",),
     "trio-websocket": ("trio_websocket/",),
-    "TLS": ("trio/_ssl.py", "moobius_trio/network/reaching.py"),
-    "sockets": ("trio/_socket.py", "trio/_highlevel_socket.py"),
+    "sockets and TLS": (
+        *("moobius_trio/network/byte_streams.py", "trio/_ssl.py"),
+        *("trio/_socket.py", "trio/_highlevel_socket.py"),
+    ),
     "trio's loop": ("trio/_",),
     "text to values and back": (
         *("moobius_trio/codec/", "moobius_trio/types/", "cattrs/", "orjson/"),

@@ -32,7 +32,8 @@ from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 from moobius_trio.errors import ConnectionLost
 from moobius_trio.network import reaching
 from moobius_trio.network.address import WebSocketAddress, parse_websocket_address
-from moobius_trio.network.reaching import RECEIVE_BYTES, reach, refusal
+from moobius_trio.network.byte_streams import RECEIVE_BYTES, TcpStream, TlsStream
+from moobius_trio.network.reaching import reach, refusal
 from moobius_trio.network.streams import TOO_LARGE, Connector, CouldNotConnect, FrameStream
 
 __all__ = ("FRAGMENT_BYTES", "direct_connector")
@@ -93,7 +94,7 @@ async def _open(
 class _DirectStream:
     """A connection of wsproto as a ``FrameStream``. Whoever receives also answers pings."""
 
-    def __init__(self, transport: trio.abc.Stream, max_message_bytes: int) -> None:
+    def __init__(self, transport: TcpStream | TlsStream, max_message_bytes: int) -> None:
         self._transport = transport
         self._most = max_message_bytes
         self._protocol = WSConnection(ConnectionType.CLIENT)
@@ -128,7 +129,7 @@ class _DirectStream:
                 data = await self._transport.receive_some(RECEIVE_BYTES)
                 if not data:
                     raise CouldNotConnect("the connection was closed during the handshake")
-                self._protocol.receive_data(bytes(data))
+                self._protocol.receive_data(data)
                 self._take_events()
             if self._out:  # a ping came along with the answer
                 await self._flush(closing=True)
@@ -208,7 +209,7 @@ class _DirectStream:
             self._end(ConnectionLost(None, "the connection broke"))
             return
         try:
-            self._protocol.receive_data(bytes(data))
+            self._protocol.receive_data(data)
             self._take_events()
         except RemoteProtocolError as error:
             self._break_off(error)

@@ -9,16 +9,15 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterable
-from typing import Final, TypeVar
+from typing import Final
 
 import trio
 
 from moobius_trio.network.address import WebSocketAddress
+from moobius_trio.network.byte_streams import TcpStream, TlsStream
 from moobius_trio.network.streams import CouldNotConnect
 
-__all__ = ("CLOSE_SECONDS", "CONNECT_SECONDS", "RECEIVE_BYTES", "reach", "refusal", "secured")
-
-S = TypeVar("S", bound=trio.abc.Stream)
+__all__ = ("CLOSE_SECONDS", "CONNECT_SECONDS", "reach", "refusal")
 
 CONNECT_SECONDS: Final = 15.0
 """From the look-up of the name to the end of the WebSocket handshake."""
@@ -26,26 +25,21 @@ CONNECT_SECONDS: Final = 15.0
 CLOSE_SECONDS: Final = 1.0
 """How long a peer has to answer a close frame before its connection is dropped."""
 
-RECEIVE_BYTES: Final = 65_536
-"""One read of the socket. At trio-websocket's 4 KiB a message of 8 KiB takes two turns."""
 
-
-async def reach(
-    address: WebSocketAddress, tls: ssl.SSLContext | None
-) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
+async def reach(address: WebSocketAddress, tls: ssl.SSLContext | None) -> TcpStream | TlsStream:
     """A TCP connection, with TLS where a context is given; nothing stays open if it fails.
 
     Raises:
         CouldNotConnect: nobody is there, or the certificate is not trusted.
     """
     try:
-        stream = await trio.open_tcp_stream(address.host, address.port)
+        stream = TcpStream(await trio.open_tcp_stream(address.host, address.port))
     except OSError as error:
         raise CouldNotConnect(_words(error)) from None
     if tls is None:
         return stream
-    connection = secured(stream, tls, address.host)
     try:
+        connection = TlsStream(stream, tls, address.host)
         await connection.do_handshake()
     except trio.BrokenResourceError as error:
         await trio.aclose_forcefully(stream)
@@ -56,42 +50,6 @@ async def reach(
         await trio.aclose_forcefully(stream)
         raise
     return connection
-
-
-class _AllThatHasCome(ssl.SSLObject):
-    """Gives with one read what all the records hold that have come, not one record alone.
-
-    A platform that writes each message into a record of its own would else cost a turn of the
-    event loop for each.
-    """
-
-    _failure: ssl.SSLError | None = None
-
-    def read(self, most: int = 1024, /) -> bytes:  # type: ignore[override]  # trio needs no more
-        """At most so many bytes. What fails behind some data is raised by the next read."""
-        if self._failure is not None:
-            raise self._failure
-        parts = [super().read(most)]
-        left = most - len(parts[0])
-        try:
-            while left and parts[-1]:
-                parts.append(super().read(left))
-                left -= len(parts[-1])
-        except ssl.SSLWantReadError:
-            pass  # that was all
-        except ssl.SSLError as error:
-            self._failure = error
-        return b"".join(parts)
-
-
-def secured(stream: S, tls: ssl.SSLContext, host: str) -> trio.SSLStream[S]:
-    """TLS on the connection. The context, which may serve others too, stays as it was."""
-    usual = tls.sslobject_class
-    tls.sslobject_class = _AllThatHasCome
-    try:
-        return trio.SSLStream(stream, tls, server_hostname=host, https_compatible=True)
-    finally:
-        tls.sslobject_class = usual
 
 
 def refusal(status: int, headers: Iterable[tuple[bytes, bytes]]) -> CouldNotConnect:

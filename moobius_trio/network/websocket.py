@@ -25,8 +25,9 @@ from wsproto.utilities import ProtocolError
 from moobius_trio.errors import ConnectionLost
 from moobius_trio.network import reaching
 from moobius_trio.network.address import WebSocketAddress, parse_websocket_address
+from moobius_trio.network.byte_streams import RECEIVE_BYTES
 from moobius_trio.network.groups import unwrapped
-from moobius_trio.network.reaching import RECEIVE_BYTES, reach, refusal
+from moobius_trio.network.reaching import reach, refusal
 from moobius_trio.network.streams import Connector, CouldNotConnect, FrameStream
 
 __all__ = ("Connector", "CouldNotConnect", "FrameStream", "websocket_connector")
