@@ -25,6 +25,9 @@ __all__ = ("USUAL_0", "USUAL_1", "Readers", "is_usual", "usual_event")
 T = TypeVar("T")
 
 _INT64: Final = 2**63
+_kind: Final[Callable[[object], Any]] = type
+"""The type of a value, about which a type checker knows no more than this module may assume."""
+
 _texts: Final = frozenset({str}).issuperset
 """Whether these types are all that of a text."""
 
@@ -52,7 +55,9 @@ def _message_0(body: Any) -> MessageUp | None:
     if (
         type(recipients) is list
         and recipients == listed
-        and _texts(map(type, (subtype, channel_id, msg_id, text, sender, *recipients)))
+        and str is _kind(subtype) is _kind(channel_id) is _kind(msg_id)
+        and str is _kind(text) is _kind(sender)
+        and _texts(map(type, recipients))
         and type(timestamp) is int
         and timestamp < _INT64
         and (group_id is None or type(group_id) is str)
@@ -76,7 +81,8 @@ def _message_1(body: Any) -> MessageUp | GroupMessage | None:
     subtype, channel_id, timestamp, recipients, msg_id, content, context, sender = _MESSAGE_1(body)
     text = content["text"]
     if (
-        _texts(map(type, (subtype, channel_id, msg_id, text, sender, recipients)))
+        str is _kind(subtype) is _kind(channel_id) is _kind(msg_id)
+        and str is _kind(text) is _kind(sender) is _kind(recipients)
         and type(timestamp) is int
         and timestamp < _INT64
         and type(context) is dict
@@ -101,7 +107,7 @@ def _message_1(body: Any) -> MessageUp | GroupMessage | None:
 def _receipt(body: Any) -> Copy | None:
     request_id, origin_type, status, context = _RECEIPT(body)
     if (
-        _texts(map(type, (request_id, origin_type)))
+        str is _kind(request_id) is _kind(origin_type)
         and type(status) is bool
         and type(context) is dict
         and certain(context.values(), _DEEPEST)
@@ -143,13 +149,11 @@ def is_usual(message: MessageDown, *ids: str) -> bool:
         ids: what else stands in the frame; an author's program may have passed anything for one.
     """
     content = message.content
-    texts = (
-        *(message.channel_id, message.sender, message.subtype, message.msg_id, content.text),
-        *message.recipients,
-        *ids,
-    )
     return (
-        _texts(map(type, texts))
+        str is _kind(message.channel_id) is _kind(message.sender) is _kind(message.subtype)
+        and str is _kind(message.msg_id) is _kind(content.text)
+        and _texts(map(type, message.recipients))
+        and _texts(map(type, ids))
         and content.path is None
         and not content.extra
         and (message.timestamp is None or type(message.timestamp) is int)

@@ -27,6 +27,9 @@ class Bands(Mapping[ChannelId, "Band"]):
     def __getitem__(self, channel_id: ChannelId) -> Band:
         return self._bands[channel_id]
 
+    def __contains__(self, channel_id: object) -> bool:  # Mapping's own goes through an exception
+        return channel_id in self._bands
+
     def __iter__(self) -> Iterator[ChannelId]:
         return iter(self._bands)
 

@@ -97,10 +97,11 @@ class UnheardWatch:
         """
         if type(payload) not in _WHAT:
             return
-        band = self._bands.get(payload.channel_id)  # type: ignore[union-attr]  # those have both
+        channel_id: ChannelId = payload.channel_id  # type: ignore[union-attr]  # those have both
         recipients: tuple[UserId, ...] = payload.recipients  # type: ignore[union-attr]
-        if band is None:
+        if channel_id not in self._bands:
             return
+        band = self._bands[channel_id]
         members, picked = band.members, unit.picked
         if len(recipients) == 1 and recipients[0] in members:
             return  # by far the most frequent

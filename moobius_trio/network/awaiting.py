@@ -33,20 +33,16 @@ class Awaiting:
     def __init__(self) -> None:
         self.size = 0
         """Bytes of the frames whose answer is awaited on this connection."""
-        self._live: ItemSet = OrderedDict()
+        self.live: ItemSet = OrderedDict()
+        """Those frames, the oldest first; for others to look at."""
         self._aside: ItemSet = OrderedDict()
         self._by_id: dict[RequestId, Item] = {}
         self._newest: dict[Hashable, Item] = {}
 
-    @property
-    def count(self) -> int:
-        """How many answers are awaited on this connection."""
-        return len(self._live)
-
     def add(self, item: Item) -> None:
         """A write of this frame begins."""
-        self._live[item] = None
-        item.home, item.heard = self._live, None
+        self.live[item] = None
+        item.home, item.heard = self.live, None
         self.size += item.frame.size
         self._by_id[item.frame.request_id] = item
         key = item.frame.state_key
@@ -62,11 +58,7 @@ class Awaiting:
 
     def first(self) -> Item:
         """The frame that waits longest."""
-        return next(iter(self._live))
-
-    def items(self) -> list[Item]:
-        """The frames whose answer is awaited on this connection, the oldest first."""
-        return list(self._live)
+        return next(iter(self.live))
 
     def overdue(self, now: float, heard: int | None) -> list[Item]:
         """Those that have waited too long.
@@ -76,7 +68,7 @@ class Awaiting:
         dead and not known to be. None elsewhere.
         """
         overdue = []
-        for item in self._live:
+        for item in self.live:
             if now < item.written_at + ANSWER_SECONDS:
                 break
             if heard is None or now >= item.written_at + SILENT_SECONDS:
@@ -89,14 +81,14 @@ class Awaiting:
 
     def next_overdue(self, now: float) -> float:
         """When to look again."""
-        if not self._live:
+        if not self.live:
             return now + ANSWER_SECONDS
         due = self.first().written_at + ANSWER_SECONDS
         return due if due > now else now + LOOK_SECONDS
 
     def is_live(self, item: Item) -> bool:
         """Whether its answer is awaited on this connection."""
-        return item.home is self._live
+        return item.home is self.live
 
     def set_aside(self, item: Item) -> None:
         """Keep a refused frame, which is live, for its second try."""
@@ -114,7 +106,7 @@ class Awaiting:
 
     def take_all(self) -> list[Item]:
         """Hand out what this connection has not answered, to be queued again."""
-        items = list(self._live)
+        items = list(self.live)
         for item in items:
             self._leave_live(item)
         return items
@@ -125,7 +117,7 @@ class Awaiting:
         key = item.frame.state_key
         if key is not None and self._newest.get(key) is item:
             del self._newest[key]
-        if item.home is self._live:
+        if item.home is self.live:
             self._leave_live(item)
             return True
         if item.home is self._aside:
@@ -135,6 +127,6 @@ class Awaiting:
         return False
 
     def _leave_live(self, item: Item) -> None:
-        del self._live[item]
+        del self.live[item]
         item.home = None
         self.size -= item.frame.size

@@ -42,6 +42,7 @@ class Framing(Generic[C]):
         wall_clock_ms: Callable[[], int],
     ) -> None:
         self._side = side
+        self._listed = side.prepare is None
         self._client_id = client_id
         self._max_message_bytes = max_message_bytes
         self._new_request_id = new_request_id
@@ -65,19 +66,29 @@ class Framing(Generic[C]):
             timestamp=self._wall_clock_ms(),
         )
 
-    async def frames_of(self, command: C) -> list[Frame]:
-        """The command as frames. Where nothing has to be asked for it does not let others run.
+    def is_ready(self, command: C) -> bool:
+        """Whether `frames_of` can be called without `prepare`."""
+        return self._listed or (not self._lines and self._side.is_prepared(command))
 
-        No command gets its frames before those of its channel that came before it have theirs.
+    async def prepare(self, command: C) -> None:
+        """Ask for what the frames of a command need that is not ready.
+
+        No command becomes ready before those of its channel that came before it. Until the next
+        ``await`` it stays so.
+
+        Raises:
+            MoobiusError: a group of recipients was asked for in vain.
+        """
+        if (prepare := self._side.prepare) is not None:
+            await self._prepare_in_order(prepare, command)
+
+    def frames_of(self, command: C) -> list[Frame]:
+        """The command as frames.
 
         Raises:
             MessageTooLarge: no frame can hold it.
-            MoobiusError: a group of recipients was asked for in vain.
         """
-        prepare, listed = self._side.prepare, self._side.prepare is None
-        if prepare is not None and (self._lines or not self._side.is_prepared(command)):
-            await self._prepare_in_order(prepare, command)
-        return frames_of(command, self.encode, self._max_message_bytes, listed=listed)
+        return frames_of(command, self.encode, self._max_message_bytes, listed=self._listed)
 
     async def _prepare_in_order(self, prepare: Callable[[C], Awaitable[None]], command: C) -> None:
         """Requests run side by side; what they were made for stays in order."""

@@ -69,10 +69,10 @@ class GroupBook:
         while missing := self._missing(lists):
             await self._ids.get(missing[0], partial(self._create, missing[0]))
 
-    def knows(self, *lists: tuple[UserId, ...]) -> bool:
-        """Whether `ready` would return without a request; nothing is forgotten until the next
-        ``await``."""
-        return not self._missing(lists)
+    def knows(self, members: tuple[UserId, ...]) -> bool:
+        """Whether `ready` would return without a request for this list; nothing is forgotten
+        until the next ``await``."""
+        return self._ids.knows(members)
 
     def _missing(self, lists: Iterable[tuple[UserId, ...]]) -> list[tuple[UserId, ...]]:
         return [members for members in lists if not self._ids.knows(members)]

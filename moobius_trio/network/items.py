@@ -228,9 +228,10 @@ def frames_of(
         MessageTooLarge: it would not fit even for a single recipient.
     """
     request_id, text = encode(command)
-    size = size_of(text)
+    size = len(text) if text.isascii() else len(text.encode())
     if size <= limit:
-        return [Frame(request_id, text, size, state_key(command))]
+        key = None if isinstance(command, MessageDown) else state_key(command)
+        return [Frame(request_id, text, size, key)]
     if not listed or not isinstance(command, ADDRESSED) or len(command.recipients) < 2:
         raise MessageTooLarge(size, limit)
     _check_fits_one(command, encode, limit)

@@ -35,6 +35,7 @@ class SendQueue:
     Attributes:
         count: how many there are.
         size: their bytes.
+        ready: those that could leave now, the next one first; for others to look at.
     """
 
     def __init__(self, *, strict: bool, supersede: Callable[[Item], None]) -> None:
@@ -43,25 +44,21 @@ class SendQueue:
         self.size = 0
         self._strict = strict
         self._supersede = supersede
-        self._ready: ItemSet = OrderedDict()
+        self.ready: ItemSet = OrderedDict()
         self._lanes: dict[ChannelId | None, _Lane] = {}
         self._states: dict[Hashable, Item] = {}
         self._puts = 0
         self._places = 0
 
-    def __len__(self) -> int:
-        """How many frames could leave now."""
-        return len(self._ready)
-
     @property
     def waiting(self) -> int:
         """How many may not leave yet."""
-        return self.count - len(self._ready)
+        return self.count - len(self.ready)
 
     def items(self) -> list[Item]:
         """All frames, those that could leave now first."""
         waiting = [item for lane in self._lanes.values() for item in lane.waiting]
-        return [*self._ready, *waiting]
+        return [*self.ready, *waiting]
 
     def fits(self, items: Sequence[Item], limit_items: int, limit_bytes: int) -> bool:
         """Whether there is room for these, counting what the states among them would replace.
@@ -88,7 +85,7 @@ class SendQueue:
         item.sequence = self._puts
         self.count += 1
         self.size += item.frame.size
-        if not item.waits:
+        if item.frame.state_key is not None and not item.waits:
             self._conflate(item)
         lane = self._lanes.get(item.channel_id)
         if lane is None:
@@ -102,9 +99,9 @@ class SendQueue:
 
     def take(self) -> Item | None:
         """Take out the next frame to write; None when none may leave."""
-        if not self._ready:
+        if not self.ready:
             return None
-        item, _ = self._ready.popitem(last=False)
+        item, _ = self.ready.popitem(last=False)
         self._forget(item)
         return item
 
@@ -113,9 +110,9 @@ class SendQueue:
         for item in sorted(items, key=lambda item: item.place, reverse=True):
             self.count += 1
             self.size += item.frame.size
-            self._ready[item] = None
-            self._ready.move_to_end(item, last=False)
-            item.home = self._ready
+            self.ready[item] = None
+            self.ready.move_to_end(item, last=False)
+            item.home = self.ready
             self._conflate(item)
 
     def wait_over(self, item: Item) -> None:
@@ -165,8 +162,8 @@ class SendQueue:
     def _make_ready(self, item: Item) -> None:
         self._places += 1
         item.place = self._places
-        self._ready[item] = None
-        item.home = self._ready
+        self.ready[item] = None
+        item.home = self.ready
 
     def _forget(self, item: Item) -> None:
         item.home = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, Generic, Literal, NoReturn
 
 import structlog
@@ -35,7 +36,6 @@ log = structlog.get_logger()
 
 PUTS_A_TURN: Final = 100
 """So many frames may be put without letting others run; a switch for each would cost too much."""
-
 
 C = TypeVar("C", default=ServiceCommand)
 
@@ -86,7 +86,7 @@ class Outbox(Generic[C]):
         self._paused = False
         self._closed = ""
         self._unended = 0
-        self._writer = Writer(self._queue, self._take_for_writing, self._note_written)
+        self._writer = Writer(self._queue.ready, self._take, self._note_written)
         self._line = WaitingLine(send_timeout)
         self._idle = trio.lowlevel.ParkingLot()
         self._counts: Counter[EndState] = Counter()
@@ -126,12 +126,14 @@ class Outbox(Generic[C]):
             await trio.lowlevel.checkpoint()
         if (outcome := self._framing.for_nobody(command)) is not None:
             return self._never_sent(outcome)
-        frames = await self._framing.frames_of(command)
+        if not self._framing.is_ready(command):
+            await self._framing.prepare(command)
+        frames = self._framing.frames_of(command)
         receipt = Receipt(frames[0].request_id, len(frames), transaction)
         channel_id: ChannelId | None = getattr(command, "channel_id", None)
         items = [Item(frame, receipt, channel_id, unit) for frame in frames]
-        if self._line or not self._has_room(items):
-            await self._line.wait(lambda: self._has_room(items))
+        if self._line.waiting or not self._has_room(items):
+            await self._line.wait(partial(self._has_room, items))
         if self._closed:
             return self._never_sent(Outcome("dropped", self._closed))
         self._unended += len(items)
@@ -172,9 +174,8 @@ class Outbox(Generic[C]):
 
     def statistics(self) -> OutboxStatistics:
         """A snapshot."""
-        unconfirmed = self._awaiting.count
         return OutboxStatistics(
-            queued=self._unended - unconfirmed,
+            queued=self._unended - (unconfirmed := len(self._awaiting.live)),
             queued_bytes=self._queue.size,
             held=self._queue.waiting,
             unconfirmed=unconfirmed,
@@ -255,7 +256,7 @@ class Outbox(Generic[C]):
         """
         self.pause()
         with trio.move_on_after(seconds):
-            while self._writer.busy or (self._awaiting.count and self._answers):
+            while self._writer.busy or (self._awaiting.live and self._answers):
                 await self._idle.park()
 
     def pause(self) -> None:
@@ -296,17 +297,16 @@ class Outbox(Generic[C]):
             self._written_again += len(unanswered)
             again += unanswered
         self._queue_again(again)
-        lost = self._awaiting.items()
-        for item in lost:
-            self._end(item, Outcome("unconfirmed", f"the connection ended first: {reason}"))
-        if lost:
+        if lost := list(self._awaiting.live):
+            for item in lost:
+                self._end(item, Outcome("unconfirmed", f"the connection ended first: {reason}"))
             log.warning("frames stay unconfirmed", frames=len(lost), mode=self._mode)
 
     def close(self, reason: str) -> None:
         """Nothing will be written any more: every frame ends now, and later ones are dropped."""
         self._closed = self._closed or reason
         self._writer.forget()
-        unconfirmed, unsent = self._awaiting.items(), self._queue.items()
+        unconfirmed, unsent = list(self._awaiting.live), self._queue.items()
         for item in unconfirmed:
             self._end(item, Outcome("unconfirmed", reason))
         for item in [*self._awaiting.take_aside(), *unsent]:
@@ -342,7 +342,7 @@ class Outbox(Generic[C]):
     @property
     def _flushable(self) -> bool:
         """Whether waiting can make anything better."""
-        unsent = self._unended > self._awaiting.count or self._writer.busy
+        unsent = self._unended > len(self._awaiting.live) or self._writer.busy
         return unsent or (self._unended > 0 and self._answers)
 
     @property
@@ -354,28 +354,28 @@ class Outbox(Generic[C]):
         fits = self._queue.fits(items, self._limit_items, self._limit_bytes)
         return fits or bool(self._closed)
 
-    def _take_for_writing(self) -> Item | None:
-        item = self._take()
-        if item is not None:
-            item.receipt.note_written()
-            self._awaiting.add(item)
-        return item
+    def _take(self, enough: int) -> list[Item]:
+        """The next frames to write, until they have so many bytes; their answers are awaited."""
+        items: list[Item] = []
+        size, awaiting = 0, self._awaiting
+        while size < enough and not self._paused and self._queue.ready:
+            if len(awaiting.live) >= self._limit_items or awaiting.size >= self._limit_bytes:
+                if self._mode == "proven":
+                    break  # copies will come and make room
+                self._end(awaiting.first(), Outcome("unconfirmed", "too many await an answer"))
+            if (item := self._queue.take()) is not None:
+                item.receipt.note_written()
+                awaiting.add(item)
+                items.append(item)
+                size += item.frame.size
+        return items
 
-    def _note_written(self, item: Item) -> None:
+    def _note_written(self, items: list[Item]) -> None:
         if self._on_written is not None:
-            self._on_written(item.as_written())
+            for item in items:
+                self._on_written(item.as_written())
         self._line.note_change()
-        if self._idle:  # a flush that waits for no answer
-            self._idle.unpark_all()
-
-    def _take(self) -> Item | None:
-        if self._paused or not self._queue:
-            return None
-        if self._awaiting.count >= self._limit_items or self._awaiting.size >= self._limit_bytes:
-            if self._mode == "proven":
-                return None  # copies will come and make room
-            self._end(self._awaiting.first(), Outcome("unconfirmed", "too many await an answer"))
-        return self._queue.take()
+        self._idle.unpark_all()  # a flush that waits for no answer
 
     def _supersede(self, item: Item) -> None:
         self._end(item, Outcome("superseded", "a newer state replaced it"))
@@ -390,11 +390,11 @@ class Outbox(Generic[C]):
         self._counts[outcome.state] += 1
         item.receipt.end(outcome)
         self._unended -= 1
-        if self._idle and not (self._unended and self._awaiting.count):
+        if not (self._unended and self._awaiting.live):
             self._idle.unpark_all()
         self._line.note_change()
         self._wake_writer()
 
     def _wake_writer(self) -> None:
-        if self._queue and not self._paused:
+        if self._queue.ready and not self._paused:
             self._writer.wake()

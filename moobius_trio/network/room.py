@@ -22,12 +22,10 @@ class WaitingLine:
         self.seconds = seconds
         self.given_up = 0
         """How often somebody waited in vain."""
+        self.waiting = 0
+        """How many wait: who comes now has to stand behind them."""
         self._turn = trio.StrictFIFOLock()
         self._change = trio.lowlevel.ParkingLot()
-
-    def __bool__(self) -> bool:
-        """True while somebody waits: who comes now has to stand behind."""
-        return self._turn.locked()
 
     async def wait(self, fits: Callable[[], bool]) -> None:
         """Wait for one's turn, and then until ``fits()``.
@@ -38,15 +36,19 @@ class WaitingLine:
         Raises:
             OutboxFull: it did not fit in time.
         """
-        with trio.move_on_after(self.seconds) as scope:
-            async with self._turn:
-                while not fits():
-                    await self._change.park()
+        self.waiting += 1
+        try:
+            with trio.move_on_after(self.seconds) as scope:
+                async with self._turn:
+                    while not fits():
+                        await self._change.park()
+        finally:
+            self.waiting -= 1
         if scope.cancelled_caught:
             self.given_up += 1
             raise OutboxFull(self.seconds)
 
     def note_change(self) -> None:
         """There may be more room than before."""
-        if self._change:
+        if self.waiting:
             self._change.unpark_all()

@@ -71,7 +71,8 @@ class Generation1Wire:
         Raises:
             LookupError: it was not prepared.
         """
-        self._tell_losses(command)
+        if not isinstance(command, MessageDown) or command.content.extra:
+            self._tell_losses(command)  # of what is by far the most frequent nothing can be lost
         return generation1_service.encode_from_service(
             command,
             request_id=request_id,
@@ -86,8 +87,6 @@ class Generation1Wire:
 
     def _tell_losses(self, command: ServiceCommand) -> None:
         """What generation 1 has no word for is told once for each kind of loss."""
-        if isinstance(command, MessageDown) and not command.content.extra:
-            return  # by far the most frequent: nothing can be missing
         for loss in losses(command, self._profile_of):
             if loss not in self._told:
                 self._told.add(loss)
@@ -98,9 +97,14 @@ class Generation1Wire:
         return attrs.evolve(
             service_side(self),
             prepare=self.prepare,
-            is_prepared=lambda command: self._book.knows(*_lists_in(command)),
+            is_prepared=self._is_prepared,
             on_refused=self._book.forget_lists,
         )
+
+    def _is_prepared(self, command: ServiceCommand) -> bool:
+        if isinstance(command, MessageDown):  # by far the most frequent
+            return self._book.knows(command.recipients)
+        return all(map(self._book.knows, _lists_in(command)))
 
     async def prepare(self, command: ServiceCommand) -> None:
         """Have the platform know every list of people in the command; see `GroupBook.ready`."""

@@ -38,11 +38,11 @@ class Writer:
     def __init__(
         self,
         ready: Sized,
-        take: Callable[[], Item | None],
-        on_written: Callable[[Item], None],
+        take: Callable[[int], list[Item]],
+        on_written: Callable[[list[Item]], None],
     ) -> None:
-        """``ready``: what there is to take; ``take``: the next frame, None when there is none yet;
-        ``on_written``: it has left."""
+        """``ready``: what there is to take; ``take``: the next frames, until they have so many
+        bytes, none when there is none yet; ``on_written``: they have left."""
         self.written = 0
         self._ready = ready
         self._take = take
@@ -50,6 +50,7 @@ class Writer:
         self._since: float | None = None
         self._ended_at = -math.inf
         self._parked = trio.lowlevel.ParkingLot()
+        self._rests = False
 
     @property
     def busy(self) -> bool:
@@ -73,11 +74,12 @@ class Writer:
                 if stream.closed:
                     continue
             if not await self._write_some(stream):
+                self._rests = True
                 await self._parked.park()
 
     async def _write_some(self, stream: FrameStream) -> bool:
         """Write what there is; False if that is nothing, and then nothing was awaited."""
-        items = self._take_some()
+        items = self._take(TOGETHER_BYTES)
         if not items:
             return False
         # before the write: its copy may be read before the write returns
@@ -87,8 +89,7 @@ class Writer:
         await stream.send_texts([item.frame.text for item in items])
         self._since, self._ended_at = None, trio.current_time()
         self.written += len(items)
-        for item in items:
-            self._on_written(item)
+        self._on_written(items)
         return True
 
     async def _let_more_come(self) -> None:
@@ -100,17 +101,10 @@ class Writer:
                 break
             await trio.lowlevel.checkpoint()
 
-    def _take_some(self) -> list[Item]:
-        """The next frames, as far as one write may have them."""
-        items, size = [], 0
-        while size < TOGETHER_BYTES and (item := self._take()) is not None:
-            items.append(item)
-            size += item.frame.size
-        return items
-
     def wake(self) -> None:
         """There is something to take."""
-        if self._parked:
+        if self._rests:
+            self._rests = False
             self._parked.unpark()
 
     def forget(self) -> None:

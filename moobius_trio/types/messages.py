@@ -24,7 +24,7 @@ class Content:
     text: str | None = None
     path: str | None = None
     extra: Mapping[str, JsonValue] = attrs.field(
-        factory=empty_mapping, converter=as_mapping, hash=False
+        default=empty_mapping(), converter=as_mapping, hash=False
     )
 
     @classmethod
