@@ -3,6 +3,7 @@
 The public names, and nothing else: no logic, and no side effects of importing it.
 """
 
+import moobius_trio.lean  # noqa: F401  # before all others, since it imports structlog
 from moobius_trio.core.band import Band
 from moobius_trio.core.features import load_features
 from moobius_trio.core.handle import ServiceHandle

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import subprocess
 import sys
 
+import pytest
+
 import moobius_trio
+from moobius_trio.lean import without
 
 WATCH = """
 import os, sys, sysconfig
@@ -46,14 +51,44 @@ def test_import_opens_no_socket_and_no_file_outside_the_import_path() -> None:
     assert found.stdout.strip() == ""
 
 
+HEAVY = """
+import sys, moobius_trio
+
+heavy = ("httpx", "starlette", "hypercorn", "cyclopts", "coredis")
+print([name for name in heavy if name in sys.modules])
+
+import trio
+from moobius_trio.network.http import open_http_api
+from moobius_trio.types import Secret
+
+
+async def main():
+    async with open_http_api("http://127.0.0.1:1", email="", password=Secret(""), run_sync=None):
+        print("httpx" in sys.modules, "httpcore" in sys.modules)
+
+
+trio.run(main)
+print([name for name in ("rich", "click", "h2", "cyclopts") if name in sys.modules])
+import httpx._main, httpcore._async.http2, rich
+"""
+
+
 def test_import_leaves_the_heavy_parts_alone() -> None:
-    """The server, the HTTP client and the command line are imported when they are used."""
-    heavy = ("httpx", "starlette", "hypercorn", "cyclopts", "coredis")
-    code = f"import sys, moobius_trio; print([n for n in {heavy!r} if n in sys.modules])"
+    """The server, the HTTP client and the command line are imported when they are used, and what
+    other packages import for theirs is not, though it can be."""
     found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", HEAVY], capture_output=True, text=True, check=True, timeout=60
     )
-    assert found.stdout.strip() == "[]"
+    assert found.stdout.split("\n") == ["[]", "True True", "[]", ""]
+
+
+def test_what_is_left_out_of_an_import_is_there_afterwards() -> None:
+    """A module is hidden for the block alone, also when it fails, and not if it is there."""
+    with pytest.raises(ModuleNotFoundError), without("this", "sys"):
+        assert importlib.import_module("sys") is sys
+        importlib.import_module("this")
+    assert "this" not in sys.modules
+    assert importlib.util.find_spec("this") is not None
 
 
 def test_every_public_name_is_there_and_documented() -> None:

@@ -10,10 +10,11 @@ import random as random_module
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
+from moobius_trio.lean import without
 from moobius_trio.network.http.address import parse_base_address
 from moobius_trio.network.http.auth import Account
 from moobius_trio.network.http.calls import ProtocolName
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     import httpx
 
 __all__ = ("HttpApi", "open_http_api")
+
+UNUSED: Final = ("httpx._main", "httpcore._async.http2", "httpcore._sync.http2")
+"""Parts of httpx that no call here needs: its command line, and HTTP/2."""
 
 
 class HttpApi(
@@ -133,7 +137,8 @@ async def open_http_api(
             machine.
     """
     address = parse_base_address(base_url)
-    from moobius_trio.network.http.client import open_client  # late: it imports httpx
+    with without(*UNUSED):
+        from moobius_trio.network.http.client import open_client  # late: it imports httpx
 
     source = random if random is not None else random_module.Random()  # noqa: S311 (no secret)
     async with open_client(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Final
 
+import httpcore  # noqa: F401  # httpx would import it later, and whole (see api.py)
 import httpx
 import trio
 
