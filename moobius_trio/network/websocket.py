@@ -7,10 +7,10 @@ and no reconnecting here. Facts: docs/protocol/generation-0.md section 3.1.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import NoReturn, cast
+from typing import NoReturn, TypeVar, cast
 
 import attrs
 import trio
@@ -31,6 +31,8 @@ from moobius_trio.network.reaching import reach, refusal
 from moobius_trio.network.streams import Connector, CouldNotConnect, FrameStream
 
 __all__ = ("Connector", "CouldNotConnect", "FrameStream", "websocket_connector")
+
+T = TypeVar("T")
 
 
 def websocket_connector(
@@ -145,17 +147,19 @@ class _Transport(trio.abc.Stream):
         self.shaken = False
         self.heard = 0
 
-    @asynccontextmanager
-    async def together(self) -> AsyncIterator[None]:
-        """What is sent in the block leaves at its end, with one write; for one task at a time."""
+    def keep(self) -> None:
+        """What is sent from now on stays here; for one task at a time, which always lets go."""
         self._kept = bytearray()
-        try:
-            yield
-            while self._kept:  # others, such as answers to pings, may add to it meanwhile
-                data, self._kept = self._kept, bytearray()
-                await self._stream.send_all(data)
-        finally:
-            self._kept = None
+
+    async def send_kept(self) -> None:
+        """Let all that was kept leave with one write."""
+        while self._kept:  # others, such as answers to pings, may add to it meanwhile
+            data, self._kept = self._kept, bytearray()
+            await self._stream.send_all(data)
+
+    def let_go(self) -> None:
+        """What is sent from now on leaves at once, what is still kept never."""
+        self._kept = None
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         if self._kept is not None:
@@ -207,24 +211,26 @@ class _WebSocketStream:
         return bool(self._ended) or self._connection.closed is not None
 
     async def send_text(self, text: str) -> None:
-        if self._ended:
-            raise ConnectionLost(None, self._ended)
-        try:
-            await self._connection.send_message(text)
-        except (ConnectionClosed, ProtocolError) as error:
-            self._raise_lost(error)
-        except trio.Cancelled:
-            with trio.move_on_after(reaching.CLOSE_SECONDS, shield=True):
-                await self._abort("a write was cancelled")
-            raise
+        await self._send(self._connection.send_message, text)
 
     async def send_texts(self, texts: Sequence[str]) -> None:
+        await self._send(self._send_together, texts)
+
+    async def _send_together(self, texts: Sequence[str]) -> None:
+        """For one task at a time; what others send meanwhile leaves with it."""
+        self._transport.keep()
+        try:
+            for text in texts:
+                await self._connection.send_message(text)
+            await self._transport.send_kept()
+        finally:
+            self._transport.let_go()
+
+    async def _send(self, send: Callable[[T], Awaitable[None]], what: T) -> None:
         if self._ended:
             raise ConnectionLost(None, self._ended)
         try:
-            async with self._transport.together():
-                for text in texts:
-                    await self._connection.send_message(text)
+            await send(what)
         except (ConnectionClosed, ProtocolError) as error:
             self._raise_lost(error)
         except (trio.BrokenResourceError, trio.ClosedResourceError):

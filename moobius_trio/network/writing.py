@@ -23,7 +23,8 @@ WRITE_SECONDS: Final = 20.0
 TOGETHER_BYTES: Final = 65_536
 """As soon as one write has so much, no further frame is added to it."""
 DENSE_SECONDS: Final = 0.0005
-"""A frame that comes so soon after the last write is one of many."""
+"""A frame that comes so soon after a write of several, or after one behind which others were
+ready at once, is one of many."""
 DENSE_TURNS: Final = 8
 """So often one of many lets the others run first, as long as each turn brings further ones."""
 
@@ -48,7 +49,7 @@ class Writer:
         self._take = take
         self._on_written = on_written
         self._since: float | None = None
-        self._ended_at = -math.inf
+        self._dense_until = -math.inf
         self._parked = trio.lowlevel.ParkingLot()
         self._rests = False
 
@@ -69,7 +70,7 @@ class Writer:
         while True:
             if stream.closed:  # what is not taken stays queued; how it closed the reader will say
                 await trio.sleep_forever()
-            if self._ready and trio.current_time() < self._ended_at + DENSE_SECONDS:
+            if self._ready and trio.current_time() < self._dense_until:
                 await self._let_more_come()
                 if stream.closed:
                     continue
@@ -80,6 +81,7 @@ class Writer:
     async def _write_some(self, stream: FrameStream) -> bool:
         """Write what there is; False if that is nothing, and then nothing was awaited."""
         items = self._take(TOGETHER_BYTES)
+        full = bool(self._ready)  # for else it would have taken all
         if not items:
             return False
         # before the write: its copy may be read before the write returns
@@ -87,7 +89,11 @@ class Writer:
         for item in items:
             item.written_at = now
         await stream.send_texts([item.frame.text for item in items])
-        self._since, self._ended_at = None, trio.current_time()
+        self._since = None
+        if not full and (len(items) > 1 or self._ready):
+            self._dense_until = trio.current_time() + DENSE_SECONDS
+        else:  # a single one, or enough for the next write too
+            self._dense_until = -math.inf
         self.written += len(items)
         self._on_written(items)
         return True
