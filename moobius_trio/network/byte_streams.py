@@ -120,6 +120,7 @@ class TlsStream(trio.abc.Stream):
         finally:
             context.options = usual
         self._sending = False
+        self._ended = False
         self._broken = ""
 
     async def do_handshake(self) -> None:
@@ -175,7 +176,10 @@ class TlsStream(trio.abc.Stream):
             trio.ClosedResourceError: it was closed here.
             trio.BusyResourceError: another task is receiving.
         """
-        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._may_have_more:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        else:
+            await self._feed()
         while (data := self._decrypt(max_bytes or RECEIVE_BYTES)) is None:
             await self._feed()
         return data
@@ -183,6 +187,11 @@ class TlsStream(trio.abc.Stream):
     async def aclose(self) -> None:
         """Close it, without a goodbye of TLS."""
         await self._below.aclose()
+
+    @property
+    def _may_have_more(self) -> bool:
+        """False if a look for more of what has come would give an error, which is not cheap."""
+        return bool(self._incoming.pending or self._tls.pending() or self._ended or self._broken)
 
     def _decrypt(self, most: int) -> bytes | None:
         """What the records hold that have come whole; None if that is nothing yet."""
@@ -192,11 +201,15 @@ class TlsStream(trio.abc.Stream):
             while most and (part := self._tls.read(most)):
                 parts.append(part)
                 most -= len(part)
+                if not self._may_have_more:
+                    break
+            else:
+                self._ended = most > 0
         except ssl.SSLWantReadError:
             if not parts:
                 return None
         except ssl.SSLEOFError:
-            pass
+            self._ended = True
         except ssl.SSLError as error:
             self._broken = f"TLS failed: {error}"
             if not parts:

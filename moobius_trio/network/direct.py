@@ -15,7 +15,8 @@ from functools import partial
 from typing import Final
 
 import trio
-from wsproto import ConnectionType, WSConnection
+from wsproto import WSConnection
+from wsproto.connection import Connection, ConnectionType
 from wsproto.events import (
     AcceptConnection,
     BytesMessage,
@@ -97,7 +98,7 @@ class _DirectStream:
     def __init__(self, transport: TcpStream | TlsStream, max_message_bytes: int) -> None:
         self._transport = transport
         self._most = max_message_bytes
-        self._protocol = WSConnection(ConnectionType.CLIENT)
+        self._protocol: WSConnection | Connection = WSConnection(ConnectionType.CLIENT)
         self._inbox: deque[str] = deque()
         self._parts: list[str] = []
         self._part_bytes = 0
@@ -131,6 +132,8 @@ class _DirectStream:
                     raise CouldNotConnect("the connection was closed during the handshake")
                 self._protocol.receive_data(data)
                 self._take_events()
+            if isinstance(self._protocol, WSConnection) and self._protocol.connection is not None:
+                self._protocol = self._protocol.connection  # without the detour by the handshake
             if self._out:  # a ping came along with the answer
                 await self._flush(closing=True)
         except trio.BrokenResourceError:
@@ -151,7 +154,6 @@ class _DirectStream:
         await self._flush()
 
     async def receive_text(self) -> str:
-        await trio.lowlevel.checkpoint_if_cancelled()
         while not self._inbox:
             self._check_open()
             await self._receive()
@@ -203,7 +205,8 @@ class _DirectStream:
             return
         finally:
             self._reading = False
-            self._read.unpark_all()
+            if self._read:
+                self._read.unpark_all()
         self.heard += 1
         if not data:
             self._end(ConnectionLost(None, "the connection broke"))
@@ -218,12 +221,13 @@ class _DirectStream:
 
     def _take_events(self) -> None:
         for event in self._protocol.events():
-            self._take(event)
+            if isinstance(event, TextMessage):  # nearly all of them
+                self._take_part(event.data, len(event.data), event.message_finished)
+            else:
+                self._take(event)
 
     def _take(self, event: Event) -> None:
         match event:
-            case TextMessage(data=str() as text):
-                self._take_part(text, len(text), event.message_finished)
             case BytesMessage(data=data):
                 text = bytes(data).decode("utf-8", "replace")
                 self._take_part(text, len(data), event.message_finished)
@@ -249,15 +253,14 @@ class _DirectStream:
             self._put(CloseConnection(code=TOO_LARGE, reason=words))
             self._end(ConnectionLost(TOO_LARGE, words))
             return
-        if finished and not self._parts:
-            self._inbox.append(text)
-        else:
+        if not finished:
             self._parts.append(text)
-            if finished:
-                self._inbox.append("".join(self._parts))
-        if finished:
+            return
+        if self._parts:
+            text = "".join((*self._parts, text))
             self._parts.clear()
-            self._part_bytes = 0
+        self._inbox.append(text)
+        self._part_bytes = 0
 
     def _put_goodbye(self, event: CloseConnection) -> None:
         with suppress(LocalProtocolError):  # the goodbye was ours, and this is its answer
@@ -272,9 +275,12 @@ class _DirectStream:
 
     def _encode(self, text: str) -> None:
         most = FRAGMENT_BYTES if text.isascii() else FRAGMENT_BYTES // 4
-        for start in range(0, len(text), most) if len(text) > most else (0,):
-            part = text[start : start + most] if len(text) > most else text
-            self._put(TextMessage(data=part, message_finished=start + most >= len(text)))
+        if len(text) <= most:
+            self._put(TextMessage(data=text))
+            return
+        for start in range(0, len(text), most):
+            part, finished = text[start : start + most], start + most >= len(text)
+            self._put(TextMessage(data=part, message_finished=finished))
 
     def _put(self, event: Event) -> None:
         self._out += self._protocol.send(event)
@@ -286,7 +292,6 @@ class _DirectStream:
         may be written behind it.
         """
         try:
-            await trio.lowlevel.checkpoint_if_cancelled()
             while self._writing:
                 await self._out_done.park()
                 if not closing:
@@ -311,7 +316,8 @@ class _DirectStream:
                 await self._transport.send_all(data)
         finally:
             self._writing = False
-            self._out_done.unpark_all()
+            if self._out_done:
+                self._out_done.unpark_all()
 
     def _end(self, lost: ConnectionLost) -> None:
         if self._lost is None:
