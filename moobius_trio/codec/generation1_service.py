@@ -129,12 +129,16 @@ def encode_from_service(
         LookupError: ``group_of`` cannot say.
         TypeError, ValueError: a free part of the command holds what JSON cannot.
     """
+    if isinstance(command, MessageDown):  # first: it is by far the most frequent
+        message: Plain = {
+            "type": MESSAGE_DOWN,
+            "request_id": request_id,
+            "body": message_down_body(command, timestamp, group_of),
+            "service_id": client_id,
+        }
+        return dump(message, looked_at=is_usual(command, request_id, client_id))
     frame: Plain = {"type": origin_type(command), "request_id": request_id}
     match command:
-        case MessageDown():  # first: it is by far the most frequent
-            frame["body"] = message_down_body(command, timestamp, group_of)
-            frame["service_id"] = client_id
-            return dump(frame, looked_at=is_usual(command, request_id, client_id))
         case ServiceLogin():
             frame["auth_origin"] = AUTH_ORIGIN
             frame["access_token"] = command.access_token

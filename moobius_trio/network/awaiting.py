@@ -33,19 +33,21 @@ class Awaiting:
     def __init__(self) -> None:
         self.size = 0
         """Bytes of the frames whose answer is awaited on this connection."""
-        self.live: ItemSet = OrderedDict()
+        self.live: OrderedDict[RequestId, Item] = OrderedDict()
         """Those frames, the oldest first; for others to look at."""
+        self._former: dict[RequestId, Item] = {}
+        """Those that were written and are set aside, or queued again."""
         self._aside: ItemSet = OrderedDict()
-        self._by_id: dict[RequestId, Item] = {}
         self._newest: dict[Hashable, Item] = {}
 
-    def add(self, item: Item) -> None:
+    def add(self, item: Item, now: float) -> None:
         """A write of this frame begins."""
-        self.live[item] = None
-        item.home, item.heard = self.live, None
-        self.size += item.frame.size
-        self._by_id[item.frame.request_id] = item
-        key = item.frame.state_key
+        item.written_at, item.heard = now, None
+        self.live[item.request_id] = item
+        self.size += item.size
+        if self._former:
+            self._former.pop(item.request_id, None)
+        key = item.state_key
         if key is not None:
             older = self._newest.get(key)
             if older is not None and older is not item:
@@ -54,11 +56,11 @@ class Awaiting:
 
     def find(self, request_id: RequestId) -> Item | None:
         """The frame with this id that has been written and has not ended."""
-        return self._by_id.get(request_id)
+        return self.live.get(request_id) or self._former.get(request_id)
 
     def first(self) -> Item:
         """The frame that waits longest."""
-        return next(iter(self.live))
+        return next(iter(self.live.values()))
 
     def overdue(self, now: float, heard: int | None) -> list[Item]:
         """Those that have waited too long.
@@ -68,7 +70,7 @@ class Awaiting:
         dead and not known to be. None elsewhere.
         """
         overdue = []
-        for item in self.live:
+        for item in self.live.values():
             if now < item.written_at + ANSWER_SECONDS:
                 break
             if heard is None or now >= item.written_at + SILENT_SECONDS:
@@ -88,11 +90,13 @@ class Awaiting:
 
     def is_live(self, item: Item) -> bool:
         """Whether its answer is awaited on this connection."""
-        return item.home is self.live
+        return item.request_id in self.live
 
     def set_aside(self, item: Item) -> None:
         """Keep a refused frame, which is live, for its second try."""
-        self._leave_live(item)
+        del self.live[item.request_id]
+        self.size -= item.size
+        self._former[item.request_id] = item
         self._aside[item] = None
         item.home = self._aside
 
@@ -106,27 +110,23 @@ class Awaiting:
 
     def take_all(self) -> list[Item]:
         """Hand out what this connection has not answered, to be queued again."""
-        items = list(self.live)
-        for item in items:
-            self._leave_live(item)
+        self._former.update(self.live)
+        items = list(self.live.values())
+        self.live.clear()
+        self.size = 0
         return items
 
     def remove(self, item: Item) -> bool:
         """Forget a frame that has ended; False if it lies elsewhere, in the queue."""
-        self._by_id.pop(item.frame.request_id, None)
-        key = item.frame.state_key
+        key = item.state_key
         if key is not None and self._newest.get(key) is item:
             del self._newest[key]
-        if item.home is self.live:
-            self._leave_live(item)
+        if self.live.pop(item.request_id, None) is not None:
+            self.size -= item.size
             return True
+        self._former.pop(item.request_id, None)
         if item.home is self._aside:
             del self._aside[item]
             item.home = None
             return True
         return False
-
-    def _leave_live(self, item: Item) -> None:
-        del self.live[item]
-        item.home = None
-        self.size -= item.frame.size

@@ -13,8 +13,9 @@ import structlog
 import trio
 from typing_extensions import TypeVar
 
-from moobius_trio.network.items import ADDRESSED, ClientId, Frame, Side, frames_of
+from moobius_trio.network.items import ADDRESSED, ClientId, Item, Side, items_of
 from moobius_trio.network.receipts import CONFIRMED, Outcome
+from moobius_trio.network.reports import Hold
 from moobius_trio.types import ChannelId, MessageDown, Ping, RequestId, ServiceCommand
 
 __all__ = ("Framing",)
@@ -67,7 +68,7 @@ class Framing(Generic[C]):
         )
 
     def is_ready(self, command: C) -> bool:
-        """Whether `frames_of` can be called without `prepare`."""
+        """Whether `items_of` can be called without `prepare`."""
         return self._listed or (not self._lines and self._side.is_prepared(command))
 
     async def prepare(self, command: C) -> None:
@@ -82,13 +83,20 @@ class Framing(Generic[C]):
         if (prepare := self._side.prepare) is not None:
             await self._prepare_in_order(prepare, command)
 
-    def frames_of(self, command: C) -> list[Frame]:
-        """The command as frames.
+    def items_of(self, command: C, unit: int | None, transaction: Hold | None) -> list[Item]:
+        """The command as frames under one receipt.
 
         Raises:
             MessageTooLarge: no frame can hold it.
         """
-        return frames_of(command, self.encode, self._max_message_bytes, listed=self._listed)
+        return items_of(
+            command,
+            self.encode,
+            self._max_message_bytes,
+            listed=self._listed,
+            unit=unit,
+            transaction=transaction,
+        )
 
     async def _prepare_in_order(self, prepare: Callable[[C], Awaitable[None]], command: C) -> None:
         """Requests run side by side; what they were made for stays in order."""

@@ -6,7 +6,7 @@ can take back. Nothing here queues or writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
@@ -30,20 +30,22 @@ class Holding:
         self._over = over
         self._drop = drop
 
-    def failed(self, holds: Sequence[Hold]) -> Outcome | None:
-        """The end of a frame whose records could not be stored; None if none has failed yet."""
+    def keep_back(self, items: Sequence[Item], holds: Sequence[Hold]) -> bool:
+        """Count what the items wait for; False if that has failed already, and they are dropped.
+
+        Called before they are queued.
+        """
         for hold in holds:
             if hold.done and hold.error is not None:
-                return Outcome("dropped", str(hold.error), hold.error)
-        return None
-
-    def keep_back(self, items: Iterable[Item], holds: Sequence[Hold]) -> None:
-        """Before the items are queued: count their waits."""
+                for item in items:
+                    self._drop(item, Outcome("dropped", str(hold.error), hold.error))
+                return False
         pending = [hold for hold in holds if not hold.done]
         for item in items:
             item.waits = len(pending)
             for hold in pending:
                 hold.on_done(partial(self._decided, hold, item))
+        return True
 
     def _decided(self, hold: Hold, item: Item) -> None:
         if item.ended:

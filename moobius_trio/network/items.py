@@ -6,15 +6,15 @@ No queue, no socket and no clock here: id and time are parameters.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Iterator
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeAlias, cast
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, Final, Generic, Protocol, TypeAlias, cast
 
 import attrs
 from typing_extensions import TypeVar
 
 from moobius_trio.errors import MessageTooLarge
 from moobius_trio.network.receipts import Receipt
-from moobius_trio.network.reports import WrittenFrame
+from moobius_trio.network.reports import Hold, WrittenFrame
 from moobius_trio.types import (
     ChannelId,
     MessageDown,
@@ -34,12 +34,11 @@ from moobius_trio.types import (
 __all__ = (
     "ADDRESSED",
     "ClientId",
-    "Frame",
     "Item",
     "ItemSet",
     "ServiceWire",
     "Side",
-    "frames_of",
+    "items_of",
     "service_side",
     "size_of",
     "state_key",
@@ -135,8 +134,9 @@ def service_side(wire: ServiceWire) -> Side[ServiceCommand, ServiceFrame]:
     )
 
 
-class Frame(NamedTuple):
-    """One encoded frame. (A tuple: of all frozen values it is the quickest to make.)"""
+@attrs.define(eq=False)
+class Item:
+    """One encoded frame, its receipt, and where it is."""
 
     request_id: RequestId
     text: str
@@ -144,17 +144,6 @@ class Frame(NamedTuple):
     """Bytes on the wire."""
     state_key: Hashable | None
     """What a newer frame must share to replace this one; None for what is never replaced."""
-
-
-ItemSet: TypeAlias = "OrderedDict[Item, None]"
-"""Items in order, any of which can be taken out at once."""
-
-
-@attrs.define(eq=False)
-class Item:
-    """A frame, its receipt, and where it is."""
-
-    frame: Frame
     receipt: Receipt
     channel_id: ChannelId | None
     unit: int | None
@@ -162,11 +151,11 @@ class Item:
     waits: int = 0
     """Holds that are not over yet, an open transaction among them."""
     sequence: int = 0
-    """Its place in the order of ``put``."""
+    """Of a state: its place among them in the order of ``put``."""
     place: int = 0
     """Its place in the order of becoming ready, which is the order of writing."""
     home: ItemSet | None = None
-    """The set that holds it now."""
+    """The set of those not written that holds it now."""
     written_at: float = 0.0
     """When its last write began, by trio's clock."""
     heard: int | None = None
@@ -182,11 +171,15 @@ class Item:
     def as_written(self) -> WrittenFrame:
         """What the trace is told."""
         return WrittenFrame(
-            text=self.frame.text,
-            request_id=self.frame.request_id,
+            text=self.text,
+            request_id=self.request_id,
             channel_id=self.channel_id,
             unit=self.unit,
         )
+
+
+ItemSet: TypeAlias = OrderedDict[Item, None]
+"""Items in order, any of which can be taken out at once."""
 
 
 def size_of(text: str) -> int:
@@ -212,14 +205,16 @@ def state_key(command: object) -> Hashable | None:
             return None
 
 
-def frames_of(
+def items_of(
     command: C,
     encode: Callable[[C], tuple[RequestId, str]],
     limit: int,
     *,
     listed: bool = True,
-) -> list[Frame]:
-    """The command as frames of at most ``limit`` bytes each.
+    unit: int | None = None,
+    transaction: Hold | None = None,
+) -> list[Item]:
+    """The command as frames of at most ``limit`` bytes each, under one receipt.
 
     Several only where the list of recipients is what makes it too large; each then goes to a
     part of them, in order. ``listed``: whether the frame has such a list at all.
@@ -231,12 +226,20 @@ def frames_of(
     size = len(text) if text.isascii() else len(text.encode())
     if size <= limit:
         key = None if isinstance(command, MessageDown) else state_key(command)
-        return [Frame(request_id, text, size, key)]
+        receipt = Receipt(request_id, 1, transaction)
+        channel_id: ChannelId | None = getattr(command, "channel_id", None)
+        return [Item(request_id, text, size, key, receipt, channel_id, unit)]
     if not listed or not isinstance(command, ADDRESSED) or len(command.recipients) < 2:
         raise MessageTooLarge(size, limit)
     _check_fits_one(command, encode, limit)
-    halves = cast("Iterator[C]", _halves(command))  # what is addressed is a command of this kind
-    return [frame for half in halves for frame in frames_of(half, encode, limit)]
+    items: list[Item] = []
+    for half in _halves(command):
+        one = cast("C", half)  # what is addressed is a command of this kind
+        items += items_of(one, encode, limit, unit=unit, transaction=transaction)
+    receipt = Receipt(items[0].request_id, len(items), transaction)
+    for item in items:
+        item.receipt = receipt
+    return items
 
 
 def _check_fits_one(
@@ -249,7 +252,9 @@ def _check_fits_one(
         raise MessageTooLarge(size, limit)
 
 
-def _halves(command: Addressed) -> Iterator[Addressed]:
+def _halves(command: Addressed) -> tuple[Addressed, Addressed]:
     middle = len(command.recipients) // 2
-    for part in (command.recipients[:middle], command.recipients[middle:]):
-        yield attrs.evolve(command, recipients=part)
+    return (
+        attrs.evolve(command, recipients=command.recipients[:middle]),
+        attrs.evolve(command, recipients=command.recipients[middle:]),
+    )

@@ -32,14 +32,26 @@ class SendQueue:
 
     Every frame is either ready, in one order for all channels, or waits in its channel's lane.
 
+    Args:
+        supersede: told of an item that a newer state replaces; it must end it.
+        limit_items, limit_bytes: how much there is room for.
+
     Attributes:
         count: how many there are.
         size: their bytes.
         ready: those that could leave now, the next one first; for others to look at.
     """
 
-    def __init__(self, *, strict: bool, supersede: Callable[[Item], None]) -> None:
-        """``supersede`` is told of an item that a newer state replaces; it must end it."""
+    def __init__(
+        self,
+        *,
+        strict: bool,
+        supersede: Callable[[Item], None],
+        limit_items: int,
+        limit_bytes: int,
+    ) -> None:
+        self._limit_items = limit_items
+        self._limit_bytes = limit_bytes
         self.count = 0
         self.size = 0
         self._strict = strict
@@ -47,7 +59,7 @@ class SendQueue:
         self.ready: ItemSet = OrderedDict()
         self._lanes: dict[ChannelId | None, _Lane] = {}
         self._states: dict[Hashable, Item] = {}
-        self._puts = 0
+        self._puts_of_states = 0
         self._places = 0
 
     @property
@@ -60,7 +72,7 @@ class SendQueue:
         waiting = [item for lane in self._lanes.values() for item in lane.waiting]
         return [*self.ready, *waiting]
 
-    def fits(self, items: Sequence[Item], limit_items: int, limit_bytes: int) -> bool:
+    def fits(self, items: Sequence[Item]) -> bool:
         """Whether there is room for these, counting what the states among them would replace.
 
         One that is too large for any queue fits into an empty one.
@@ -68,25 +80,26 @@ class SendQueue:
         count = self.count + len(items)
         size = self.size
         for item in items:
-            size += item.frame.size
-        if count <= limit_items and size <= limit_bytes:
+            size += item.size
+        if count <= self._limit_items and size <= self._limit_bytes:
             return True
         for item in items:
-            key = item.frame.state_key
+            key = item.state_key
             replaced = self._states.get(key) if key is not None else None
             if replaced is not None:
                 count -= 1
-                size -= replaced.frame.size
-        return (count <= limit_items and size <= limit_bytes) or not self.count
+                size -= replaced.size
+        return (count <= self._limit_items and size <= self._limit_bytes) or not self.count
 
     def add(self, item: Item) -> None:
         """Queue a new frame behind all others of its channel."""
-        self._puts += 1
-        item.sequence = self._puts
         self.count += 1
-        self.size += item.frame.size
-        if item.frame.state_key is not None and not item.waits:
-            self._conflate(item)
+        self.size += item.size
+        if item.state_key is not None:
+            self._puts_of_states += 1
+            item.sequence = self._puts_of_states
+            if not item.waits:
+                self._conflate(item)
         lane = self._lanes.get(item.channel_id)
         if lane is None:
             if not (item.waits or self._strict):
@@ -109,7 +122,7 @@ class SendQueue:
         """Queue frames again that were written before, ahead of everything, in their order."""
         for item in sorted(items, key=lambda item: item.place, reverse=True):
             self.count += 1
-            self.size += item.frame.size
+            self.size += item.size
             self.ready[item] = None
             self.ready.move_to_end(item, last=False)
             item.home = self.ready
@@ -168,8 +181,8 @@ class SendQueue:
     def _forget(self, item: Item) -> None:
         item.home = None
         self.count -= 1
-        self.size -= item.frame.size
-        key = item.frame.state_key
+        self.size -= item.size
+        key = item.state_key
         if key is not None and self._states.get(key) is item:
             del self._states[key]
 
@@ -178,7 +191,7 @@ class SendQueue:
 
         Not earlier: a state that may yet be dropped must not replace one that would have left.
         """
-        key = item.frame.state_key
+        key = item.state_key
         if key is None:
             return
         other = self._states.get(key)

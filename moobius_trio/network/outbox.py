@@ -28,7 +28,7 @@ from moobius_trio.network.reports import FlushReport, Hold, OutboxStatistics, Wr
 from moobius_trio.network.room import WaitingLine
 from moobius_trio.network.streams import TOO_LARGE, FrameStream
 from moobius_trio.network.writing import Writer
-from moobius_trio.types import ChannelId, Copy, Ping, RequestId, ServiceCommand
+from moobius_trio.types import Copy, Ping, RequestId, ServiceCommand
 
 __all__ = ("FlushReport", "Hold", "Outbox", "OutboxStatistics", "WrittenFrame")
 
@@ -36,6 +36,10 @@ log = structlog.get_logger()
 
 PUTS_A_TURN: Final = 100
 """So many frames may be put without letting others run; a switch for each would cost too much."""
+
+UNANSWERED: Final = Outcome("unconfirmed", "no answer within 20 s")
+TOO_MANY: Final = Outcome("unconfirmed", "too many await an answer")
+SUPERSEDED: Final = Outcome("superseded", "a newer state replaced it")
 
 C = TypeVar("C", default=ServiceCommand)
 
@@ -79,7 +83,12 @@ class Outbox(Generic[C]):
         self._limit_bytes = limit_bytes
         self._strict = ordering == "strict"
         self._on_written = on_written
-        self._queue = SendQueue(strict=self._strict, supersede=self._supersede)
+        self._queue = SendQueue(
+            strict=self._strict,
+            supersede=self._supersede,
+            limit_items=limit_items,
+            limit_bytes=limit_bytes,
+        )
         self._awaiting = Awaiting()
         self._holding = Holding(over=self._wait_over, drop=self._end)
         self._mode: Mode = "undecided"
@@ -128,26 +137,17 @@ class Outbox(Generic[C]):
             return self._never_sent(outcome)
         if not self._framing.is_ready(command):
             await self._framing.prepare(command)
-        frames = self._framing.frames_of(command)
-        receipt = Receipt(frames[0].request_id, len(frames), transaction)
-        channel_id: ChannelId | None = getattr(command, "channel_id", None)
-        items = [Item(frame, receipt, channel_id, unit) for frame in frames]
-        if self._line.waiting or not self._has_room(items):
-            await self._line.wait(partial(self._has_room, items))
+        items = self._framing.items_of(command, unit, transaction)
+        if self._line.waiting or not self._queue.fits(items):
+            await self._line.wait(partial(self._queue.fits, items))
         if self._closed:
             return self._never_sent(Outcome("dropped", self._closed))
         self._unended += len(items)
-        failure = self._holding.failed(holds) if holds else None
-        if failure is not None:
+        if not holds or self._holding.keep_back(items, holds):
             for item in items:
-                self._end(item, failure)
-            return receipt
-        if holds:
-            self._holding.keep_back(items, holds)
-        for item in items:
-            self._queue.add(item)
-        self._wake_writer()
-        return receipt
+                self._queue.add(item)
+            self._wake_writer()
+        return items[0].receipt
 
     @property
     def idle(self) -> bool:
@@ -289,15 +289,15 @@ class Outbox(Generic[C]):
         if self._mode == "proven":
             unanswered = self._awaiting.take_all()
             if code == TOO_LARGE and unanswered:
-                unanswered.remove(largest := max(unanswered, key=lambda item: item.frame.size))
-                self._end(largest, Outcome("refused", f"{largest.frame.size:,} bytes: {reason}"))
+                unanswered.remove(largest := max(unanswered, key=lambda item: item.size))
+                self._end(largest, Outcome("refused", f"{largest.size:,} bytes: {reason}"))
             for item in unanswered:
                 item.perhaps_taken = True
                 item.receipt.note_queued()
             self._written_again += len(unanswered)
             again += unanswered
         self._queue_again(again)
-        if lost := list(self._awaiting.live):
+        if lost := list(self._awaiting.live.values()):
             for item in lost:
                 self._end(item, Outcome("unconfirmed", f"the connection ended first: {reason}"))
             log.warning("frames stay unconfirmed", frames=len(lost), mode=self._mode)
@@ -306,7 +306,7 @@ class Outbox(Generic[C]):
         """Nothing will be written any more: every frame ends now, and later ones are dropped."""
         self._closed = self._closed or reason
         self._writer.forget()
-        unconfirmed, unsent = list(self._awaiting.live), self._queue.items()
+        unconfirmed, unsent = list(self._awaiting.live.values()), self._queue.items()
         for item in unconfirmed:
             self._end(item, Outcome("unconfirmed", reason))
         for item in [*self._awaiting.take_aside(), *unsent]:
@@ -329,7 +329,7 @@ class Outbox(Generic[C]):
     def _give_up_overdue(self, now: float, heard: int | None) -> None:
         overdue = self._awaiting.overdue(now, heard)
         for item in overdue:
-            self._end(item, Outcome("unconfirmed", "no answer within 20 s"))
+            self._end(item, UNANSWERED)
         if overdue and self._answers:  # where none can come it is no news
             log.warning("frames stay unconfirmed", frames=len(overdue), mode=self._mode)
 
@@ -350,11 +350,7 @@ class Outbox(Generic[C]):
         """Whether copies can tell what became of a frame."""
         return self._mode not in ("foreign", "absent")
 
-    def _has_room(self, items: Sequence[Item]) -> bool:
-        fits = self._queue.fits(items, self._limit_items, self._limit_bytes)
-        return fits or bool(self._closed)
-
-    def _take(self, enough: int) -> list[Item]:
+    def _take(self, now: float, enough: int) -> list[Item]:
         """The next frames to write, until they have so many bytes; their answers are awaited."""
         items: list[Item] = []
         size, awaiting = 0, self._awaiting
@@ -362,12 +358,12 @@ class Outbox(Generic[C]):
             if len(awaiting.live) >= self._limit_items or awaiting.size >= self._limit_bytes:
                 if self._mode == "proven":
                     break  # copies will come and make room
-                self._end(awaiting.first(), Outcome("unconfirmed", "too many await an answer"))
+                self._end(awaiting.first(), TOO_MANY)
             if (item := self._queue.take()) is not None:
                 item.receipt.note_written()
-                awaiting.add(item)
+                awaiting.add(item, now)
                 items.append(item)
-                size += item.frame.size
+                size += item.size
         return items
 
     def _note_written(self, items: list[Item]) -> None:
@@ -378,7 +374,7 @@ class Outbox(Generic[C]):
         self._idle.unpark_all()  # a flush that waits for no answer
 
     def _supersede(self, item: Item) -> None:
-        self._end(item, Outcome("superseded", "a newer state replaced it"))
+        self._end(item, SUPERSEDED)
 
     def _end(self, item: Item, outcome: Outcome) -> None:
         if item.ended:

@@ -49,13 +49,9 @@ class Generation1Wire:
         self._profile_of = profile_of
         self._told: set[str] = set()
 
-    def decode_for_service(self, text: str | bytes, /) -> ServiceFrame:
-        """What the platform told the service; of a message the recipients may be a group's id.
-
-        Raises:
-            MalformedPayload: it is no frame.
-        """
-        return generation1_service.decode_for_service(text)
+    decode_for_service = staticmethod(generation1_service.decode_for_service)
+    """What the platform told the service; of a message the recipients may be a group's id;
+    raises ``MalformedPayload``: it is no frame."""
 
     def encode_from_service(
         self,
@@ -81,9 +77,8 @@ class Generation1Wire:
             group_of=self._book.id_of,
         )
 
-    def origin_type(self, value: ServiceCommand, /) -> str:
-        """The word by which a copy names the frame it answers."""
-        return origin_type(value)
+    origin_type = staticmethod(origin_type)
+    """The word by which a copy names the frame it answers."""
 
     def _tell_losses(self, command: ServiceCommand) -> None:
         """What generation 1 has no word for is told once for each kind of loss."""

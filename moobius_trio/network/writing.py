@@ -39,11 +39,12 @@ class Writer:
     def __init__(
         self,
         ready: Sized,
-        take: Callable[[int], list[Item]],
+        take: Callable[[float, int], list[Item]],
         on_written: Callable[[list[Item]], None],
     ) -> None:
-        """``ready``: what there is to take; ``take``: the next frames, until they have so many
-        bytes, none when there is none yet; ``on_written``: they have left."""
+        """``ready``: what there is to take; ``take``: the next frames, of which a write begins at
+        this time, until they have so many bytes, none when there is none yet; ``on_written``: they
+        have left."""
         self.written = 0
         self._ready = ready
         self._take = take
@@ -80,15 +81,16 @@ class Writer:
 
     async def _write_some(self, stream: FrameStream) -> bool:
         """Write what there is; False if that is nothing, and then nothing was awaited."""
-        items = self._take(TOGETHER_BYTES)
+        if not self._ready:
+            return False
+        now = trio.current_time()
+        # taken before the write: their copies may be read before the write returns
+        items = self._take(now, TOGETHER_BYTES)
         full = bool(self._ready)  # for else it would have taken all
         if not items:
             return False
-        # before the write: its copy may be read before the write returns
-        self._since = now = trio.current_time()
-        for item in items:
-            item.written_at = now
-        await stream.send_texts([item.frame.text for item in items])
+        self._since = now
+        await stream.send_texts([item.text for item in items])
         self._since = None
         if not full and (len(items) > 1 or self._ready):
             self._dense_until = trio.current_time() + DENSE_SECONDS

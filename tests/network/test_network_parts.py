@@ -17,7 +17,7 @@ from moobius_trio.network.acknowledgement import Acknowledgement, Mode
 from moobius_trio.network.backoff import Backoff
 from moobius_trio.network.clocks import LOOK_SECONDS, watch_clocks
 from moobius_trio.network.groups import unwrapped
-from moobius_trio.network.items import Frame, Item, frames_of
+from moobius_trio.network.items import Item, items_of
 from moobius_trio.network.limits import LoginLimit
 from moobius_trio.network.masking import masked
 from moobius_trio.network.ordering import SendQueue
@@ -30,8 +30,16 @@ Op = tuple[str, int, int]
 
 def item(number: int, channel: int, waits: int) -> Item:
     request_id = RequestId(str(number))
-    frame = Frame(request_id, str(number), 1, None)
-    return Item(frame, Receipt(request_id), ChannelId(str(channel)), None, waits=waits)
+    return Item(
+        request_id=request_id,
+        text=str(number),
+        size=1,
+        state_key=None,
+        receipt=Receipt(request_id),
+        channel_id=ChannelId(str(channel)),
+        unit=None,
+        waits=waits,
+    )
 
 
 @given(
@@ -44,7 +52,9 @@ def item(number: int, channel: int, waits: int) -> Item:
 )
 def test_whatever_holds_and_ends_each_channel_keeps_its_order(ops: list[Op], strict: bool) -> None:
     """Every frame leaves once or is dropped; in its channel none overtakes another."""
-    queue = SendQueue(strict=strict, supersede=lambda item: None)
+    queue = SendQueue(
+        strict=strict, supersede=lambda item: None, limit_items=1000, limit_bytes=1000
+    )
     numbers = itertools.count()
     waiting: list[Item] = []
     taken: list[Item] = []
@@ -85,7 +95,7 @@ def test_whatever_holds_and_ends_each_channel_keeps_its_order(ops: list[Op], str
             one.ended = True
             queue.let_next(one)
     for channel in range(4):
-        order = [int(one.frame.text) for one in taken if one.channel_id == str(channel)]
+        order = [int(one.text) for one in taken if one.channel_id == str(channel)]
         assert order == sorted(order)
     assert (queue.count, queue.size, queue.waiting) == (0, 0, 0)
     assert not queue.items()
@@ -109,12 +119,13 @@ def test_splitting_reaches_everybody_once_in_order_within_the_limit(
     alone = max(len(encode(message(text, recipients=(one,)))[1].encode()) for one in recipients)
     if alone > limit:
         with pytest.raises(MessageTooLarge) as caught:
-            frames_of(command, encode, limit)
+            items_of(command, encode, limit)
         assert caught.value.size > limit
         return
-    frames = frames_of(command, encode, limit)
+    frames = items_of(command, encode, limit)
     assert all(len(frame.text.encode()) == frame.size <= limit for frame in frames)
     assert [name for frame in frames for name in json.loads(frame.text)[1]] == recipients
+    assert len({frame.receipt for frame in frames}) == 1
 
 
 def test_waits_grow_to_a_minute_and_begin_anew_after_a_long_session() -> None:
