@@ -34,9 +34,9 @@ class SendQueue:
 
     Args:
         supersede: told of an item that a newer state replaces; it must end it.
-        limit_items, limit_bytes: how much there is room for.
 
     Attributes:
+        limit_items, limit_bytes: how much there is room for.
         count: how many there are.
         size: their bytes.
         ready: those that could leave now, the next one first; for others to look at.
@@ -50,8 +50,8 @@ class SendQueue:
         limit_items: int,
         limit_bytes: int,
     ) -> None:
-        self._limit_items = limit_items
-        self._limit_bytes = limit_bytes
+        self.limit_items = limit_items
+        self.limit_bytes = limit_bytes
         self.count = 0
         self.size = 0
         self._strict = strict
@@ -81,7 +81,7 @@ class SendQueue:
         size = self.size
         for item in items:
             size += item.size
-        if count <= self._limit_items and size <= self._limit_bytes:
+        if count <= self.limit_items and size <= self.limit_bytes:
             return True
         for item in items:
             key = item.state_key
@@ -89,7 +89,7 @@ class SendQueue:
             if replaced is not None:
                 count -= 1
                 size -= replaced.size
-        return (count <= self._limit_items and size <= self._limit_bytes) or not self.count
+        return (count <= self.limit_items and size <= self.limit_bytes) or not self.count
 
     def add(self, item: Item) -> None:
         """Queue a new frame behind all others of its channel."""

@@ -79,8 +79,6 @@ class Outbox(Generic[C]):
             new_request_id=new_request_id,
             wall_clock_ms=wall_clock_ms,
         )
-        self._limit_items = limit_items
-        self._limit_bytes = limit_bytes
         self._strict = ordering == "strict"
         self._on_written = on_written
         self._queue = SendQueue(
@@ -353,13 +351,13 @@ class Outbox(Generic[C]):
     def _take(self, now: float, enough: int) -> list[Item]:
         """The next frames to write, until they have so many bytes; their answers are awaited."""
         items: list[Item] = []
-        size, awaiting = 0, self._awaiting
-        while size < enough and not self._paused and self._queue.ready:
-            if len(awaiting.live) >= self._limit_items or awaiting.size >= self._limit_bytes:
+        size, queue, awaiting = 0, self._queue, self._awaiting
+        while size < enough and not self._paused and queue.ready:
+            if len(awaiting.live) >= queue.limit_items or awaiting.size >= queue.limit_bytes:
                 if self._mode == "proven":
                     break  # copies will come and make room
                 self._end(awaiting.first(), TOO_MANY)
-            if (item := self._queue.take()) is not None:
+            if (item := queue.take()) is not None:
                 item.receipt.note_written()
                 awaiting.add(item, now)
                 items.append(item)

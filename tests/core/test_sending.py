@@ -473,7 +473,7 @@ async def test_a_full_outbox_is_an_error_after_a_wait(local: Local) -> None:
     service = MoobiusService()
     band = await local.start(service)
     runtime = runtime_of(service)
-    runtime.outbox._limit_items = 2
+    runtime.outbox._queue.limit_items = 2
     runtime.outbox.pause()
     for text in "ab":
         await service.create_message(band.channel_id, text, ALICE)

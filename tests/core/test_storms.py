@@ -107,7 +107,7 @@ async def test_cancelled_sends_are_whole_or_absent(local: Local) -> None:
         connect = memory_connector(nursery, platform.serve, room=1)
         service._environment = attrs.evolve(service._environment, connect=connect)
         handle = await nursery.start(service.serve)
-        runtime_of(service).outbox._limit_items = 5
+        runtime_of(service).outbox._queue.limit_items = 5
         for number in range(1_000):
             with trio.CancelScope() as scope:
                 scope.deadline = trio.current_time() + chance.choice([0, 0.001, 10])
