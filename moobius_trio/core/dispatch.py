@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 import structlog
+import trio
 
 from moobius_trio.core.actions import JOIN, PARTS, REFRESH, changes_members, is_view_request
 from moobius_trio.core.boundary import Boundary, Call, Work
@@ -38,8 +39,6 @@ from moobius_trio.types import (
 )
 
 if TYPE_CHECKING:
-    import trio
-
     from moobius_trio.core.band import Band
     from moobius_trio.core.callbacks import Callbacks
     from moobius_trio.core.service import MoobiusService
@@ -257,7 +256,7 @@ class Dispatcher:
         plain = kind in _PLAIN or (kind is Action and not changes_members(event))
         if not plain or self._unloaded:
             return partial(self._handle, event)
-        unit = unit_of(event, self._describe(event))
+        unit = unit_of(event, self._describe(event), self.lanes.now)
         return Call(unit, getattr(self._service, _CALLBACKS[kind]), event)
 
     def _callback(self, event: Filed) -> Callable[[Filed], Awaitable[object]]:
@@ -283,7 +282,7 @@ class Dispatcher:
                 return
             event = message
         callback = self._callback(event)
-        unit = unit_of(event, self._describe(event))
+        unit = unit_of(event, self._describe(event), trio.current_time())
         call = partial(self._call, callback, event, unit.channel_id)
         if isinstance(event, Action) and changes_members(event):
             await self._keep_members(event)

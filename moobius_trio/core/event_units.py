@@ -12,8 +12,8 @@ from moobius_trio.types import Action, MessageUp, UserId
 __all__ = ("unit_of",)
 
 
-def unit_of(event: object, handler: str) -> Unit:
-    """The unit in which ``handler``, in its lane, is called with the event."""
+def unit_of(event: object, handler: str, started: float) -> Unit:
+    """The unit in which ``handler``, in its lane, is called with the event, by trio's clock now."""
     if isinstance(event, MessageUp):  # by far the most frequent
         return Unit(
             handler=handler,
@@ -22,6 +22,7 @@ def unit_of(event: object, handler: str) -> Unit:
             msg_id=event.msg_id,
             picked=event.recipients,
             in_lane=True,
+            started=started,
         )
     return Unit(
         handler=handler,
@@ -31,6 +32,7 @@ def unit_of(event: object, handler: str) -> Unit:
         msg_id=getattr(event, "msg_id", None),
         picked=_who_asks(event),
         in_lane=True,
+        started=started,
     )
 
 

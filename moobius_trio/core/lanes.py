@@ -79,6 +79,8 @@ class Lanes(Generic[E]):
         self._waiting = 0
         self._unfinished = 0
         self._late = 0
+        self.now = 0.0
+        """When the event that was handed out last was taken, by trio's clock."""
         self.handled = 0
         """Events and turns that have ended, since the start."""
         self._coalesced = 0
@@ -334,7 +336,7 @@ class Lanes(Generic[E]):
 
     def _begin(self, lane: Lane[E], item: E | Turn, now: float) -> None:
         self._waiting -= 1
-        lane.since = now
+        self.now = lane.since = now
         lane.now_running = item
         if lane.waiting:
             self._slow.watch()
