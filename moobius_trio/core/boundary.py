@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from moobius_trio.core.places import place_of_task
-from moobius_trio.core.units import Unit, unit_of_work
+from moobius_trio.core.units import Naming, Unit, save
 from moobius_trio.errors import HandlerTimedOut
 from moobius_trio.network.groups import leaves, text_of
 
@@ -117,8 +117,8 @@ class Boundary:
         result: object = None
         error: BaseException | None = None
         try:
-            with trio.move_on_after(limit) as scope:
-                result = await self.do_as(unit, fn)
+            with trio.move_on_after(limit) as scope, Naming() as naming:
+                result = await self.do_as(naming, unit, fn)
             if scope.cancelled_caught:
                 raise HandlerTimedOut(unit.handler, limit)
         except BaseException as exc:
@@ -144,7 +144,7 @@ class Boundary:
         running: Unit | None = None
         ends: float | None = None
         try:
-            with trio.CancelScope() as scope:
+            with trio.CancelScope() as scope, Naming() as naming:
                 for each in work:
                     if not isinstance(each, Call):
                         return each
@@ -160,7 +160,7 @@ class Boundary:
                         scope.deadline = ends = due + limit * SLACK
                     running, failure = unit, None
                     try:
-                        await self.do_as(unit, handler, event)
+                        await self.do_as(naming, unit, handler, event)
                     except Exception as exc:  # boundary: one event
                         failure = exc
                     running = None
@@ -178,17 +178,25 @@ class Boundary:
         self._tell_end(unit, late)
         return partial(self.report, event, unit, late)
 
-    async def do_as(self, unit: Unit, fn: Callable[[*Ts], Awaitable[object]], *args: *Ts) -> object:
+    async def do_as(
+        self, naming: Naming, unit: Unit, fn: Callable[[*Ts], Awaitable[object]], *args: *Ts
+    ) -> object:
         """Run ``fn(*args)`` as the unit, without a limit. All of the author's code runs in here."""
+        naming.name(unit)
         self._running[unit] = trio.lowlevel.current_task()
+        error: BaseException | None = None
         try:
-            async with unit_of_work(unit):
-                try:
-                    return await fn(*args)
-                except BaseExceptionGroup as group:
-                    self._raise_cancellation_alone(unit, group)
+            return await fn(*args)
+        except BaseException as exc:
+            error = exc
+            if isinstance(exc, BaseExceptionGroup):
+                self._raise_cancellation_alone(unit, exc)
+            raise
         finally:
-            del self._running[unit]
+            try:
+                await save(unit, error)
+            finally:
+                del self._running[unit], error  # what was raised holds this frame
 
     def _tell_end(self, unit: Unit, error: BaseException | None) -> None:
         if self._on_end is not None:

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable
 from contextvars import ContextVar, Token, copy_context
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import structlog
@@ -20,7 +20,7 @@ from moobius_trio.database import StorageUnit, current_unit
 from moobius_trio.errors import StorageError
 from moobius_trio.types import ChannelId, MessageId, RequestId, UserId
 
-__all__ = ("Unit", "current", "latest", "unit_of_work")
+__all__ = ("Naming", "Unit", "current", "latest", "save", "unit_of_work")
 
 FINISH_SECONDS = 10.0
 
@@ -78,7 +78,7 @@ latest: ContextVar[Unit | None] = ContextVar("moobius_trio_latest_unit", default
 """The unit a task runs or has run last, for whoever looks at the task when a step has ended."""
 
 
-def _log_variables() -> list[ContextVar[str]]:
+def _log_variables() -> list[ContextVar[Any]]:
     """Where structlog keeps what is bound by these names; set directly, at a third of the cost."""
     names = dict.fromkeys(("handler", "band", "user", "request_id"), "")
     tokens = copy_context().run(structlog.contextvars.bind_contextvars, **names)
@@ -86,6 +86,57 @@ def _log_variables() -> list[ContextVar[str]]:
 
 
 _HANDLER, _BAND, _USER, _REQUEST_ID = _log_variables()
+
+
+class Naming:
+    """Says, for the block, in the task's context variables which unit runs.
+
+    Units that follow each other share one block: only what differs is set anew, since to set a
+    variable copies a part of the context.
+    """
+
+    __slots__ = ("_named", "_tokens")
+
+    def __init__(self) -> None:
+        self._named: Unit | None = None
+        self._tokens: tuple[Token[Any], ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def name(self, unit: Unit) -> None:
+        """From now on this one runs."""
+        before, self._named = self._named, unit
+        latest.set(unit)
+        if before is None:
+            self._tokens = (
+                current.set(unit),
+                current_unit.set(unit.storage),
+                _HANDLER.set(unit.handler),
+                _BAND.set(_logged(unit.channel_id)),
+                _USER.set(_logged(unit.user_id)),
+                _REQUEST_ID.set(_logged(unit.request_id)),
+            )
+            return
+        current.set(unit)
+        current_unit.set(unit.storage)
+        if unit.handler != before.handler:
+            _HANDLER.set(unit.handler)
+        if unit.channel_id != before.channel_id:
+            _BAND.set(_logged(unit.channel_id))
+        if unit.user_id != before.user_id:
+            _USER.set(_logged(unit.user_id))
+        if unit.request_id != before.request_id:
+            _REQUEST_ID.set(_logged(unit.request_id))
+
+    def __exit__(self, *failure: object) -> None:
+        for token in self._tokens:
+            token.var.reset(token)
+
+
+def _logged(value: str | None) -> object:
+    """structlog's own sign for a variable that is not bound stands for None."""
+    return ... if value is None else value
 
 
 class unit_of_work:
@@ -102,31 +153,18 @@ class unit_of_work:
             block raised, that is raised, and this noted in `Unit.unsaved`.
     """
 
-    __slots__ = ("_on_end", "_tokens", "_unit")
-
-    _tokens: list[Token[Any]]
+    __slots__ = ("_naming", "_on_end", "_unit")
 
     def __init__(
         self, unit: Unit, on_end: Callable[[Unit, BaseException | None], None] | None = None
     ) -> None:
         self._unit = unit
         self._on_end = on_end
+        self._naming = Naming()
 
     async def __aenter__(self) -> Unit:
-        unit = self._unit
-        latest.set(unit)
-        self._tokens = [
-            current.set(unit),
-            current_unit.set(unit.storage),
-            _HANDLER.set(unit.handler),
-        ]
-        if unit.channel_id is not None:
-            self._tokens.append(_BAND.set(unit.channel_id))
-        if unit.user_id is not None:
-            self._tokens.append(_USER.set(unit.user_id))
-        if unit.request_id is not None:
-            self._tokens.append(_REQUEST_ID.set(unit.request_id))
-        return unit
+        self._naming.name(self._unit)
+        return self._unit
 
     async def __aexit__(
         self,
@@ -134,20 +172,31 @@ class unit_of_work:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        storage = self._unit.storage
         try:
-            if storage.many:
-                with trio.move_on_after(FINISH_SECONDS, shield=True):
-                    await storage.finish()
-            else:
-                storage.finish_at_once()
+            await save(self._unit, error)
         except StorageError as exc:
-            if error is None:
-                error = exc
-                raise
-            self._unit.unsaved = (*self._unit.unsaved, exc)
+            error = exc
+            raise
         finally:
-            for token in self._tokens:
-                token.var.reset(token)
+            self._naming.__exit__()
             if self._on_end is not None:
                 self._on_end(self._unit, error)
+
+
+async def save(unit: Unit, error: BaseException | None) -> None:
+    """Save what the unit has changed, as its end; ``error`` is what it raised.
+
+    Raises:
+        StorageError: as `unit_of_work`.
+    """
+    storage = unit.storage
+    try:
+        if storage.many:
+            with trio.move_on_after(FINISH_SECONDS, shield=True):
+                await storage.finish()
+        else:
+            storage.finish_at_once()
+    except StorageError as exc:
+        if error is None:
+            raise
+        unit.unsaved = (*unit.unsaved, exc)
