@@ -99,9 +99,10 @@ class UnheardWatch:
             return
         channel_id: ChannelId = payload.channel_id  # type: ignore[union-attr]  # those have both
         recipients: tuple[UserId, ...] = payload.recipients  # type: ignore[union-attr]
-        if channel_id not in self._bands:
+        try:
+            band = self._bands[channel_id]
+        except KeyError:
             return
-        band = self._bands[channel_id]
         members, picked = band.members, unit.picked
         if len(recipients) == 1 and recipients[0] in members:
             return  # by far the most frequent

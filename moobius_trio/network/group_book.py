@@ -51,6 +51,12 @@ class GroupBook:
         self._create = create
         self._fetch = fetch
         self._ids: _Answers[tuple[UserId, ...], GroupId] = _Answers(size, inf)
+        self.knows = self._ids.knows
+        """Whether `ready` would return without a request for this list; nothing is forgotten
+        until the next ``await``."""
+        self.id_of = self._ids.known
+        """The id of a list for which `ready` has returned; raises ``LookupError`` where it was
+        not asked for, or is forgotten."""
         self._members: _Answers[tuple[ChannelId, GroupId], tuple[UserId, ...]] = _Answers(
             size, seconds
         )
@@ -69,25 +75,12 @@ class GroupBook:
         while missing := self._missing(lists):
             await self._ids.get(missing[0], partial(self._create, missing[0]))
 
-    def knows(self, members: tuple[UserId, ...]) -> bool:
-        """Whether `ready` would return without a request for this list; nothing is forgotten
-        until the next ``await``."""
-        return self._ids.knows(members)
-
     def _missing(self, lists: Iterable[tuple[UserId, ...]]) -> list[tuple[UserId, ...]]:
         return [members for members in lists if not self._ids.knows(members)]
 
     def forget_lists(self) -> None:
         """Have every list asked for anew: the platform may not know their groups any more."""
         self._ids.forget()
-
-    def id_of(self, members: tuple[UserId, ...]) -> GroupId:
-        """The id of a list for which `ready` has returned.
-
-        Raises:
-            LookupError: it was not asked for, or is forgotten.
-        """
-        return self._ids.known(members)
 
     async def members(
         self, group_id: GroupId, channel_id: ChannelId, sender: UserId
