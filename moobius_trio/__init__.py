@@ -3,95 +3,99 @@
 The public names, and nothing else: no logic, and no side effects of importing it.
 """
 
-import moobius_trio.lean  # noqa: F401  # before all others, since it imports structlog
-from moobius_trio.core.band import Band
-from moobius_trio.core.features import load_features
-from moobius_trio.core.handle import ServiceHandle
-from moobius_trio.core.jobs import Job, Jobs, cron, every
-from moobius_trio.core.names import not_a_callback
-from moobius_trio.core.run import run
-from moobius_trio.core.service import MoobiusService
-from moobius_trio.core.wand import MoobiusWand, open_wand
-from moobius_trio.database import CachedDict, MoobiusStorage, container, stored
-from moobius_trio.errors import (
-    AddressRefused,
-    ApiError,
-    BandNotTaken,
-    CallbackError,
-    ConfigError,
-    ConnectionLost,
-    GroupUnknown,
-    HandlerTimedOut,
-    JobError,
-    LoginRejected,
-    MalformedPayload,
-    MessageTooLarge,
-    MoobiusError,
-    MovedError,
-    NameTaken,
-    NeverAwaited,
-    NoSuchService,
-    NotInGeneration,
-    NotLoaded,
-    OutboxFull,
-    ServiceStopped,
-    SignInRefused,
-    SpellRaised,
-    SpellRefused,
-    SpellTimedOut,
-    StorageError,
-    StorageTypeError,
-    StoreLocked,
-    Unreachable,
-    UsageError,
-)
-from moobius_trio.network.http import HttpApi
-from moobius_trio.network.receipts import Outcome, Receipt
-from moobius_trio.types import (
-    NO_SENDER,
-    Action,
-    BottomButton,
-    ChannelId,
-    ChannelInfo,
-    Character,
-    Content,
-    Copy,
-    Dialog,
-    Feature,
-    FeatureArgument,
-    FeatureCall,
-    FeatureCallArgument,
-    Gap,
-    GenericUpdate,
-    Group,
-    GroupId,
-    GroupMessage,
-    MenuItem,
-    MenuItemClick,
-    MessageDown,
-    MessageId,
-    MessageUp,
-    NewCharacter,
-    Overflow,
-    PastMessage,
-    Playground,
-    RawPayload,
-    RequestId,
-    Secret,
-    ServiceId,
-    ServiceStatus,
-    StyleItem,
-    UnknownPayload,
-    UpdateChannelInfo,
-    UpdateFeatures,
-    UpdateMenu,
-    UpdatePlayground,
-    UpdateStyle,
-    UpdateUserList,
-    UserId,
-    UserInfo,
-)
-from moobius_trio.user import MoobiusUser, UserHandle
+from moobius_trio.lean import importing  # before all others, since it imports structlog
+
+with importing():
+    from moobius_trio.core.band import Band
+    from moobius_trio.core.features import load_features
+    from moobius_trio.core.handle import ServiceHandle
+    from moobius_trio.core.jobs import Job, Jobs, cron, every
+    from moobius_trio.core.names import not_a_callback
+    from moobius_trio.core.run import run
+    from moobius_trio.core.service import MoobiusService
+    from moobius_trio.core.wand import MoobiusWand, open_wand
+    from moobius_trio.database import CachedDict, MoobiusStorage, container, stored
+    from moobius_trio.errors import (
+        AddressRefused,
+        ApiError,
+        BandNotTaken,
+        CallbackError,
+        ConfigError,
+        ConnectionLost,
+        GroupUnknown,
+        HandlerTimedOut,
+        JobError,
+        LoginRejected,
+        MalformedPayload,
+        MessageTooLarge,
+        MoobiusError,
+        MovedError,
+        NameTaken,
+        NeverAwaited,
+        NoSuchService,
+        NotInGeneration,
+        NotLoaded,
+        OutboxFull,
+        ServiceStopped,
+        SignInRefused,
+        SpellRaised,
+        SpellRefused,
+        SpellTimedOut,
+        StorageError,
+        StorageTypeError,
+        StoreLocked,
+        Unreachable,
+        UsageError,
+    )
+    from moobius_trio.network.http import HttpApi
+    from moobius_trio.network.receipts import Outcome, Receipt
+    from moobius_trio.types import (
+        NO_SENDER,
+        Action,
+        BottomButton,
+        ChannelId,
+        ChannelInfo,
+        Character,
+        Content,
+        Copy,
+        Dialog,
+        Feature,
+        FeatureArgument,
+        FeatureCall,
+        FeatureCallArgument,
+        Gap,
+        GenericUpdate,
+        Group,
+        GroupId,
+        GroupMessage,
+        MenuItem,
+        MenuItemClick,
+        MessageDown,
+        MessageId,
+        MessageUp,
+        NewCharacter,
+        Overflow,
+        PastMessage,
+        Playground,
+        RawPayload,
+        RequestId,
+        Secret,
+        ServiceId,
+        ServiceStatus,
+        StyleItem,
+        UnknownPayload,
+        UpdateChannelInfo,
+        UpdateFeatures,
+        UpdateMenu,
+        UpdatePlayground,
+        UpdateStyle,
+        UpdateUserList,
+        UserId,
+        UserInfo,
+    )
+    from moobius_trio.user import MoobiusUser, UserHandle
+
+del importing
 
 __all__ = (
     "NO_SENDER",

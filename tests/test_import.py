@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import pytest
 
 import moobius_trio
-from moobius_trio.lean import without
+from moobius_trio.lean import importing
 
 WATCH = """
 import os, sys, sysconfig
@@ -83,12 +84,17 @@ def test_import_leaves_the_heavy_parts_alone() -> None:
 
 
 def test_what_is_left_out_of_an_import_is_there_afterwards() -> None:
-    """A module is hidden for the block alone, also when it fails, and not if it is there."""
-    with pytest.raises(ModuleNotFoundError), without("this", "sys"):
+    """A module is hidden for the block alone, also when it fails, and not if it is there; garbage
+    is collected again after the outermost block."""
+    with pytest.raises(ModuleNotFoundError), importing(without=("this", "sys")):
         assert importlib.import_module("sys") is sys
+        with importing():
+            pass
+        assert not gc.isenabled()
         importlib.import_module("this")
     assert "this" not in sys.modules
     assert importlib.util.find_spec("this") is not None
+    assert gc.isenabled()
 
 
 def test_every_public_name_is_there_and_documented() -> None:

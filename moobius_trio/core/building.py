@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -23,13 +24,13 @@ from moobius_trio.core.runtime import Runtime, Tracing
 from moobius_trio.core.spells import SpellLoop
 from moobius_trio.core.taking_on import TakingOn
 from moobius_trio.core.unheard import UnheardWatch
-from moobius_trio.database import Stores, declared_containers
+from moobius_trio.database import MoobiusStorage, Stores, declared_containers
 from moobius_trio.errors import GroupUnknown
 from moobius_trio.network.group_book import GroupBook
 from moobius_trio.network.http import HttpApi
 from moobius_trio.network.link import Link, Side
 from moobius_trio.network.outbox import Outbox
-from moobius_trio.network.side_by_side import side_by_side
+from moobius_trio.network.side_by_side import both, side_by_side
 from moobius_trio.network.wire1 import Generation1Wire
 from moobius_trio.types import (
     ChannelId,
@@ -106,7 +107,10 @@ async def make_runtime(
         on_end=footing.tracing.ended if footing.tracing is not None else None,
     )
     make_band = _band_maker(footing, nursery)
-    lists = await footing.http_api.get_channel_user_lists(taken, footing.service_id)
+    lists, (storage, cast) = await both(
+        partial(footing.http_api.get_channel_user_lists, taken, footing.service_id),
+        partial(_open_own, footing),
+    )
     bands = Bands(await side_by_side(make_band, zip(taken, lists, strict=True)))
     catch_up = CatchUp(
         bands=bands,
@@ -129,14 +133,6 @@ async def make_runtime(
     async def take_on(channel_id: ChannelId) -> Band:
         return await make_band((channel_id, await _fetch_members(footing, channel_id)))
 
-    storage = await footing.stores.storage(None, declared_containers(type(service)))
-    cast = Cast(
-        footing.http_api,
-        footing.service_id,
-        await storage.put(UPLOADS),
-        await storage.put(CHARACTERS),
-        environment.run_sync,
-    )
     return Runtime(
         environment=environment,
         settings=settings,
@@ -173,6 +169,19 @@ async def make_runtime(
         tracing=footing.tracing,
         unheard=UnheardWatch(bands=bands, figures=cast.ids, tell=environment.on_unheard),
     )
+
+
+async def _open_own(footing: Footing) -> tuple[MoobiusStorage, Cast]:
+    """What is stored of the service itself."""
+    storage = await footing.stores.storage(None, declared_containers(type(footing.service)))
+    cast = Cast(
+        footing.http_api,
+        footing.service_id,
+        await storage.put(UPLOADS),
+        await storage.put(CHARACTERS),
+        footing.environment.run_sync,
+    )
+    return storage, cast
 
 
 def _band_maker(

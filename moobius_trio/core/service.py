@@ -23,6 +23,7 @@ from moobius_trio.core.jobs import Job, Jobs
 from moobius_trio.core.names import attribute_hint, check_callbacks, refused_argument
 from moobius_trio.core.platform_calls import PlatformCalls
 from moobius_trio.errors import MovedError, ServiceStopped
+from moobius_trio.lean import importing
 from moobius_trio.types import (
     Action,
     ChannelId,
@@ -110,7 +111,8 @@ class MoobiusService(Callbacks, PlatformCalls, Generic[B]):
             Unreachable: the platform did not answer before the first login.
             SignInRefused, LoginRejected: the platform refused the account or the service.
         """
-        from moobius_trio.core.serving import serve_in
+        with importing():
+            from moobius_trio.core.serving import serve_in
 
         await serve_in(self, self._environment, task_status=task_status)
 

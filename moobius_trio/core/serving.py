@@ -13,8 +13,6 @@ import structlog
 import trio
 
 from moobius_trio.config import Settings
-from moobius_trio.core.building import Footing, make_runtime, make_speech
-from moobius_trio.core.connecting import make_link, make_outbox
 from moobius_trio.core.environment import Environment
 from moobius_trio.core.handle import ServiceHandle
 from moobius_trio.core.inlet import Inlet
@@ -26,10 +24,11 @@ from moobius_trio.core.supervision import open_background, open_handlers
 from moobius_trio.core.threads import for_stores
 from moobius_trio.database import ContainerSpec, open_stores
 from moobius_trio.errors import StorageError
-from moobius_trio.network.http import open_http_api
-from moobius_trio.network.side_by_side import side_by_side
+from moobius_trio.lean import importing
+from moobius_trio.network.http import HttpApi, open_http_api
+from moobius_trio.network.side_by_side import both, side_by_side
 from moobius_trio.network.tls import trusting
-from moobius_trio.types import ChannelId, ServiceLogin
+from moobius_trio.types import ChannelId, ServiceId, ServiceLogin
 
 if TYPE_CHECKING:
     from moobius_trio.core.service import MoobiusService
@@ -52,6 +51,13 @@ async def serve_in(
         RuntimeError, SystemExit: as `Life.live`.
     """
     await _Run(service, environment).live(task_status)
+
+
+def _import_parts() -> None:
+    """What is needed when the bands are taken: it takes as long as a few answers to come."""
+    with importing():
+        import moobius_trio.core.building
+        import moobius_trio.core.connecting  # noqa: F401
 
 
 class _Run(Life[ServiceHandle]):
@@ -90,13 +96,13 @@ class _Run(Life[ServiceHandle]):
             random=env.random,
             on_tokens=keeping_out_of_logs(),
         ) as http_api:
-            with reaching(settings.http_server_uri):
-                await http_api.authenticate()
-                known = await http_api.get_service_list()
-                service_id = await have_service(http_api, settings, name, known, env.run_sync)
-                taken = await take_bands(
-                    http_api, service_id, settings.channels, known, settings.others
-                )
+            (service_id, taken), _ = await both(
+                partial(self._take_bands, http_api, settings, name),
+                partial(env.run_sync, _import_parts),
+            )
+            from moobius_trio.core.building import Footing, make_runtime, make_speech
+            from moobius_trio.core.connecting import make_link, make_outbox
+
             self._inlet = Inlet(taken)
             async with open_stores(
                 self._containers,
@@ -160,6 +166,20 @@ class _Run(Life[ServiceHandle]):
                         )
                     finally:
                         self._inlet.close()
+
+    async def _take_bands(
+        self, http_api: HttpApi, settings: Settings, name: str
+    ) -> tuple[ServiceId, list[ChannelId]]:
+        """Sign in; the service's id, and the bands that were taken."""
+        with reaching(settings.http_server_uri):
+            await http_api.authenticate()
+            known = await http_api.get_service_list()
+            run_sync = self.environment.run_sync
+            service_id = await have_service(http_api, settings, name, known, run_sync)
+            taken = await take_bands(
+                http_api, service_id, settings.channels, known, settings.others
+            )
+            return service_id, taken
 
     async def _prepare(self, runtime: Runtime) -> None:
         """Let the author prepare: each band, then the service."""

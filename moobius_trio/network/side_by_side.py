@@ -10,7 +10,7 @@ import trio
 from moobius_trio.errors import MoobiusError
 from moobius_trio.network.groups import unwrapped
 
-__all__ = ("MOST_CALLS", "side_by_side")
+__all__ = ("MOST_CALLS", "both", "side_by_side")
 
 IN_FLIGHT: Final = 16
 MOST_CALLS: Final = 32
@@ -18,6 +18,7 @@ MOST_CALLS: Final = 32
 
 T = TypeVar("T")
 R = TypeVar("R")
+S = TypeVar("S")
 
 
 async def side_by_side(
@@ -40,3 +41,20 @@ async def side_by_side(
             for index, item in enumerate(todo):
                 nursery.start_soon(one, index, item)
     return [results[index] for index in range(len(todo))]
+
+
+async def both(one: Callable[[], Awaitable[R]], other: Callable[[], Awaitable[S]]) -> tuple[R, S]:
+    """What two calls give, made at once.
+
+    The first failure cancels the other call and is raised.
+    """
+    results: list[R] = []
+
+    async def first() -> None:
+        results.append(await one())
+
+    with unwrapped(MoobiusError):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(first)
+            second = await other()
+    return results[0], second

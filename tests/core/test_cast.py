@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from moobius_trio import ApiError, Character, MoobiusService, NewCharacter
-from moobius_trio.network.side_by_side import side_by_side
+from moobius_trio.network.side_by_side import both, side_by_side
 from moobius_trio.testing import Local
 from moobius_trio.testing.core_rig import FaultyApi, faulty_api, runtime_of
 
@@ -294,3 +294,25 @@ async def test_a_figure_of_another_kind_is_another_figure(local: Local) -> None:
     assert cat.user_id != dog.user_id
     same = NewCharacter(key="dog", username="Dog", nickname="Rex", description="a figure")
     assert (await service.ensure_characters(same))["dog"].user_id == dog.user_id
+
+
+async def test_both_calls_are_made_at_once_and_the_first_failure_ends_them(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """What they give comes in their order; which of the two fails makes no difference."""
+
+    async def slow(answer: str) -> str:
+        await trio.sleep(5)
+        return answer
+
+    async def fails() -> str:
+        await trio.sleep(1)
+        raise ApiError("/path", "refused")
+
+    assert await both(lambda: slow("one"), lambda: slow("two")) == ("one", "two")
+    assert trio.current_time() == pytest.approx(5)
+    for calls in ((fails, lambda: slow("")), (lambda: slow(""), fails)):
+        began = trio.current_time()
+        with pytest.raises(ApiError, match="refused"):
+            await both(*calls)
+        assert trio.current_time() == pytest.approx(began + 1)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from moobius_trio.lean import without
+from moobius_trio.lean import importing
 from moobius_trio.network.http.address import parse_base_address
 from moobius_trio.network.http.auth import Account
 from moobius_trio.network.http.calls import ProtocolName
@@ -137,7 +137,7 @@ async def open_http_api(
             machine.
     """
     address = parse_base_address(base_url)
-    with without(*UNUSED):
+    with importing(without=UNUSED):
         from moobius_trio.network.http.client import open_client  # late: it imports httpx
 
     source = random if random is not None else random_module.Random()  # noqa: S311 (no secret)
