@@ -7,10 +7,11 @@ and no reconnecting here. Facts: docs/protocol/generation-0.md section 3.1.
 from __future__ import annotations
 
 import ssl
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import NoReturn, TypeVar, cast
+from typing import Final, NoReturn, TypeVar, cast
 
 import attrs
 import trio
@@ -33,6 +34,9 @@ from moobius_trio.network.streams import Connector, CouldNotConnect, FrameStream
 __all__ = ("Connector", "CouldNotConnect", "FrameStream", "websocket_connector")
 
 T = TypeVar("T")
+
+INBOX: Final = 64
+"""So many messages of one read are kept here at most, for whoever receives."""
 
 
 def websocket_connector(
@@ -144,6 +148,8 @@ class _Transport(trio.abc.Stream):
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
         self._kept: bytearray | None = None
+        self._until_read = trio.CancelScope()
+        self.reading = False
         self.shaken = False
         self.heard = 0
 
@@ -174,12 +180,21 @@ class _Transport(trio.abc.Stream):
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()
 
+    def open_until_read(self) -> trio.CancelScope:
+        """Cancelled by the next read: the library has handed over what the last one brought."""
+        self._until_read = trio.CancelScope()
+        return self._until_read
+
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        self._until_read.cancel()
+        self.reading = True
         try:
             data = await self._stream.receive_some(max_bytes)
         except trio.BrokenResourceError:
             self._check_shaken()
             raise
+        finally:
+            self.reading = False
         self.heard += 1
         if not data:
             self._check_shaken()
@@ -201,6 +216,9 @@ class _WebSocketStream:
     _transport: _Transport
     _ended: str = ""
     """Why nothing may be written any more, if that was decided here."""
+    _inbox: deque[str] = attrs.field(factory=deque)
+    _read_before: int = 0
+    """Which read brought the message before."""
 
     @property
     def heard(self) -> int:
@@ -241,6 +259,24 @@ class _WebSocketStream:
             raise
 
     async def receive_text(self) -> str:
+        if not self._inbox:
+            self._inbox.append(await self._get())
+            several, self._read_before = self.heard == self._read_before, self.heard
+            if several and not self._transport.reading:
+                await self._take_the_rest()
+        return self._inbox.popleft()
+
+    async def _take_the_rest(self) -> None:
+        """Of a read that brought several messages take all, from the second one on.
+
+        The library hands one over in a turn of the loop: whoever handles them would else be woken
+        for each.
+        """
+        with self._transport.open_until_read(), suppress(ConnectionLost):  # told by the next call
+            while len(self._inbox) < INBOX:
+                self._inbox.append(await self._get())
+
+    async def _get(self) -> str:
         try:
             message = await self._connection.get_message()
         except ConnectionClosed as error:
@@ -262,6 +298,7 @@ class _WebSocketStream:
         except ProtocolError:
             pass  # the frames are broken already; what is left is to close
         finally:
+            self._inbox.clear()
             with trio.move_on_after(reaching.CLOSE_SECONDS, shield=True):
                 await self._abort("closed")
 

@@ -499,6 +499,57 @@ async def expect_nothing(stream: FrameStream) -> None:
     raise AssertionError(await stream.receive_text())
 
 
+async def test_what_one_read_has_brought_takes_few_turns_of_the_loop(driver: Driver) -> None:
+    """From the second text on; the last ones do not wait for what comes later."""
+    texts = [str(number) for number in range(10)]
+    turns = 0
+
+    class Turns(trio.abc.Instrument):
+        def before_io_wait(self, timeout: float) -> None:
+            nonlocal turns
+            turns += 1
+
+    async def all_at_once(stream: trio.SocketStream) -> None:
+        await answer_handshake(stream)
+        for _ in range(2):
+            await stream.send_all(b"".join(frame(TEXT, text.encode()) for text in texts))
+            await stream.receive_some()
+        await trio.sleep_forever()
+
+    trio.lowlevel.add_instrument(Turns())
+    async with tcp_server(all_at_once) as port, driver(f"ws://127.0.0.1:{port}/")() as stream:
+        with trio.fail_after(5):
+            for _ in range(2):
+                got = [await stream.receive_text(), await stream.receive_text()]
+                turns = 0
+                got += [await stream.receive_text() for _ in range(8)]
+                assert got == texts
+                assert turns <= 1  # where who runs first in a turn leaves the last one out
+                await stream.send_text("more, please")
+
+
+async def test_an_end_behind_several_texts_is_told_after_the_last(driver: Driver) -> None:
+    """All that came with one read; of what is left when the end is made here, nothing is given."""
+
+    async def say_much_and_leave(stream: trio.SocketStream) -> None:
+        await answer_handshake(stream)
+        goodbye = frame(CLOSE, (1001).to_bytes(2, "big"))
+        await stream.send_all(frame(TEXT, b"x") * 5 + goodbye)
+        await trio.sleep_forever()
+
+    async with tcp_server(say_much_and_leave) as port:
+        with trio.fail_after(5), pytest.raises(ConnectionLost) as caught:
+            async with driver(f"ws://127.0.0.1:{port}/")() as stream:
+                assert [await stream.receive_text() for _ in range(5)] == ["x"] * 5
+                await stream.receive_text()
+        assert caught.value.code == 1001
+        async with driver(f"ws://127.0.0.1:{port}/")() as stream:
+            assert [await stream.receive_text() for _ in range(2)] == ["x"] * 2
+            await stream.aclose()
+            with pytest.raises(ConnectionLost):
+                await stream.receive_text()
+
+
 async def test_a_peer_that_writes_no_more_has_gone(driver: Driver) -> None:
     """Half a connection is none: what came before is taken first."""
 
