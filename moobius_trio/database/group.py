@@ -46,13 +46,14 @@ class Group:
 
     Args:
         store: in words, for the ticket.
+        bands: of its changes, as far as they are known.
         report: False: whoever made it waits, and hears of a refusal without further ado.
     """
 
-    def __init__(self, store: str, *, report: bool = True) -> None:
+    def __init__(self, store: str, *bands: ChannelId | None, report: bool = True) -> None:
         self.ticket = Ticket(store)
         self.changes: dict[Where, Queued] = {}
-        self.bands: set[ChannelId | None] = set()
+        self.bands = set(bands)
         self.moved: dict[ChangeHome, None] = {}
         """The containers in which a record was added or removed."""
         self.report = report
@@ -64,18 +65,16 @@ class Group:
         return iter(self.changes.values())
 
     def add(self, container: ChangeHome, key: object, change: Change) -> None:
-        """Take a change; of several for one record only the last is written."""
+        """Take a change of one of its bands; of several for one record only the last is written."""
         place, raw_key, text, fresh = change
         where = (id(container), raw_key)
-        earlier = self.changes.get(where)
+        changes = self.changes
         if fresh or text is None:
             self.moved[container] = None
-            if earlier is not None:
-                del self.changes[where]  # its place in the order is a new one
-        elif earlier is not None and earlier[2].fresh:
+            changes.pop(where, None)  # its place in the order is a new one
+        elif where in changes and changes[where][2].fresh:
             change = Change(place, raw_key, text, True)
-        self.changes[where] = (container, key, change)
-        self.bands.add(place.band)
+        changes[where] = (container, key, change)
 
     def share(self, error: StorageError) -> StorageError | None:
         """What an error of a commit means for this group; None: it is stored."""

@@ -364,7 +364,8 @@ class KeptRecords:
     def _write(
         self, record: Record, encoded: bytes, within: Transaction | None, *, fresh: bool = False
     ) -> None:
-        change = Change(self.place, record.raw_key, encoded, fresh)
+        # As `Change(…)`, in half the time; one is made for each change.
+        change = tuple.__new__(Change, (self.place, record.raw_key, encoded, fresh))
         record.ticket = (within or self.store).queue(self, record.key, change)
         record.queued = encoded
 
@@ -382,12 +383,12 @@ class KeptRecords:
         )
 
     def _hold(self, record: Record, value: object) -> None:
-        if not record.fixed:
-            self._owners.release(record)
-        record.value = value
-        record.fixed, changing = self.format.nature(value)
-        if changing:
-            self._owners.claim(record)
+        fixed, changing = self.format.nature(value)
+        if record.fixed and not changing:
+            record.value = value
+        else:
+            self._owners.exchange(record, value, changing)
+        record.fixed = fixed
 
     def _reset(self, record: Record, text: bytes) -> None:
         self._hold(record, self.format.decode(text))

@@ -15,8 +15,6 @@ __all__ = ("AS_IT_IS", "RareFloat", "is_plain", "is_rare", "json_text", "plain_t
 
 AS_IT_IS = frozenset({str, int, bool, type(None)})
 
-_ALL_AS_IT_IS = AS_IT_IS.issuperset
-
 json_text = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
 ).encode
@@ -81,23 +79,20 @@ def plain_text(value: object, levels: int) -> bytes | None:
 def _has_plain_parts(value: Any, levels: int) -> bool:
     """As `is_plain`, but for the keys of dicts."""
     kind = type(value)
-    if kind is not dict and kind is not list:
+    if kind is dict:
+        value = value.values()
+    elif kind is not list:
         return kind in AS_IT_IS or (kind is float and levels > 0 and not is_rare(value))
     if levels == 0:
         return False
-    if kind is dict:
-        value = value.values()
-    elif _ALL_AS_IT_IS(map(type, value)):
-        return True
-    levels -= 1
     for one in value:
         kind = type(one)
         if kind is str or kind is int or kind in AS_IT_IS:  # these two by far the most often
             continue
         if kind is float:
-            if levels == 0 or (not 1e-4 <= abs(one) < 1e15 and one != 0):  # see `is_rare`
+            if levels == 1 or (not 1e-4 <= abs(one) < 1e15 and one != 0):  # see `is_rare`
                 return False
-        elif not _has_plain_parts(one, levels):
+        elif not _has_plain_parts(one, levels - 1):
             return False
     return True
 

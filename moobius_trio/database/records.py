@@ -62,6 +62,8 @@ class Record:
 class Owners:
     """Which record holds which changeable object, over all containers of one service.
 
+    A value is changed here alone, so that none goes without its owner.
+
     An object under two keys would be two records after a restart, so it is refused where seen.
     """
 
@@ -73,9 +75,18 @@ class Owners:
         """The record that holds this very object; None also for what cannot change."""
         return self._owners.get(id(value))
 
-    def claim(self, record: Record) -> None:
-        """The record's value is its own until it is released; so long it must stay the same."""
-        self._owners[id(record.value)] = record
+    def exchange(self, record: Record, value: object, own: bool) -> None:
+        """The record takes a value for the one it has.
+
+        Args:
+            own: the value is the record's own until it is released.
+        """
+        old = id(record.value)
+        if self._owners.get(old) is record:
+            del self._owners[old]
+        record.value = value
+        if own:
+            self._owners[id(value)] = record
 
     def release(self, record: Record) -> None:
         """The record lets go of its value."""

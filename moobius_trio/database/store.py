@@ -81,12 +81,7 @@ class Store:
         band = change.place.band
         group = self._open.get(band)
         if group is None:
-            group = Group(self.engine.where)
-            if not self._open:
-                self._line.append([])
-            self._line[-1].append(group)
-            self._open[band] = group
-            self._wake.set()
+            group = self._begin_group(band)
         group.add(container, key, change)
         self._changes += 1
         ticket = group.ticket
@@ -171,6 +166,16 @@ class Store:
             failures=self._failures,
             broken=self._broken.problem if self._broken is not None else None,
         )
+
+    def _begin_group(self, band: ChannelId | None) -> Group:
+        """The group that takes the band's changes from now on."""
+        group = Group(self.engine.where, band)
+        if not self._open:
+            self._line.append([])
+        self._line[-1].append(group)
+        self._open[band] = group
+        self._wake.set()
+        return group
 
     def _refusal(self) -> StorageError:
         """Why nothing is taken. Not from another thread either: it could not wake the writer."""

@@ -100,6 +100,7 @@ class Transaction:
             home.lock(change.key, self)
         if (change.fresh or change.value is None) and home not in self._orders:
             self._orders[home] = home.order()
+        self._group.bands.add(home.place.band)
         self._group.add(home, key, change)
         return self.ticket
 

@@ -189,8 +189,11 @@ class StorageUnit:
         Raises:
             StorageError: as `settle`; all others are saved first.
         """
+        if not (self._touched or self._tickets):
+            self._finished = True
+            return
         try:
-            error = self._save(list(self._touched)) if self._touched else None
+            error = self._save(list(self._touched))
         finally:
             self.let_go()
         if error is not None:
