@@ -142,18 +142,17 @@ def usual_event(glanced: Any, readers: Readers[T]) -> T | None:
     return None
 
 
-def is_usual(message: MessageDown, *ids: str) -> bool:
+def is_usual(message: MessageDown, request_id: str, client_id: str) -> bool:
     """True when the message is a text, and nothing in its frame is of another type than it says.
 
-    Args:
-        ids: what else stands in the frame; an author's program may have passed anything for one.
+    The ids stand in it too; an author's program may have passed anything for one.
     """
     content = message.content
     return (
         str is _kind(message.channel_id) is _kind(message.sender) is _kind(message.subtype)
         and str is _kind(message.msg_id) is _kind(content.text)
+        and str is _kind(request_id) is _kind(client_id)
         and _texts(map(type, message.recipients))
-        and _texts(map(type, ids))
         and content.path is None
         and not content.extra
         and (message.timestamp is None or type(message.timestamp) is int)

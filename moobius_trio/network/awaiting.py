@@ -58,9 +58,12 @@ class Awaiting:
         """The frame with this id that has been written and has not ended."""
         return self.live.get(request_id) or self._former.get(request_id)
 
-    def first(self) -> Item:
-        """The frame that waits longest."""
-        return next(iter(self.live.values()))
+    def take_first(self) -> Item:
+        """Forget the frame that waits longest, and hand it out to be ended."""
+        _, item = self.live.popitem(last=False)
+        self.size -= item.size
+        self._forget_state(item)
+        return item
 
     def overdue(self, now: float, heard: int | None) -> list[Item]:
         """Those that have waited too long.
@@ -85,7 +88,7 @@ class Awaiting:
         """When to look again."""
         if not self.live:
             return now + ANSWER_SECONDS
-        due = self.first().written_at + ANSWER_SECONDS
+        due = next(iter(self.live.values())).written_at + ANSWER_SECONDS
         return due if due > now else now + LOOK_SECONDS
 
     def is_live(self, item: Item) -> bool:
@@ -118,9 +121,7 @@ class Awaiting:
 
     def remove(self, item: Item) -> bool:
         """Forget a frame that has ended; False if it lies elsewhere, in the queue."""
-        key = item.state_key
-        if key is not None and self._newest.get(key) is item:
-            del self._newest[key]
+        self._forget_state(item)
         if self.live.pop(item.request_id, None) is not None:
             self.size -= item.size
             return True
@@ -130,3 +131,8 @@ class Awaiting:
             item.home = None
             return True
         return False
+
+    def _forget_state(self, item: Item) -> None:
+        key = item.state_key
+        if key is not None and self._newest.get(key) is item:
+            del self._newest[key]

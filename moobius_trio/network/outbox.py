@@ -356,7 +356,7 @@ class Outbox(Generic[C]):
             if len(awaiting.live) >= queue.limit_items or awaiting.size >= queue.limit_bytes:
                 if self._mode == "proven":
                     break  # copies will come and make room
-                self._end(awaiting.first(), TOO_MANY)
+                self._finish(awaiting.take_first(), TOO_MANY)
             if (item := queue.take()) is not None:
                 item.receipt.note_written()
                 awaiting.add(item, now)
@@ -377,9 +377,12 @@ class Outbox(Generic[C]):
     def _end(self, item: Item, outcome: Outcome) -> None:
         if item.ended:
             return
-        item.ended = True
         if not self._awaiting.remove(item):
             self._queue.remove(item)
+        self._finish(item, outcome)
+
+    def _finish(self, item: Item, outcome: Outcome) -> None:
+        item.ended = True
         self._queue.let_next(item)
         self._counts[outcome.state] += 1
         item.receipt.end(outcome)
