@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar, cast, overload
 
 from moobius_trio.database.kept import KeptRecords
 from moobius_trio.database.records import Record
+from moobius_trio.database.refusals import shared
 
 __all__ = ("CachedDict",)
 
@@ -172,7 +173,7 @@ class CachedDict(MutableMapping[K, V], Reversible[K]):
         seen: dict[int, K] = {}
         for key, value in content.items():
             if self._kept.format.nature(value)[1] and seen.setdefault(id(value), key) is not key:
-                raise self._kept.shared(key, self.name, seen[id(value)])
+                raise shared(self.name, key, self.name, seen[id(value)])
             self._kept.refuse_shared(key, value, self._kept)
             new[key] = (value, self._kept.encode(key, value), self._kept.raw_key(key))
         added = (raw_key for _, _, raw_key in new.values())

@@ -5,7 +5,7 @@ Which groups go into one commit, and when, is the store's matter.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Protocol, TypeAlias
 
 from moobius_trio.database.engine import Change, NotAllStored, Place
@@ -24,8 +24,8 @@ class ChangeHome(Protocol):
 
     place: Place
 
-    def stored(self, change: Change) -> None:
-        """The change is durable."""
+    def stored(self, changes: Iterable[Queued]) -> None:
+        """The changes are durable."""
 
     def refused(self, key: object, change: Change) -> None:
         """The change could not be stored, and no newer one of the same record waits."""
@@ -34,8 +34,8 @@ class ChangeHome(Protocol):
         """Put the keys into the order of the store; False: an open transaction forbids it."""
 
 
-Queued: TypeAlias = tuple[ChangeHome, object, Change]
-"""A change that waits: where it came from, the record's key, and what it shall be.
+Queued: TypeAlias = tuple[object, Change]
+"""A change that waits: the record's key, and what it shall be.
 
 A bare tuple, since one is made for each change.
 """
@@ -52,29 +52,38 @@ class Group:
 
     def __init__(self, store: str, *bands: ChannelId | None, report: bool = True) -> None:
         self.ticket = Ticket(store)
-        self.changes: dict[Where, Queued] = {}
+        self.changes: dict[ChangeHome, dict[bytes, Queued]] = {}
+        """By where they came from and raw key, in their order within each container."""
         self.bands = set(bands)
         self.moved: dict[ChangeHome, None] = {}
         """The containers in which a record was added or removed."""
         self.report = report
 
     def __len__(self) -> int:
-        return len(self.changes)
+        return sum(map(len, self.changes.values()))
 
-    def __iter__(self) -> Iterator[Queued]:
-        return iter(self.changes.values())
+    def __iter__(self) -> Iterator[Change]:
+        return (change for part in self.changes.values() for _, change in part.values())
+
+    def records(self) -> Iterator[Where]:
+        """The records that it changes."""
+        for container, part in self.changes.items():
+            home = id(container)
+            for raw_key in part:
+                yield home, raw_key
 
     def add(self, container: ChangeHome, key: object, change: Change) -> None:
         """Take a change of one of its bands; of several for one record only the last is written."""
         place, raw_key, text, fresh = change
-        where = (id(container), raw_key)
-        changes = self.changes
+        part = self.changes.get(container)
+        if part is None:
+            part = self.changes[container] = {}
         if fresh or text is None:
             self.moved[container] = None
-            changes.pop(where, None)  # its place in the order is a new one
-        elif where in changes and changes[where][2].fresh:
+            part.pop(raw_key, None)  # its place in the order is a new one
+        elif raw_key in part and part[raw_key][1].fresh:
             change = Change(place, raw_key, text, True)
-        changes[where] = (container, key, change)
+        part[raw_key] = (key, change)
 
     def share(self, error: StorageError) -> StorageError | None:
         """What an error of a commit means for this group; None: it is stored."""
@@ -84,7 +93,8 @@ class Group:
 
     def refuse(self, error: StorageError, newer: Container[Where]) -> None:
         """Nothing of it is stored: memory goes back, except where a newer change waits."""
-        for where, (container, key, change) in self.changes.items():
-            if where not in newer:
-                container.refused(key, change)
+        for container, part in self.changes.items():
+            for raw_key, (key, change) in part.items():
+                if (id(container), raw_key) not in newer:
+                    container.refused(key, change)
         self.ticket.finish(error)

@@ -7,20 +7,22 @@ units'; what a transaction is, `transactions`'.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import trio
 
 from moobius_trio.database.encoding import Format
 from moobius_trio.database.engine import Change, Place
+from moobius_trio.database.group import Queued
 from moobius_trio.database.loading import StoredRecord, read_records
 from moobius_trio.database.records import Owners, Record, RecordHome
+from moobius_trio.database.refusals import busy, no_key, shared, unstorable
 from moobius_trio.database.shapes import Misfit
 from moobius_trio.database.store import Store
 from moobius_trio.database.tickets import Ticket
 from moobius_trio.database.transactions import Before, Transaction
 from moobius_trio.database.unit import SLICE, current_unit
-from moobius_trio.errors import NotLoaded, StorageError, StorageTypeError
+from moobius_trio.errors import NotLoaded, StorageError
 
 __all__ = ("KeptRecords",)
 
@@ -101,7 +103,11 @@ class KeptRecords:
         record = self.records.get(key)
         if (record is None or value is not record.value) and self._owners.owner(value) is not None:
             self.refuse_shared(key, value)
-        self.put(record, key, value, self.encode(key, value))
+        try:
+            encoded = self.format.encode(value)
+        except Misfit as exc:
+            raise unstorable(self.name, key, exc) from None
+        self.put(record, key, value, encoded)
 
     def put(self, record: Record | None, key: object, value: object, encoded: bytes) -> None:
         """Make this the value of a key that has this record, if any; ``encoded`` is its text."""
@@ -145,7 +151,7 @@ class KeptRecords:
         try:
             return self.format.encode(value)
         except Misfit as exc:
-            raise StorageTypeError(self.name, key, "".join(exc.path), exc.problem) from None
+            raise unstorable(self.name, key, exc) from None
 
     def raw_key(self, key: object) -> bytes:
         """The key's text.
@@ -156,7 +162,7 @@ class KeptRecords:
         try:
             return self.format.encode_key(key)
         except Misfit as exc:
-            raise StorageTypeError(self.name, key, "", f"the key {exc.problem}") from None
+            raise no_key(self.name, key, exc) from None
 
     def refuse_shared(self, key: object, value: object, leaving: RecordHome | None = None) -> None:
         """Refuse a value that a record holds.
@@ -166,7 +172,7 @@ class KeptRecords:
         """
         owner = self._owners.owner(value)
         if owner is not None and owner.home is not leaving:
-            raise self.shared(key, owner.home.name, owner.key)
+            raise shared(self.name, key, owner.home.name, owner.key)
 
     def refuse_locked(self, records: Collection[Record], *raw_keys: bytes) -> None:
         """Refuse to write what an open transaction of somebody else has changed."""
@@ -178,16 +184,6 @@ class KeptRecords:
         for raw_key in (*(record.raw_key for record in records), *raw_keys):
             if self._locked.get(raw_key, self._mine) is not self._mine:
                 raise self._busy(raw_key)
-
-    def shared(self, key: object, container: str, other: object) -> StorageTypeError:
-        """The error for one value under two keys."""
-        return StorageTypeError(
-            self.name,
-            key,
-            "",
-            f"is the same object as {container}[{other!r}], so a change of one would be a change "
-            "of both; store a copy",
-        )
 
     # Loading and saving -------------------------------------------------------------------------
 
@@ -254,10 +250,13 @@ class KeptRecords:
             self.save_for_others(record)
             return False
         try:
-            encoded = self.encode(record.key, record.value)
+            encoded = self.format.encode(record.value)
             if encoded == record.queued:
                 return False
             self._write(record, encoded, mine)
+        except Misfit as exc:
+            self._reset(record, record.queued)
+            raise unstorable(self.name, record.key, exc) from None
         except StorageError:
             self._reset(record, record.queued)
             raise
@@ -279,13 +278,13 @@ class KeptRecords:
 
     # For the store ------------------------------------------------------------------------------
 
-    def stored(self, change: Change) -> None:
-        """A change is durable."""
-        _, raw_key, text, fresh = change
-        if fresh or text is None:
-            self._durable.pop(raw_key, None)  # a new one is in the order of the store
-        if text is not None:
-            self._durable[raw_key] = text
+    def stored(self, changes: Iterable[Queued]) -> None:
+        """The changes are durable."""
+        for _, (_, raw_key, text, fresh) in changes:
+            if fresh or text is None:
+                self._durable.pop(raw_key, None)  # a new one is in the order of the store
+            if text is not None:
+                self._durable[raw_key] = text
 
     def refused(self, key: object, change: Change) -> None:
         """A change could not be stored: memory goes back to what the store has."""
@@ -376,11 +375,7 @@ class KeptRecords:
         return None if unit is None else unit.transaction
 
     def _busy(self, raw_key: bytes) -> StorageError:
-        return StorageError(
-            f"{self.place}[{self.format.decode_key(raw_key)!r}]",
-            "is being changed in an open transaction of another handler",
-            "Try again when that has ended",
-        )
+        return busy(self.place, self.format.decode_key(raw_key))
 
     def _hold(self, record: Record, value: object) -> None:
         fixed, changing = self.format.nature(value)

@@ -67,7 +67,11 @@ def plain_text(value: object, levels: int) -> bytes | None:
     The quick way for nearly every value: the encoder refuses keys that are no texts by itself,
     and a key that begins with ``$`` shows in the text.
     """
-    if not _has_plain_parts(value, levels):
+    kind = type(value)
+    if kind is not dict and kind is not list:
+        if not is_plain(value, levels):
+            return None
+    elif not _has_plain_parts(value, levels):
         return None
     try:
         text = orjson.dumps(value)
@@ -77,22 +81,21 @@ def plain_text(value: object, levels: int) -> bytes | None:
 
 
 def _has_plain_parts(value: Any, levels: int) -> bool:
-    """As `is_plain`, but for the keys of dicts."""
-    kind = type(value)
-    if kind is dict:
-        value = value.values()
-    elif kind is not list:
-        return kind in AS_IT_IS or (kind is float and levels > 0 and not is_rare(value))
+    """As `is_plain`, but for the keys of dicts; of a dict or a list."""
     if levels == 0:
         return False
-    for one in value:
+    levels -= 1
+    for one in value.values() if type(value) is dict else value:
         kind = type(one)
-        if kind is str or kind is int or kind in AS_IT_IS:  # these two by far the most often
+        if kind is str or kind is int:  # by far the most often
             continue
-        if kind is float:
-            if levels == 1 or (not 1e-4 <= abs(one) < 1e15 and one != 0):  # see `is_rare`
+        if kind is dict or kind is list:
+            if not _has_plain_parts(one, levels):
                 return False
-        elif not _has_plain_parts(one, levels - 1):
+        elif kind is float:
+            if levels == 0 or (not 1e-4 <= abs(one) < 1e15 and one != 0):  # see `is_rare`
+                return False
+        elif kind not in AS_IT_IS:
             return False
     return True
 

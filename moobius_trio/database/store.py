@@ -5,6 +5,7 @@ What changes mean for memory is the containers' matter; how bytes are kept is th
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
 from threading import get_ident
@@ -199,9 +200,9 @@ class Store:
         fresh = taken
         while self._line:
             for group in fresh:
-                seen.update(group.changes)
+                seen.update(group.records())
             fresh = self._line[0]
-            if not all(seen.isdisjoint(group.changes) for group in fresh):
+            if not all(seen.isdisjoint(group.records()) for group in fresh):
                 break
             taken.extend(self._line.popleft())
         if not self._line:
@@ -228,7 +229,7 @@ class Store:
         if self._broken is not None:
             return self._broken
         try:
-            await self.engine.commit([change for group in groups for _, _, change in group])
+            await self.engine.commit([change for group in groups for change in group])
         except StoreBroken as exc:
             self._broken = exc
             return exc
@@ -257,11 +258,14 @@ class Store:
                 group.refuse(problem, self._newer(group))
                 self._untidy.update(group.moved)
                 continue
-            for container, _, change in group:
-                container.stored(change)
-                count += 1
-                if count % SLICE == 0:
-                    await trio.lowlevel.checkpoint()
+            for container, part in group.changes.items():
+                queued = iter(part.values())
+                while some := list(itertools.islice(queued, SLICE)):
+                    container.stored(some)
+                    count += len(some)
+                    if count >= SLICE:
+                        count = 0
+                        await trio.lowlevel.checkpoint()
             self._records += len(group)
             group.ticket.finish()
         self._tidy()
@@ -269,7 +273,7 @@ class Store:
     def _newer(self, group: Group) -> set[Where]:
         """The records of which another change waits."""
         later = [one for one in self._waiting() if not one.bands.isdisjoint(group.bands)]
-        return {where for one in later for where in one.changes}
+        return {where for one in later for where in one.records()}
 
     def _tidy(self) -> None:
         if not self._untidy:

@@ -8,7 +8,7 @@ matter, and what memory holds is the containers'.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -16,7 +16,7 @@ import attrs
 import trio
 
 from moobius_trio.database.engine import Change, Place
-from moobius_trio.database.group import Group, Where
+from moobius_trio.database.group import Group, Queued, Where
 from moobius_trio.database.store import Store
 from moobius_trio.database.tickets import Ticket
 from moobius_trio.database.unit import StorageUnit, Touched, current_unit
@@ -46,7 +46,7 @@ class Home(Protocol):
     place: Place
     store: Store
 
-    def stored(self, change: Change) -> None: ...
+    def stored(self, changes: Iterable[Queued]) -> None: ...
 
     def refused(self, key: object, change: Change) -> None: ...
 
@@ -124,9 +124,10 @@ class Transaction:
         """
         if self._store is not None:
             self._store.submit(self._group)
-            for where, (_, key, change) in self._group.changes.items():
-                if change.fresh:  # others may have added records meanwhile
-                    self._before[where].home.put_last(key)
+            for home, part in self._group.changes.items():
+                for raw_key, (key, change) in part.items():
+                    if change.fresh:  # others may have added records meanwhile
+                        self._before[id(home), raw_key].home.put_last(key)
         else:
             self.ticket.finish()
         self._let_go()

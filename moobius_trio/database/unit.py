@@ -189,8 +189,9 @@ class StorageUnit:
         Raises:
             StorageError: as `settle`; all others are saved first.
         """
-        if not (self._touched or self._tickets):
+        if not self._touched:  # most units: nothing is in the other parts either
             self._finished = True
+            self._tickets.clear()
             return
         try:
             error = self._save(list(self._touched))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ import trio.testing
 
 from moobius_trio.database import StorageUnit, container, current_unit
 from moobius_trio.database.encoding import Format
-from moobius_trio.database.group import Group
+from moobius_trio.database.group import Group, Where
 from moobius_trio.database.transactions import open_transaction
 from moobius_trio.database.unit import WINDOW
 from moobius_trio.testing.storage_faults import FaultyDisk
@@ -95,24 +95,14 @@ async def test_many_transactions_that_wait_are_gathered_in_linear_work(
     other one."""
     looks = 0
 
-    class Counting(dict[Any, Any]):
-        def __iter__(self) -> Any:
-            nonlocal looks
-            looks += 1
-            return super().__iter__()
+    records = Group.records
 
-        def keys(self) -> Any:
-            nonlocal looks
-            looks += 1
-            return super().keys()
+    def counting(self: Group) -> Iterator[Where]:
+        nonlocal looks
+        looks += 1
+        return records(self)
 
-    original = Group.__init__
-
-    def counting(self: Group, *args: Any, **kwargs: Any) -> None:
-        original(self, *args, **kwargs)
-        self.changes = Counting()
-
-    monkeypatch.setattr(Group, "__init__", counting)
+    monkeypatch.setattr(Group, "records", counting)
     disk = FaultyDisk()
     async with disk.open() as stores:
         storage = await stores.storage(ChannelId("b"), DECLARED)

@@ -248,7 +248,7 @@ class World:
                 await unit.save_all()
                 left = {
                     (change.place, change.key.decode()): change.value
-                    for _, _, change in transaction._group
+                    for change in transaction._group
                 }
                 if left:
                     self.blocks.append(Block(transaction.ticket, left, heard))
