@@ -19,6 +19,10 @@ RECEIVE_BYTES: Final = 262_144
 """One read. At trio-websocket's 4 KiB a message of 8 KiB takes two turns; at 256 KiB one turn
 takes many of them."""
 
+RECORD_BYTES: Final = 16_384
+"""No record of TLS holds more (RFC 8446 section 5.1), and one read of the library gives one record:
+to ask it for more only sets memory aside, which can cost more than to decrypt."""
+
 
 class TcpStream(trio.abc.Stream):
     """A connected socket. One task may receive, and one send, at a time.
@@ -198,7 +202,7 @@ class TlsStream(trio.abc.Stream):
         self._check()
         parts: list[bytes] = []
         try:
-            while most and (part := self._tls.read(most)):
+            while most and (part := self._tls.read(min(most, RECORD_BYTES))):
                 parts.append(part)
                 most -= len(part)
                 if not self._may_have_more:
