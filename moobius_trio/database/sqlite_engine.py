@@ -52,10 +52,6 @@ T = TypeVar("T")
 FORMAT: Final = 1
 APPLICATION: Final = 0x4D4F4F42  # "MOOB", so that another program's file is never taken for ours
 
-JOURNAL_PAGES: Final = 4000
-"""The journal is taken over by the commit after which it has so many pages of 4 KB. That commit
-syncs the file too; the fewer of them, the fewer pages are written twice."""
-
 _SCHEMA = """
 CREATE TABLE record (
     position INTEGER PRIMARY KEY,
@@ -115,7 +111,6 @@ class _SqliteFile(FileStore):
             )
         run("PRAGMA synchronous = FULL")
         run("PRAGMA temp_store = MEMORY")  # what a failed statement takes back needs no file
-        run(f"PRAGMA wal_autocheckpoint = {JOURNAL_PAGES}").fetchall()
         # What a killed process had written, but not synced, can be read and is made durable here.
         run("PRAGMA wal_checkpoint").fetchall()
         if not ours:
