@@ -22,15 +22,18 @@ from structlog.testing import capture_logs
 
 from moobius_trio import MessageUp, MoobiusService, serving
 from moobius_trio.cli.doctor.report import examine
+from moobius_trio.config import Settings
+from moobius_trio.core.serving import _prepare
 from moobius_trio.errors import ConnectionLost, Unreachable
 from moobius_trio.local import DEFAULT_BAND, open_platform
 from moobius_trio.local.certificates import open_certificates
 from moobius_trio.network.groups import unwrapped
-from moobius_trio.network.tls import trusting
+from moobius_trio.network.tls import trusting, trusting_alone
 from moobius_trio.network.websocket import websocket_connector
 from moobius_trio.serving import serve_app
 from moobius_trio.testing.inline import run_inline
 from moobius_trio.testing.people import open_user
+from moobius_trio.types import Secret
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
@@ -257,3 +260,43 @@ async def test_a_ca_file_that_is_none_is_found(served: Served, tmp_path: Path) -
     found = await examine(str(tmp_path), {"XDG_RUNTIME_DIR": str(tmp_path)}, port=1)
     [wrong] = [each for each in found if each.state == "wrong"]
     assert "nowhere.pem cannot be read" in wrong.said
+
+
+@pytest.mark.parametrize(
+    ("http", "ws", "connects", "trusted"),
+    [
+        ("http", "wss", True, 2),  # read while the platform answers
+        ("https", "wss", True, 1),  # they were needed before
+        ("http", "ws", True, 1),  # nobody's certificate is checked
+        ("http", "wss", False, 1),
+    ],
+)
+def test_the_machines_authorities_are_read_when_they_are_needed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    http: str,
+    ws: str,
+    connects: bool,
+    trusted: int,
+) -> None:
+    """Those of a ca_file come first; the machine's, here one, join them for the WebSocket if not
+    for the calls before."""
+    for name in ("machine", "own"):
+        (tmp_path / name).mkdir()
+    machine = open_certificates(tmp_path / "machine", datetime.now(UTC)).ca_file
+    own = open_certificates(tmp_path / "own", datetime.now(UTC)).ca_file
+    monkeypatch.setenv("SSL_CERT_FILE", str(machine))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    settings = Settings(
+        http_server_uri=f"{http}://127.0.0.1",
+        ws_server_uri=f"{ws}://127.0.0.1",
+        email="",
+        password=Secret(""),
+        channels=(),
+    )
+    tls = _prepare(settings, trusting_alone(own), connects)
+    assert tls is not None
+    assert tls.cert_store_stats()["x509_ca"] == trusted
+    alone = _prepare(settings, None, connects)
+    assert (alone is not None) == (ws == "wss" and connects)
+    assert trusting(own).cert_store_stats()["x509_ca"] == 2

@@ -5,6 +5,7 @@ The nurseries of a service are opened here. What the parts do is their own busin
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from moobius_trio.errors import StorageError
 from moobius_trio.lean import importing
 from moobius_trio.network.http import HttpApi, open_http_api
 from moobius_trio.network.side_by_side import both, side_by_side
-from moobius_trio.network.tls import trusting
+from moobius_trio.network.tls import trusting_alone
 from moobius_trio.types import ChannelId, ServiceId, ServiceLogin
 
 if TYPE_CHECKING:
@@ -53,11 +54,27 @@ async def serve_in(
     await _Run(service, environment).live(task_status)
 
 
-def _import_parts() -> None:
-    """What is needed when the bands are taken: it takes as long as a few answers to come."""
+def _prepare(
+    settings: Settings, tls: ssl.SSLContext | None, connects: bool
+) -> ssl.SSLContext | None:
+    """What takes as long as a few answers to come, and is needed when the bands are taken.
+
+    That is what the link and the handlers are made of, and, if it ``connects``, whom its
+    WebSocket trusts.
+    """
     with importing():
         import moobius_trio.core.building
         import moobius_trio.core.connecting  # noqa: F401
+    if connects and settings.ws_server_uri.lower().startswith("wss:"):
+        if tls is None:
+            return ssl.create_default_context()
+        if not _is_https(settings):
+            tls.load_default_certs()
+    return tls
+
+
+def _is_https(settings: Settings) -> bool:
+    return settings.http_server_uri.lower().startswith("https:")
 
 
 class _Run(Life[ServiceHandle]):
@@ -84,7 +101,10 @@ class _Run(Life[ServiceHandle]):
         state = state_folder(env, settings)
         settings = await env.run_sync(with_kept_id, settings, state, name)
         ca_file = settings.ca_file
-        tls = await env.run_sync(trusting, service.folder / ca_file) if ca_file else None
+        # A wrong file ends the start here; the machine's authorities take long to read.
+        tls = await env.run_sync(trusting_alone, service.folder / ca_file) if ca_file else None
+        if tls is not None and _is_https(settings):
+            await env.run_sync(tls.load_default_certs)
         async with open_http_api(
             settings.http_server_uri,
             email=settings.email,
@@ -96,9 +116,9 @@ class _Run(Life[ServiceHandle]):
             random=env.random,
             on_tokens=keeping_out_of_logs(),
         ) as http_api:
-            (service_id, taken), _ = await both(
+            (service_id, taken), tls = await both(
                 partial(self._take_bands, http_api, settings, name),
-                partial(env.run_sync, _import_parts),
+                partial(env.run_sync, _prepare, settings, tls, env.connect is None),
             )
             from moobius_trio.core.building import Footing, make_runtime, make_speech
             from moobius_trio.core.connecting import make_link, make_outbox

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from moobius_trio.errors import ConfigError
 
-__all__ = ("trusting",)
+__all__ = ("trusting", "trusting_alone")
 
 
 def trusting(ca_file: Path) -> ssl.SSLContext:
@@ -19,15 +19,25 @@ def trusting(ca_file: Path) -> ssl.SSLContext:
     Raises:
         ConfigError: the file cannot be read, or no certificate is in it.
     """
-    context = ssl.create_default_context()
+    context = trusting_alone(ca_file)
+    context.load_default_certs()
+    return context
+
+
+def trusting_alone(ca_file: Path) -> ssl.SSLContext:
+    """As `trusting`, but by the file's authorities alone; it takes a hundredth of the time.
+
+    ``load_default_certs`` of what it gives adds the machine's authorities.
+
+    Raises:
+        ConfigError: as `trusting`.
+    """
     try:
-        context.load_verify_locations(cafile=ca_file)
+        return ssl.create_default_context(cafile=str(ca_file))
     except ssl.SSLError:
         problem = f"{ca_file} has no certificate in PEM form"
     except OSError as exc:
         problem = f"{ca_file} cannot be read ({exc.strerror})"
-    else:
-        return context
     raise ConfigError(
         "service.json, key ca_file",
         problem,

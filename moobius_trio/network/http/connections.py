@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Final
@@ -118,12 +118,16 @@ class _Body(httpx.AsyncByteStream):
 
     def __init__(self, reply: httpcore.Response, give_back: Callable[[], None]) -> None:
         self._reply = reply
+        assert isinstance(reply.stream, AsyncIterable)  # noqa: S101  # as httpcore answers
+        self._pieces = aiter(reply.stream)
         self._give_back: Callable[[], None] | None = give_back
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
         with _as_httpx():
-            async for piece in self._reply.aiter_stream():
-                yield piece
+            return await anext(self._pieces)
 
     async def aclose(self) -> None:
         """Also a second time."""
