@@ -72,7 +72,7 @@ class Held:
 
 
 def _is_ours(thing: object) -> bool:
-    module = type(thing).__module__
+    module = str(type(thing).__module__)  # of a proxy's class it may be anything
     return module.startswith("moobius_trio.") and not module.startswith(
         ("moobius_trio.testing", "moobius_trio.local")
     )
