@@ -6,6 +6,7 @@ Which groups go into one commit, and when, is the store's matter.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
+from itertools import chain
 from typing import Protocol, TypeAlias
 
 from moobius_trio.database.engine import Change, NotAllStored, Place
@@ -13,7 +14,7 @@ from moobius_trio.database.tickets import Ticket
 from moobius_trio.errors import StorageError
 from moobius_trio.types import ChannelId
 
-__all__ = ("ChangeHome", "Group", "Queued", "Where")
+__all__ = ("ChangeHome", "Group", "Where")
 
 Where: TypeAlias = tuple[int, bytes]
 """A record: which container in memory, and its raw key."""
@@ -24,7 +25,7 @@ class ChangeHome(Protocol):
 
     place: Place
 
-    def stored(self, changes: Iterable[Queued]) -> None:
+    def stored(self, changes: Iterable[Change]) -> None:
         """The changes are durable."""
 
     def refused(self, key: object, change: Change) -> None:
@@ -32,13 +33,6 @@ class ChangeHome(Protocol):
 
     def tidy(self) -> bool:
         """Put the keys into the order of the store; False: an open transaction forbids it."""
-
-
-Queued: TypeAlias = tuple[object, Change]
-"""A change that waits: the record's key, and what it shall be.
-
-A bare tuple, since one is made for each change.
-"""
 
 
 class Group:
@@ -52,8 +46,9 @@ class Group:
 
     def __init__(self, store: str, *bands: ChannelId | None, report: bool = True) -> None:
         self.ticket = Ticket(store)
-        self.changes: dict[ChangeHome, dict[bytes, Queued]] = {}
+        self.changes: dict[ChangeHome, dict[bytes, Change]] = {}
         """By where they came from and raw key, in their order within each container."""
+        self._keys: dict[ChangeHome, dict[bytes, object]] = {}
         self.bands = set(bands)
         self.moved: dict[ChangeHome, None] = {}
         """The containers in which a record was added or removed."""
@@ -63,7 +58,11 @@ class Group:
         return sum(map(len, self.changes.values()))
 
     def __iter__(self) -> Iterator[Change]:
-        return (change for part in self.changes.values() for _, change in part.values())
+        return chain.from_iterable(part.values() for part in self.changes.values())
+
+    def key(self, container: ChangeHome, raw_key: bytes) -> object:
+        """The key of a record that it changes."""
+        return self._keys[container][raw_key]
 
     def records(self) -> Iterator[Where]:
         """The records that it changes."""
@@ -78,12 +77,14 @@ class Group:
         part = self.changes.get(container)
         if part is None:
             part = self.changes[container] = {}
+            self._keys[container] = {}
         if fresh or text is None:
             self.moved[container] = None
             part.pop(raw_key, None)  # its place in the order is a new one
-        elif raw_key in part and part[raw_key][1].fresh:
+        elif raw_key in part and part[raw_key].fresh:
             change = Change(place, raw_key, text, True)
-        part[raw_key] = (key, change)
+        part[raw_key] = change
+        self._keys[container][raw_key] = key
 
     def share(self, error: StorageError) -> StorageError | None:
         """What an error of a commit means for this group; None: it is stored."""
@@ -94,7 +95,7 @@ class Group:
     def refuse(self, error: StorageError, newer: Container[Where]) -> None:
         """Nothing of it is stored: memory goes back, except where a newer change waits."""
         for container, part in self.changes.items():
-            for raw_key, (key, change) in part.items():
+            for raw_key, change in part.items():
                 if (id(container), raw_key) not in newer:
-                    container.refused(key, change)
+                    container.refused(self.key(container, raw_key), change)
         self.ticket.finish(error)

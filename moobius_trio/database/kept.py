@@ -13,7 +13,6 @@ import trio
 
 from moobius_trio.database.encoding import Format
 from moobius_trio.database.engine import Change, Place
-from moobius_trio.database.group import Queued
 from moobius_trio.database.loading import StoredRecord, read_records
 from moobius_trio.database.records import Owners, Record, RecordHome
 from moobius_trio.database.refusals import busy, no_key, shared, unstorable
@@ -278,9 +277,9 @@ class KeptRecords:
 
     # For the store ------------------------------------------------------------------------------
 
-    def stored(self, changes: Iterable[Queued]) -> None:
+    def stored(self, changes: Iterable[Change]) -> None:
         """The changes are durable."""
-        for _, (_, raw_key, text, fresh) in changes:
+        for _, raw_key, text, fresh in changes:
             if fresh or text is None:
                 self._durable.pop(raw_key, None)  # a new one is in the order of the store
             if text is not None:

@@ -229,7 +229,7 @@ class Store:
         if self._broken is not None:
             return self._broken
         try:
-            await self.engine.commit([change for group in groups for change in group])
+            await self.engine.commit(list(itertools.chain.from_iterable(groups)))
         except StoreBroken as exc:
             self._broken = exc
             return exc

@@ -16,7 +16,7 @@ import attrs
 import trio
 
 from moobius_trio.database.engine import Change, Place
-from moobius_trio.database.group import Group, Queued, Where
+from moobius_trio.database.group import Group, Where
 from moobius_trio.database.store import Store
 from moobius_trio.database.tickets import Ticket
 from moobius_trio.database.unit import StorageUnit, Touched, current_unit
@@ -46,7 +46,7 @@ class Home(Protocol):
     place: Place
     store: Store
 
-    def stored(self, changes: Iterable[Queued]) -> None: ...
+    def stored(self, changes: Iterable[Change]) -> None: ...
 
     def refused(self, key: object, change: Change) -> None: ...
 
@@ -125,8 +125,9 @@ class Transaction:
         if self._store is not None:
             self._store.submit(self._group)
             for home, part in self._group.changes.items():
-                for raw_key, (key, change) in part.items():
+                for raw_key, change in part.items():
                     if change.fresh:  # others may have added records meanwhile
+                        key = self._group.key(home, raw_key)
                         self._before[id(home), raw_key].home.put_last(key)
         else:
             self.ticket.finish()
