@@ -37,6 +37,8 @@ T = TypeVar("T")
 
 INBOX: Final = 64
 """So many messages of one read are kept here at most, for whoever receives."""
+HANDING_SECONDS: Final = 0.1
+"""For as long at most."""
 
 
 def websocket_connector(
@@ -181,8 +183,11 @@ class _Transport(trio.abc.Stream):
         await self._stream.wait_send_all_might_not_block()
 
     def open_until_read(self) -> trio.CancelScope:
-        """Cancelled by the next read: the library has handed over what the last one brought."""
-        self._until_read = trio.CancelScope()
+        """Cancelled by the next read: the library has handed over what the last one brought.
+
+        Before that it may have to answer a ping, and wait for a peer that takes nothing.
+        """
+        self._until_read = trio.CancelScope(deadline=trio.current_time() + HANDING_SECONDS)
         return self._until_read
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:

@@ -528,6 +528,29 @@ async def test_what_one_read_has_brought_takes_few_turns_of_the_loop(driver: Dri
                 await stream.send_text("more, please")
 
 
+async def test_an_answer_that_cannot_leave_holds_up_no_text(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a peer takes nothing and asks for a pong, what came before that is still given."""
+    monkeypatch.setattr(websocket, "HANDING_SECONDS", 0.01)
+
+    async def takes_nothing(stream: trio.SocketStream) -> None:
+        await answer_handshake(stream)
+        await stream.send_all(frame(TEXT, b"x") * 3 + frame(PING, b"") + frame(TEXT, b"y") * 3)
+        await trio.sleep_forever()
+
+    async with (
+        tcp_server(takes_nothing) as port,
+        driver(f"ws://127.0.0.1:{port}/")() as stream,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(stream.send_text, "z" * 20_000_000)
+        await trio.lowlevel.checkpoint()  # it has begun
+        with trio.fail_after(5):
+            assert [await stream.receive_text() for _ in range(3)] == ["x"] * 3
+        nursery.cancel_scope.cancel()
+
+
 async def test_an_end_behind_several_texts_is_told_after_the_last(driver: Driver) -> None:
     """All that came with one read; of what is left when the end is made here, nothing is given."""
 
