@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,7 +59,27 @@ def test_what_is_changed_is_what_then_stands_there(commits: list[list[tuple[obje
 
 def test_a_hundred_records_are_written_by_three_statements() -> None:
     """The loop waits for the interpreter at each that begins or ends."""
-    assert [len(parameters) // 4 for _, parameters in statements(updates(100))] == [64, 32, 4]
+    assert [len(values) // 2 - 1 for _, values in statements(updates(100))] == [64, 32, 4]
+
+
+def test_records_of_several_containers_share_their_statements() -> None:
+    """A change of each of a hundred bands is no hundred statements; the container is named once
+    where there is one alone."""
+    places = [Place(ChannelId(f"b{number}"), "box") for number in range(100)]
+    mixed = [Change(place, b"k", b"v") for place in places]
+    gone = [Change(PLACES[0], b"k", None)]
+    found = [len(values) for _, values in statements([*mixed, *gone, *updates(100)])]
+    assert found == [64 * 4, 32 * 4, 4 * 4, 3, 2 + 64 * 2, 2 + 32 * 2, 2 + 4 * 2]
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_records_are_written_as_they_are_read_from_the_statement(fresh: bool) -> None:
+    """No table of a statement's values is set up before the first of them is stored."""
+    changes = [change._replace(fresh=fresh) for change in updates(64)]
+    with opened() as connection:
+        for statement, parameters in statements(changes):
+            steps = connection.execute(f"EXPLAIN {statement}", parameters).fetchall()
+            assert not {"OpenEphemeral", "OpenAutoindex"} & {step[1] for step in steps}
 
 
 def test_there_are_few_different_statements() -> None:
@@ -69,7 +90,7 @@ def test_there_are_few_different_statements() -> None:
 
 def test_large_values_are_written_one_by_one() -> None:
     """What a statement has overwritten is kept in memory until it has ended."""
-    found = [len(values) // 4 for _, values in statements(updates(4, MOST_BYTES // 2 + 1))]
+    found = [len(values) // 2 - 1 for _, values in statements(updates(4, MOST_BYTES // 2 + 1))]
     assert found == [1, 1, 1, 1]
 
 
