@@ -98,6 +98,8 @@ class Writer:
             self._dense_until = -math.inf
         self.written += len(items)
         self._on_written(items)
+        if full:  # others have their turn too: the kernel may take megabytes without a wait
+            await trio.lowlevel.checkpoint()
         return True
 
     async def _let_more_come(self) -> None:
