@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
+from itertools import chain
 from typing import Any, Final, NamedTuple, NoReturn, TypeAlias, TypeVarTuple
 
 import structlog
@@ -140,24 +141,24 @@ class Boundary:
 
     async def _run_calls(self, work: Iterator[Work]) -> Callable[[], Awaitable[object]] | None:
         """Run calls until something is to be done outside of the time limit: that is given."""
+        first = next(work, None)
+        if not isinstance(first, Call):
+            return first
         limit = math.inf if self._limit is None else self._limit
         running: Unit | None = None
-        ends: float | None = None
+        ends = first.unit.started + limit
         try:
-            with trio.CancelScope() as scope, Naming() as naming:
-                for each in work:
+            with trio.CancelScope(deadline=ends) as scope, Naming() as naming:
+                for each in chain((first,), work):
                     if not isinstance(each, Call):
                         return each
                     unit, handler, event = each
-                    due = unit.started + limit
-                    if ends is None:
-                        scope.deadline = ends = due
-                    elif unit.started >= ends:  # the one before ran until then: this has a new one
+                    if unit.started >= ends:  # the one before ran until then: this has a new one
                         return partial(self.run, event, unit, partial(handler, event))
-                    elif due > ends:
+                    if unit.started + limit > ends:
                         # To move it is not cheap, so each but the first may take a bit longer.
                         # (Between two handlers the loop has no turn in which it could pass.)
-                        scope.deadline = ends = due + limit * SLACK
+                        scope.deadline = ends = unit.started + limit * (1 + SLACK)
                     running, failure = unit, None
                     try:
                         await self.do_as(naming, unit, handler, event)
