@@ -102,7 +102,7 @@ class _DirectStream:
         self._inbox: deque[str] = deque()
         self._parts: list[str] = []
         self._part_bytes = 0
-        self._out = bytearray()
+        self._out: list[bytes] = []
         self._out_done = trio.lowlevel.ParkingLot()
         self._writing = False
         self._reading = False
@@ -283,7 +283,7 @@ class _DirectStream:
             self._put(TextMessage(data=part, message_finished=finished))
 
     def _put(self, event: Event) -> None:
-        self._out += self._protocol.send(event)
+        self._out.append(self._protocol.send(event))
 
     async def _flush(self, *, closing: bool = False) -> None:
         """Hand over to the transport what is to be written; one task does it for all.
@@ -312,7 +312,7 @@ class _DirectStream:
         self._writing = True
         try:
             while self._out:
-                data, self._out = self._out, bytearray()
+                data, self._out = b"".join(self._out), []
                 await self._transport.send_all(data)
         finally:
             self._writing = False

@@ -149,7 +149,7 @@ class _Transport(trio.abc.Stream):
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
-        self._kept: bytearray | None = None
+        self._kept: list[bytes] | None = None
         self._until_read = trio.CancelScope()
         self.reading = False
         self.shaken = False
@@ -157,12 +157,12 @@ class _Transport(trio.abc.Stream):
 
     def keep(self) -> None:
         """What is sent from now on stays here; for one task at a time, which always lets go."""
-        self._kept = bytearray()
+        self._kept = []
 
     async def send_kept(self) -> None:
         """Let all that was kept leave with one write."""
         while self._kept:  # others, such as answers to pings, may add to it meanwhile
-            data, self._kept = self._kept, bytearray()
+            data, self._kept = b"".join(self._kept), []
             await self._stream.send_all(data)
 
     def let_go(self) -> None:
@@ -171,7 +171,7 @@ class _Transport(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         if self._kept is not None:
-            self._kept += data
+            self._kept.append(bytes(data))
             return
         try:
             await self._stream.send_all(data)

@@ -27,6 +27,8 @@ DENSE_SECONDS: Final = 0.0005
 ready at once, is one of many."""
 DENSE_TURNS: Final = 8
 """So often one of many lets the others run first, as long as each turn brings further ones."""
+TURN_SECONDS: Final = 0.002
+"""After so long others have a turn: the kernel may take megabytes without making a writer wait."""
 
 
 class Writer:
@@ -51,6 +53,8 @@ class Writer:
         self._on_written = on_written
         self._since: float | None = None
         self._dense_until = -math.inf
+        self._full_since: float | None = None
+        """When the first of several full writes in a row began."""
         self._parked = trio.lowlevel.ParkingLot()
         self._rests = False
 
@@ -89,6 +93,10 @@ class Writer:
         full = bool(self._ready)  # for else it would have taken all
         if not items:
             return False
+        if not full:
+            self._full_since = None
+        elif self._full_since is None:
+            self._full_since = now
         self._since = now
         await stream.send_texts([item.text for item in items])
         self._since = None
@@ -98,7 +106,8 @@ class Writer:
             self._dense_until = -math.inf
         self.written += len(items)
         self._on_written(items)
-        if full:  # others have their turn too: the kernel may take megabytes without a wait
+        if self._full_since is not None and trio.current_time() >= self._full_since + TURN_SECONDS:
+            self._full_since = None
             await trio.lowlevel.checkpoint()
         return True
 

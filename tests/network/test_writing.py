@@ -28,12 +28,23 @@ class Recording:
 
     closed = False
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(
+        self,
+        turns: Turns,
+        *,
+        seconds: float = 0.0,
+        clock: trio.testing.MockClock | None = None,
+    ) -> None:
+        """``seconds``: what each write takes of the clock's time."""
         self._turns = turns
+        self._seconds = seconds
+        self._clock = clock
         self.writes: list[tuple[int, int]] = []
 
     async def send_texts(self, texts: Sequence[str]) -> None:
         self.writes.append((len(texts), self._turns.now))
+        if self._clock is not None:
+            self._clock.jump(self._seconds)
 
 
 @pytest.fixture
@@ -78,8 +89,8 @@ async def test_one_of_many_waits_for_as_long_as_others_come(turns: Turns) -> Non
     assert sum(counts) == 5
 
 
-async def test_behind_a_full_write_the_rest_leaves_in_the_next_turn(turns: Turns) -> None:
-    """There is enough already, so nothing is won by waiting; and others are not kept waiting."""
+async def test_behind_a_full_write_the_rest_leaves_at_once(turns: Turns) -> None:
+    """There is enough already: nothing is won by waiting."""
     outbox, stream = make_outbox(), Recording(turns)
     trio.lowlevel.add_instrument(turns)
     for _ in range(5):
@@ -89,5 +100,20 @@ async def test_behind_a_full_write_the_rest_leaves_in_the_next_turn(turns: Turns
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert [count for count, _ in stream.writes] == [2, 2, 1]
-    first = stream.writes[0][1]
-    assert [turn for _, turn in stream.writes] == [first, first + 1, first + 2]
+    assert len({turn for _, turn in stream.writes}) == 1
+
+
+async def test_full_writes_let_others_run_every_two_milliseconds(
+    turns: Turns, mock_clock: trio.testing.MockClock
+) -> None:
+    """The kernel may take megabytes without making the writer wait; nobody else would run."""
+    outbox, stream = make_outbox(), Recording(turns, seconds=0.0015, clock=mock_clock)
+    trio.lowlevel.add_instrument(turns)
+    for _ in range(16):
+        await outbox.put(message("x" * (TOGETHER_BYTES // 2)))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.write_to, cast(FrameStream, stream))
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    began = stream.writes[0][1]
+    assert [turn - began for _, turn in stream.writes] == [0, 0, 1, 1, 2, 2, 3, 3]
