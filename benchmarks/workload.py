@@ -152,6 +152,7 @@ class Bench:
         folder: Path | None = None,
         env: Mapping[str, str] | None = None,
         discard: bool = False,
+        pinned: bool = True,
     ) -> AbstractAsyncContextManager[Child]:
         """A client for the block, on the clients' core.
 
@@ -163,12 +164,14 @@ class Bench:
             folder: where it runs; None: in one of its own.
             env: variables beside those that the bench has.
             discard: what it writes to stderr goes to /dev/null; else it is shown if it fails.
+            pinned: False where no platform needs the other core: threads may then run beside
+                each other, as they do in a service.
         """
         folder = folder or self.new_folder()
         return open_child(
             [str(one) for one in argv],
             folder=folder,
-            core=cores()[0],
+            core=cores()[0] if pinned else None,
             env={**(env or {}), "XDG_RUNTIME_DIR": str(folder)},
             discard=discard,
         )
