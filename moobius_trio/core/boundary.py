@@ -195,7 +195,7 @@ class Boundary:
             raise
         finally:
             try:
-                await save(unit, error)
+                await save(unit, error)  # noqa: ASYNC102  # it has a shield and a limit
             finally:
                 del self._running[unit], error  # what was raised holds this frame
 

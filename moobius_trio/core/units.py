@@ -173,7 +173,7 @@ class unit_of_work:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            await save(self._unit, error)
+            await save(self._unit, error)  # noqa: ASYNC102  # it has a shield and a limit
         except StorageError as exc:
             error = exc
             raise
@@ -185,6 +185,8 @@ class unit_of_work:
 
 async def save(unit: Unit, error: BaseException | None) -> None:
     """Save what the unit has changed, as its end; ``error`` is what it raised.
+
+    Where it has to wait it is shielded from cancellation, and bounded.
 
     Raises:
         StorageError: as `unit_of_work`.
