@@ -165,8 +165,7 @@ class Boundary:
                     except Exception as exc:  # boundary: one event
                         failure = exc
                     running = None
-                    if self._on_end is not None:
-                        self._on_end(unit, failure)
+                    self._tell_end(unit, failure)
                     if failure is not None:
                         return partial(self.report, event, unit, failure)
                 else:

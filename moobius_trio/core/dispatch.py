@@ -158,10 +158,8 @@ class Dispatcher:
         """File one event of the socket; never waits and never raises."""
         match event:
             case MessageUp() | GroupMessage() | FeatureCall() | MenuItemClick():
-                channel_id = event.channel_id
-                if channel_id in self._bands or self._known(channel_id):
-                    sender = event.sender if self._by_sender else None
-                    self.lanes.file(("band", channel_id, sender), event)
+                if self._known(event.channel_id):
+                    self.lanes.file(self._lane(event.channel_id, event.sender), event)
             case Action():
                 if self._known(event.channel_id):
                     self._receive_action(event)
@@ -257,7 +255,7 @@ class Dispatcher:
         if not plain or self._unloaded:
             return partial(self._handle, event)
         unit = unit_of(event, self._describe(event), self.lanes.now)
-        return Call(unit, getattr(self._service, _CALLBACKS[kind]), event)
+        return Call(unit, self._callback(event), event)
 
     def _callback(self, event: Filed) -> Callable[[Filed], Awaitable[object]]:
         handler: Callable[[Filed], Awaitable[object]] = getattr(

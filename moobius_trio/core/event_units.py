@@ -13,7 +13,11 @@ __all__ = ("unit_of",)
 
 
 def unit_of(event: object, handler: str, started: float) -> Unit:
-    """The unit in which ``handler``, in its lane, is called with the event, by trio's clock now."""
+    """The unit in which ``handler``, in its lane, is called with the event.
+
+    Args:
+        started: when the event was taken, by trio's clock.
+    """
     if isinstance(event, MessageUp):  # by far the most frequent
         return Unit(
             handler=handler,

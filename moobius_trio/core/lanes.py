@@ -238,7 +238,7 @@ class Lanes(Generic[E]):
     def _append(self, lane: Lane[E], item: E | Turn, size: int) -> None:
         lane.waiting.append((item, size))
         self._waiting += 1
-        self._unfinished += 1
+        self.note_begun()
         if not lane.running or lane.key in self._resting:
             self._wake(lane)
         elif lane.now_running is not None:
@@ -362,9 +362,7 @@ class Lanes(Generic[E]):
         """What had a place in a lane has ended, or never will begin."""
         if size != NO_ROOM_TAKEN:
             self.room.give_back(lane.key, size)
-        self._unfinished -= 1
-        if self._unfinished == 0 and self._idle:
-            self._idle.unpark_all()
+        self.note_ended()
 
     def _forget_if_empty(self, lane: Lane[E]) -> None:
         """Thousands of users pass through; a lane that is empty leaves nothing behind."""

@@ -191,7 +191,7 @@ class MoobiusService(Callbacks, PlatformCalls, Generic[B]):
                 "send takes the payload alone: await self.send(msg_down), "
                 "or await self.send(RawPayload(type=…, body=…)) for a frame of your own"
             )
-        return await (self.__dict__.get("_runtime") or self._live).send(payload)
+        return await self._live.send(payload)
 
     # Defaults that make a service of one handler a working room
 

@@ -54,7 +54,7 @@ async def serve_in(
     await _Run(service, environment).live(task_status)
 
 
-def _prepare(
+def _get_ready(
     settings: Settings, tls: ssl.SSLContext | None, connects: bool
 ) -> ssl.SSLContext | None:
     """What takes as long as a few answers to come, and is needed when the bands are taken.
@@ -118,7 +118,7 @@ class _Run(Life[ServiceHandle]):
         ) as http_api:
             (service_id, taken), tls = await both(
                 partial(self._take_bands, http_api, settings, name),
-                partial(env.run_sync, _prepare, settings, tls, env.connect is None),
+                partial(env.run_sync, _get_ready, settings, tls, env.connect is None),
             )
             from moobius_trio.core.building import Footing, make_runtime, make_speech
             from moobius_trio.core.connecting import make_link, make_outbox

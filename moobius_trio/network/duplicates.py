@@ -20,7 +20,7 @@ REMEMBER_AT_ALL: Final = 200_000
 
 
 LOOK_SECONDS: Final = 1.0
-"""So often what is old is looked for: for each message it would cost as much as all else here."""
+"""So often silent bands are looked for: for each message it would cost as much as all else here."""
 
 _Seen: TypeAlias = tuple[int, float]
 """All that a message said, in one number, and when it came."""
@@ -62,30 +62,23 @@ class Duplicates:
         if seen is not None:
             before, at = seen
             return before == fingerprint and now - at < REMEMBER_SECONDS
-        if len(band) > REMEMBER_IN_A_BAND:
-            band.popitem(last=False)
-        else:
-            self._count += 1
-        if now >= self._look_at or self._count > REMEMBER_AT_ALL:
-            self._look_at = now + LOOK_SECONDS
-            self._forget(band, now)
-        return False
-
-    def _forget(self, band: OrderedDict[MessageId, _Seen], now: float) -> None:
-        """What is old: bands that have been silent for so long, then in this band; what is much."""
-        oldest = next(iter(self._bands.values()))
-        while oldest is not band and _is_old(next(reversed(oldest.values())), now):
-            self._forget_silent_band()
-            oldest = next(iter(self._bands.values()))
-        while _is_old(next(iter(band.values())), now):
+        self._count += 1
+        while len(band) > REMEMBER_IN_A_BAND or _is_old(next(iter(band.values())), now):
             band.popitem(last=False)
             self._count -= 1
-        if self._count > REMEMBER_AT_ALL:
-            self._forget_silent_band()
+        if now >= self._look_at or self._count > REMEMBER_AT_ALL:
+            self._look_at = now + LOOK_SECONDS
+            self._forget_silent_bands(now)
+        return False
 
-    def _forget_silent_band(self) -> None:
-        _, band = self._bands.popitem(last=False)
-        self._count -= len(band)
+    def _forget_silent_bands(self, now: float) -> None:
+        """Those in which nothing came for so long; of too much, the one silent for longest."""
+        while self._count > REMEMBER_AT_ALL or _is_old(self._last_of_the_most_silent(), now):
+            _, band = self._bands.popitem(last=False)
+            self._count -= len(band)
+
+    def _last_of_the_most_silent(self) -> _Seen:
+        return next(reversed(next(iter(self._bands.values())).values()))
 
 
 def _is_old(seen: _Seen, now: float) -> bool:

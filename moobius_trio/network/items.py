@@ -223,7 +223,7 @@ def items_of(
         MessageTooLarge: it would not fit even for a single recipient.
     """
     request_id, text = encode(command)
-    size = len(text) if text.isascii() else len(text.encode())
+    size = size_of(text)
     if size <= limit:
         key = None if isinstance(command, MessageDown) else state_key(command)
         receipt = Receipt(request_id, 1, transaction)

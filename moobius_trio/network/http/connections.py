@@ -51,7 +51,12 @@ class Connections(httpx.AsyncBaseTransport):
             if self._others is None:
                 self._others = httpx.AsyncHTTPTransport(verify=self._trust(), trust_env=False)
             return await self._others.handle_async_request(request)
-        one = await self._take(request.url)
+        await self._room.acquire()
+        try:
+            one = await self._take(request.url)
+        except BaseException:
+            self._room.release()
+            raise
 
         def give_back() -> None:
             if one.is_idle() and not one.is_closed():
@@ -77,7 +82,6 @@ class Connections(httpx.AsyncBaseTransport):
     async def _take(self, url: httpx.URL) -> httpcore.AsyncHTTPConnection:
         """One that rests, or a new one, which connects with its first request."""
         trust = self._trust() if url.scheme == "https" else None
-        await self._room.acquire()
         while self._idle:
             one = self._idle.pop()
             if not one.has_expired():
