@@ -7,10 +7,9 @@ what the author's code raises (docs/architecture.md section 4).
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from itertools import chain
-from typing import Any, Final, NamedTuple, NoReturn, TypeAlias, TypeVarTuple
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias, TypeVar, TypeVarTuple
 
 import structlog
 import trio
@@ -24,6 +23,7 @@ __all__ = ("Boundary", "Call", "Work")
 
 log = structlog.get_logger()
 
+E = TypeVar("E")
 Ts = TypeVarTuple("Ts")
 
 NO_LOOP_REMEDY = (
@@ -129,35 +129,36 @@ class Boundary:
             self._tell_end(unit, error)
         return result
 
-    async def run_each(self, work: Iterator[Work]) -> None:
-        """Do one after the other, each to its end before the next one is taken.
+    async def run_each(self, events: AsyncIterator[E], work_of: Callable[[E], Work]) -> None:
+        """Do what each event asks for, to its end before the next one is taken.
 
         Of a call what it raises is reported. Calls that go well share one cancel scope, whose
-        deadline is moved for each: one of its own would cost each as much as all else around it.
+        deadline is moved when it has to be, and which lasts while there is nothing to do: one of
+        its own would cost each as much as all else around it.
         """
-        apart: Callable[[], Awaitable[object]] | None
-        while (apart := await self._run_calls(work)) is not None:
+        while (apart := await self._run_calls(events, work_of)) is not None:
             await apart()
 
-    async def _run_calls(self, work: Iterator[Work]) -> Callable[[], Awaitable[object]] | None:
+    async def _run_calls(
+        self, events: AsyncIterator[E], work_of: Callable[[E], Work]
+    ) -> Callable[[], Awaitable[object]] | None:
         """Run calls until something is to be done outside of the time limit: that is given."""
-        first = next(work, None)
-        if not isinstance(first, Call):
-            return first
         limit = math.inf if self._limit is None else self._limit
         running: Unit | None = None
-        ends = first.unit.started + limit
+        ends: float | None = None
         try:
-            with trio.CancelScope(deadline=ends) as scope, Naming() as naming:
-                for each in chain((first,), work):
-                    if not isinstance(each, Call):
-                        return each
-                    unit, handler, event = each
-                    if unit.started >= ends:  # the one before ran until then: this has a new one
+            with trio.CancelScope() as scope, Naming() as naming:
+                async for each in events:
+                    work = work_of(each)
+                    if not isinstance(work, Call):
+                        return work
+                    unit, handler, event = work
+                    if ends is None:
+                        scope.deadline = ends = unit.started + limit
+                    elif unit.started >= ends:  # it may be cancelled: this has a scope of its own
                         return partial(self.run, event, unit, partial(handler, event))
-                    if unit.started + limit > ends:
+                    elif unit.started + limit > ends:
                         # To move it is not cheap, so each but the first may take a bit longer.
-                        # (Between two handlers the loop has no turn in which it could pass.)
                         scope.deadline = ends = unit.started + limit * (1 + SLACK)
                     running, failure = unit, None
                     try:
@@ -174,9 +175,11 @@ class Boundary:
             if running is not None:
                 self._tell_end(running, exc)
             raise
-        late = HandlerTimedOut(unit.handler, limit)  # nothing but a handler waits in the scope
-        self._tell_end(unit, late)
-        return partial(self.report, event, unit, late)
+        if running is None:  # the deadline passed while nothing was to be done
+            return trio.lowlevel.checkpoint_if_cancelled
+        late = HandlerTimedOut(running.handler, limit)
+        self._tell_end(running, late)
+        return partial(self.report, event, running, late)
 
     async def do_as(
         self, naming: Naming, unit: Unit, fn: Callable[[*Ts], Awaitable[object]], *args: *Ts

@@ -6,7 +6,7 @@ tasks and stores are not known here (docs/architecture.md section 4).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -244,9 +244,9 @@ class Dispatcher:
         else:
             self.lanes.file(self._lane(channel_id, user), action)
 
-    async def _handle_each(self, events: Iterator[Filed]) -> None:
+    async def _handle_each(self, events: AsyncIterator[Filed]) -> None:
         """Run handlers to their ends; a lane's worker calls this and nobody else."""
-        await self._boundary.run_each(map(self._work_of, events))
+        await self._boundary.run_each(events, self._work_of)
 
     def _work_of(self, event: Filed) -> Work:
         """A call, where nothing is to be done around it."""

@@ -11,7 +11,7 @@ import trio
 from moobius_trio.core.mailbox_room import LaneKey
 from moobius_trio.types import ChannelId
 
-__all__ = ("Lane", "LaneStatistics", "Turn")
+__all__ = ("Lane", "LaneStatistics", "LanesEnded", "Turn")
 
 E = TypeVar("E")
 
@@ -37,6 +37,10 @@ class LaneStatistics:
     """``shed`` for each band that has any; None: what belongs to no band."""
     not_held: int = 0
     """Events of bands that this service does not hold; they are left out."""
+
+
+class LanesEnded(Exception):
+    """The lanes have ended, so a turn will not come."""
 
 
 @attrs.define(eq=False)

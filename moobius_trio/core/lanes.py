@@ -6,15 +6,15 @@ and which lane it belongs to is not decided here (docs/architecture.md section 4
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from contextvars import copy_context
 from functools import partial
-from typing import Generic, TypeVar, TypeVarTuple
+from typing import Generic, Self, TypeVar, TypeVarTuple
 
 import trio
 
-from moobius_trio.core.lane import Lane, LaneStatistics, Turn
+from moobius_trio.core.lane import Lane, LanesEnded, LaneStatistics, Turn
 from moobius_trio.core.mailbox_room import SERVICE_LANE, LaneKey, Limits, MailboxRoom
 from moobius_trio.core.slow_handlers import HeldUp, SlowHandlers
 
@@ -33,10 +33,6 @@ E = TypeVar("E")
 Ts = TypeVarTuple("Ts")
 
 
-class LanesEnded(Exception):
-    """The lanes have ended, so a turn will not come."""
-
-
 class Lanes(Generic[E]):
     """All lanes of one service.
 
@@ -44,7 +40,7 @@ class Lanes(Generic[E]):
         nursery: where workers run; they start on demand and end when their lane is empty, but
             for one that rests.
         handle_each: handles events one after the other, each to its end before it takes the next
-            one; it must not raise, and need not take them all.
+            one, for which it may have to wait; it must not raise, and need not take them all.
         describe: the handler's name for an event, for the log.
         weigh: how many bytes an event takes; called when it is filed.
         on_shed: told of each event that was not taken because there was no room for it.
@@ -55,7 +51,7 @@ class Lanes(Generic[E]):
         self,
         *,
         nursery: trio.Nursery,
-        handle_each: Callable[[Iterator[E]], Awaitable[None]],
+        handle_each: Callable[[AsyncIterator[E]], Awaitable[None]],
         describe: Callable[[E], str],
         weigh: Callable[[E], int],
         on_shed: Callable[[LaneKey, E], None],
@@ -257,17 +253,16 @@ class Lanes(Generic[E]):
             self.start_soon(self._work, lane)
 
     async def _work(self, lane: Lane[E]) -> None:
-        """Handle what waits in one lane, one after the other; rest when it is empty, or end."""
+        """Handle what comes in one lane, one after the other, until the worker is to end."""
         with lane.scope:
-            while not (lane.held or self._ended):
-                if lane.waiting:
-                    await self._take_turn(lane)
-                if lane.waiting:
-                    await trio.lowlevel.checkpoint()
-                elif lane.dismissed:
-                    break  # with no turn of the loop since the look at what waits
-                else:
-                    await self._rest(lane)
+            # with no turn of the loop between the look at what waits and the end
+            while not (lane.held or self._ended or (lane.dismissed and not lane.waiting)):
+                events = _Events(self, lane)
+                try:
+                    await self._handle_each(events)
+                finally:
+                    events.finish()
+                await self._grant_turn(lane)
         lane.scope = trio.CancelScope()
         lane.running = lane.dismissed = False
         self._workers -= 1
@@ -298,11 +293,10 @@ class Lanes(Generic[E]):
             lane.dismissed = True
             self._rouse(lane)
 
-    async def _take_turn(self, lane: Lane[E]) -> None:
-        turn, size = lane.waiting[0]
-        if not isinstance(turn, Turn):
-            with closing(self._events(lane)) as events:
-                await self._handle_each(events)
+    async def _grant_turn(self, lane: Lane[E]) -> None:
+        """If a turn is what comes next."""
+        turn, size = lane.waiting[0] if lane.waiting else (None, NO_ROOM_TAKEN)
+        if not isinstance(turn, Turn) or lane.held or self._ended:
             return
         lane.waiting.popleft()
         self._begin(lane, turn, trio.current_time())
@@ -311,28 +305,8 @@ class Lanes(Generic[E]):
             await turn.finished.wait()
         finally:
             self._finish(lane, size)
-
-    def _events(self, lane: Lane[E]) -> Generator[E, None, None]:
-        """What waits in one lane, as much of it as may be handled in one go."""
-        clock = trio.lowlevel.current_clock().current_time  # current_time() asks for it each time
-        now = clock()
-        turn_ends = now + TURN_SECONDS
-        waiting = lane.waiting
-        for _ in range(TURN_EVENTS):
-            if not waiting or lane.held or self._ended:
-                break
-            item, size = waiting[0]
-            if isinstance(item, Turn):
-                break
-            waiting.popleft()
-            self._begin(lane, item, now)
-            try:
-                yield item
-            finally:
-                self._finish(lane, size)
-            now = clock()
-            if self._workers > 1 or now >= turn_ends:
-                break
+        if lane.waiting:
+            await trio.lowlevel.checkpoint()
 
     def _begin(self, lane: Lane[E], item: E | Turn, now: float) -> None:
         self._waiting -= 1
@@ -368,3 +342,58 @@ class Lanes(Generic[E]):
         """Thousands of users pass through; a lane that is empty leaves nothing behind."""
         if not (lane.running or lane.is_needed):
             self._lanes.pop(lane.key, None)
+
+
+class _Events(Generic[E]):
+    """What comes in one lane, up to a turn, for its worker, which rests where nothing waits.
+
+    An event has ended when the next one is asked for. So many as may be handled in one go follow
+    each other; then everybody else runs.
+    """
+
+    __slots__ = ("_clock", "_ends", "_lane", "_lanes", "_left", "_size")
+
+    def __init__(self, lanes: Lanes[E], lane: Lane[E]) -> None:
+        self._lanes, self._lane = lanes, lane
+        self._size: int | None = None
+        """Of the event that is being handled."""
+        self._left, self._ends = TURN_EVENTS, 0.0
+        # current_time() would ask for the clock each time
+        self._clock = trio.lowlevel.current_clock().current_time
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> E:
+        lanes, lane, waiting = self._lanes, self._lane, self._lane.waiting
+        self.finish()
+        now = self._clock()
+        while not (lane.held or lanes._ended):
+            if waiting:
+                item, size = waiting[0]
+                if isinstance(item, Turn):
+                    break
+                if self._left == TURN_EVENTS:
+                    self._ends = now + TURN_SECONDS
+                elif lanes._workers > 1 or now >= self._ends:
+                    self._left = 0
+                if self._left:
+                    self._left -= 1
+                    waiting.popleft()
+                    self._size = size
+                    lanes._begin(lane, item, now)
+                    return item
+                await trio.lowlevel.checkpoint()
+            elif lane.dismissed:
+                break
+            else:
+                await lanes._rest(lane)
+            self._left = TURN_EVENTS
+            now = self._clock()
+        raise StopAsyncIteration
+
+    def finish(self) -> None:
+        """The event that was taken last has ended, if it had not."""
+        if self._size is not None:
+            size, self._size = self._size, None
+            self._lanes._finish(self._lane, size)

@@ -6,7 +6,7 @@ look-up of those whom a character list names by a group (docs/architecture.md se
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
@@ -126,9 +126,9 @@ class UserDispatcher:
             shed_by_band=self._shedding.by_band(),
         )
 
-    async def _handle_each(self, events: Iterator[Filed]) -> None:
+    async def _handle_each(self, events: AsyncIterator[Filed]) -> None:
         """Run handlers to their ends; a lane's worker calls this and nobody else."""
-        await self._boundary.run_each(map(self._call_for, events))
+        await self._boundary.run_each(events, self._call_for)
 
     def _call_for(self, event: Filed) -> Work:
         if isinstance(event, Overflow):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -11,7 +12,7 @@ import structlog.typing
 import trio
 import trio.testing
 
-from moobius_trio.core.lanes import LaneKey, Lanes, LanesEnded
+from moobius_trio.core.lanes import TURN_EVENTS, LaneKey, Lanes, LanesEnded
 from moobius_trio.core.mailbox_room import Limits
 from moobius_trio.types import ChannelId, UserId
 
@@ -27,8 +28,8 @@ async def lanes_for(
     """Lanes whose events are texts; cancelled when the block ends."""
     told: list[str] = shed if shed is not None else []
 
-    async def handle_each(events: Iterator[str]) -> None:
-        for event in events:
+    async def handle_each(events: AsyncIterator[str]) -> None:
+        async for event in events:
             await handle(event)
 
     async with trio.open_nursery() as nursery:
@@ -179,6 +180,33 @@ async def test_a_full_lane_leaves_others_their_turn() -> None:
             lanes.file(RED, "flood")
         await lanes.wait_idle()
     assert seen.index("calm") <= 2
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(0.0, TURN_EVENTS), (0.001, 4), (1.0, 1)])
+async def test_a_full_lane_lets_the_reader_run(
+    mock_clock: trio.testing.MockClock, seconds: float, most: int
+) -> None:
+    """After 64 events whose handlers wait for nothing, or as many as take four milliseconds."""
+    seen: list[int] = []
+
+    class Turns(trio.abc.Instrument):
+        now = 0
+
+        def before_io_wait(self, timeout: float) -> None:
+            self.now += 1
+
+    async def handle(event: str) -> None:
+        seen.append(turns.now)
+        mock_clock.jump(seconds)
+
+    trio.lowlevel.add_instrument(turns := Turns())
+    async with lanes_for(handle, limit=1_000) as lanes:
+        lanes.open()
+        for _ in range(200):
+            lanes.file(RED, "flood")
+        await lanes.wait_idle()
+    assert max(Counter(seen).values()) == most
+    assert len(seen) == 200
 
 
 async def test_equal_requests_that_wait_coalesce() -> None:

@@ -81,6 +81,53 @@ async def test_after_others_a_handler_still_has_its_time(local: Local) -> None:
     assert 60 <= took <= 60.6
 
 
+async def test_a_limit_that_passes_while_nothing_runs_cancels_nothing(local: Local) -> None:
+    """However long a band was silent, the next handler has all its time, and so has that after."""
+    service = Sleeper()
+    await local.start(service)
+    for silence in (30, 59.5, 60, 61, 3600):
+        deliver(service, sleep("0.1"))
+        await local.settle()
+        await trio.sleep(silence)
+        deliver(service, sleep("59.8"), sleep("59.9"))
+        await local.settle()
+    assert service.seen == ["0.1", "59.8", "59.9"] * 5
+    assert service.errors == []
+
+
+async def test_an_event_in_the_moment_in_which_a_limit_passes_has_all_its_time(
+    local: Local, autojump_clock: trio.testing.MockClock
+) -> None:
+    """That of a handler that ended long ago, while its worker rested."""
+    service = Sleeper()
+    await local.start(service)
+    deliver(service, sleep("0"))
+    await local.settle()
+    deliver(service, sleep("59.8"))
+    autojump_clock.jump(60)  # before the worker, which is woken already, has its turn
+    await local.settle()
+    assert service.seen == ["0", "59.8"]
+    assert service.errors == []
+
+
+async def test_whoever_follows_a_handler_that_did_not_hear_its_end_has_all_its_time(
+    local: Local,
+) -> None:
+    """One that shields itself for longer than its limit ends well, and so does the next one."""
+
+    class Deaf(Sleeper):
+        async def on_msg_up(self, msg_up: MessageUp) -> None:
+            with trio.CancelScope(shield=msg_up.text == "61"):
+                await super().on_msg_up(msg_up)
+
+    service = Deaf()
+    await local.start(service)
+    deliver(service, sleep("61"), sleep("59.8"))
+    await local.settle()
+    assert service.seen == ["61", "59.8"]
+    assert service.errors == []
+
+
 async def test_the_limit_is_a_setting(local: Local) -> None:
     """``handler_seconds`` says how long a handler may run."""
     local.keep_failures = True
