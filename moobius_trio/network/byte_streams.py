@@ -36,6 +36,25 @@ class TcpStream(trio.abc.Stream):
         self._socket = socket.socket(fileno=stream.socket.detach())
         self._socket.setblocking(False)
         self._sending = False
+        self._begun = b""
+        """What `start_sending` has taken, and the kernel not yet."""
+
+    def start_sending(self, data: bytes) -> bool:
+        """Take it, and hand over to the kernel what it takes without waiting.
+
+        True if that was all of it; else the rest leaves before all that is sent later, and
+        ``send_all(b"")`` sends it. Never while another task is sending.
+
+        Raises:
+            trio.BrokenResourceError, trio.ClosedResourceError: as `send_all`.
+        """
+        if not self._begun:
+            sent = self._send(data)
+            if sent == len(data):
+                return True
+            data = data[sent:]
+        self._begun += data
+        return False
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Hand all of it to the kernel. Cancelled, a part of it may have left.
@@ -48,6 +67,8 @@ class TcpStream(trio.abc.Stream):
         await trio.lowlevel.checkpoint_if_cancelled()
         if self._sending:
             raise trio.BusyResourceError("another task is sending on this connection")
+        if self._begun:
+            data, self._begun = self._begun + data, b""
         sent = self._send(data)
         if sent == len(data):
             return
@@ -144,6 +165,20 @@ class TlsStream(trio.abc.Stream):
             else:
                 return await self._flush()
 
+    def start_sending(self, data: bytes) -> bool:
+        """Encrypt it, and hand over to the kernel what it takes without waiting.
+
+        True if that was all of it; else the rest leaves before all that is sent later, and
+        ``send_all(b"")`` sends it. Never while another task is sending.
+
+        Raises:
+            trio.BrokenResourceError, trio.ClosedResourceError: as `send_all`.
+        """
+        self._encrypt(data)
+        if self._sending or not isinstance(self._below, TcpStream):
+            return False
+        return self._below.start_sending(self._outgoing.read())
+
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypt and send. Cancelled, the connection is broken.
 
@@ -155,13 +190,7 @@ class TlsStream(trio.abc.Stream):
         await trio.lowlevel.checkpoint_if_cancelled()
         if self._sending:
             raise trio.BusyResourceError("another task is sending on this connection")
-        self._check()
-        if data:
-            try:
-                self._tls.write(data)
-            except ssl.SSLError as error:
-                self._broken = f"TLS failed: {error}"
-                raise trio.BrokenResourceError(self._broken) from error
+        self._encrypt(data)
         await self._flush()
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -191,6 +220,15 @@ class TlsStream(trio.abc.Stream):
     async def aclose(self) -> None:
         """Close it, without a goodbye of TLS."""
         await self._below.aclose()
+
+    def _encrypt(self, data: bytes | bytearray | memoryview) -> None:
+        self._check()
+        if data:
+            try:
+                self._tls.write(data)
+            except ssl.SSLError as error:
+                self._broken = f"TLS failed: {error}"
+                raise trio.BrokenResourceError(self._broken) from error
 
     @property
     def _may_have_more(self) -> bool:
@@ -233,7 +271,8 @@ class TlsStream(trio.abc.Stream):
         self._sending = True
         whole = False
         try:
-            while self._outgoing.pending:  # who receives may add an answer meanwhile
+            await self._below.send_all(self._outgoing.read())
+            while self._outgoing.pending:  # who receives has added an answer meanwhile
                 await self._below.send_all(self._outgoing.read())
             whole = True
         finally:

@@ -105,6 +105,8 @@ class _DirectStream:
         self._out: list[bytes] = []
         self._out_done = trio.lowlevel.ParkingLot()
         self._writing = False
+        self._begun = False
+        """The transport has something that has not left."""
         self._reading = False
         self._read = trio.lowlevel.ParkingLot()
         self._pings: dict[bytes, trio.Event] = {}
@@ -152,6 +154,20 @@ class _DirectStream:
         for text in texts:
             self._encode(text)
         await self._flush()
+
+    def start_sending(self, texts: Sequence[str]) -> bool:
+        self._check_open()
+        for text in texts:
+            self._encode(text)
+        if self._writing:
+            return False  # who writes takes it along, and whoever waits for that sees the end
+        data, self._out = b"".join(self._out), []
+        try:
+            self._begun = not self._transport.start_sending(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._end(ConnectionLost(None, "the connection broke"))
+            self._check_open()
+        return not self._begun
 
     async def receive_text(self) -> str:
         while not self._inbox:
@@ -216,7 +232,7 @@ class _DirectStream:
             self._take_events()
         except RemoteProtocolError as error:
             self._break_off(error)
-        if self._out and not self._writing:  # who writes takes it along
+        if (self._out or self._begun) and not self._writing:  # who writes takes it along
             await self._flush(closing=True)
 
     def _take_events(self) -> None:
@@ -296,7 +312,7 @@ class _DirectStream:
                 await self._out_done.park()
                 if not closing:
                     self._check_open()
-            if self._out:
+            if self._out or self._begun:
                 await self._write()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._end(ConnectionLost(None, "the connection broke"))
@@ -311,8 +327,9 @@ class _DirectStream:
     async def _write(self) -> None:
         self._writing = True
         try:
-            while self._out:
+            while self._out or self._begun:
                 data, self._out = b"".join(self._out), []
+                self._begun = False
                 await self._transport.send_all(data)
         finally:
             self._writing = False

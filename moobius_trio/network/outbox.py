@@ -369,7 +369,8 @@ class Outbox(Generic[C]):
             for item in items:
                 self._on_written(item.as_written())
         self._line.note_change()
-        self._idle.unpark_all()  # a flush that waits for no answer
+        if self._idle:
+            self._idle.unpark_all()  # a flush that waits for no answer
 
     def _supersede(self, item: Item) -> None:
         self._end(item, SUPERSEDED)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from moobius_trio.errors import MoobiusError
 
-__all__ = ("TOO_LARGE", "Connector", "CouldNotConnect", "FrameStream")
+__all__ = ("TOO_LARGE", "Connector", "CouldNotConnect", "FrameStream", "StartsAtOnce")
 
 TOO_LARGE: Final = 1009
 """The close code of a peer that got more than it takes (RFC 6455 section 7.4.1)."""
@@ -70,6 +70,32 @@ class FrameStream(Protocol):
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         """Say goodbye, wait at most a second for the answer, and close. Twice does no harm."""
+        ...
+
+
+@runtime_checkable
+class StartsAtOnce(Protocol):
+    """A connection that can write what the transport takes at once without a task of its own."""
+
+    @property
+    def heard(self) -> int:
+        """As ``FrameStream.heard``."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """As ``FrameStream.closed``."""
+        ...
+
+    def start_sending(self, texts: Sequence[str]) -> bool:
+        """Take several texts, each a frame, and write as much of them as goes without waiting.
+
+        True if all has left; else ``send_texts(())`` writes the rest, and nothing else may be
+        written before.
+
+        Raises:
+            ConnectionLost: the connection is closed; which of them have left is then unknown.
+        """
         ...
 
 

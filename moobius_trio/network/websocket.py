@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Final, NoReturn, TypeVar, cast
 
@@ -150,7 +150,7 @@ class _Transport(trio.abc.Stream):
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
         self._kept: list[bytes] | None = None
-        self._until_read = trio.CancelScope()
+        self._until_read: trio.CancelScope | None = None
         self.reading = False
         self.shaken = False
         self.heard = 0
@@ -182,16 +182,19 @@ class _Transport(trio.abc.Stream):
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()
 
-    def open_until_read(self) -> trio.CancelScope:
+    @contextmanager
+    def until_read(self) -> Iterator[None]:
         """Cancelled by the next read: the library has handed over what the last one brought.
 
         Before that it may have to answer a ping, and wait for a peer that takes nothing.
         """
-        self._until_read = trio.CancelScope(deadline=trio.current_time() + HANDING_SECONDS)
-        return self._until_read
+        with trio.move_on_after(HANDING_SECONDS) as self._until_read:
+            yield
+        self._until_read = None
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        self._until_read.cancel()
+        if self._until_read is not None:
+            self._until_read.cancel()
         self.reading = True
         try:
             data = await self._stream.receive_some(max_bytes)
@@ -237,7 +240,10 @@ class _WebSocketStream:
         await self._send(self._connection.send_message, text)
 
     async def send_texts(self, texts: Sequence[str]) -> None:
-        await self._send(self._send_together, texts)
+        if len(texts) == 1:
+            await self._send(self._connection.send_message, texts[0])
+        else:
+            await self._send(self._send_together, texts)
 
     async def _send_together(self, texts: Sequence[str]) -> None:
         """For one task at a time; what others send meanwhile leaves with it."""
@@ -277,7 +283,7 @@ class _WebSocketStream:
         The library hands one over in a turn of the loop: whoever handles them would else be woken
         for each.
         """
-        with self._transport.open_until_read(), suppress(ConnectionLost):  # told by the next call
+        with self._transport.until_read(), suppress(ConnectionLost):  # told by the next call
             while len(self._inbox) < INBOX:
                 self._inbox.append(await self._get())
 

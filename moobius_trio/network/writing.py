@@ -13,7 +13,7 @@ import trio
 
 from moobius_trio.errors import ConnectionLost
 from moobius_trio.network.items import Item
-from moobius_trio.network.streams import FrameStream
+from moobius_trio.network.streams import FrameStream, StartsAtOnce
 
 __all__ = ("WRITE_SECONDS", "Writer")
 
@@ -57,6 +57,11 @@ class Writer:
         """When the first of several full writes in a row began."""
         self._parked = trio.lowlevel.ParkingLot()
         self._rests = False
+        self._quick: StartsAtOnce | None = None
+        self._heard = 0
+        """What the connection had heard when something was last written at once."""
+        self._begun: list[Item] = []
+        """What was begun at once, and has not left."""
 
     @property
     def busy(self) -> bool:
@@ -72,9 +77,22 @@ class Writer:
         Raises:
             ConnectionLost: the connection is closed.
         """
+        self._begun = []
+        self._quick = stream if isinstance(stream, StartsAtOnce) else None
+        try:
+            await self._write_on(stream)
+        finally:
+            self._quick = None
+            self._rests = False
+
+    async def _write_on(self, stream: FrameStream) -> NoReturn:
         while True:
             if stream.closed:  # what is not taken stays queued; how it closed the reader will say
                 await trio.sleep_forever()
+            if self._begun:
+                await stream.send_texts(())
+                items, self._begun = self._begun, []
+                self._note_left(items)
             if self._ready and trio.current_time() < self._dense_until:
                 await self._let_more_come()
                 if stream.closed:
@@ -99,17 +117,20 @@ class Writer:
             self._full_since = now
         self._since = now
         await stream.send_texts([item.text for item in items])
-        self._since = None
         if not full and (len(items) > 1 or self._ready):
             self._dense_until = trio.current_time() + DENSE_SECONDS
         else:  # a single one, or enough for the next write too
             self._dense_until = -math.inf
-        self.written += len(items)
-        self._on_written(items)
+        self._note_left(items)
         if self._full_since is not None and trio.current_time() >= self._full_since + TURN_SECONDS:
             self._full_since = None
             await trio.lowlevel.checkpoint()
         return True
+
+    def _note_left(self, items: list[Item]) -> None:
+        self._since = None
+        self.written += len(items)
+        self._on_written(items)
 
     async def _let_more_come(self) -> None:
         """Where messages are many, the next one is answered in the next turn of the loop."""
@@ -123,8 +144,34 @@ class Writer:
     def wake(self) -> None:
         """There is something to take."""
         if self._rests:
-            self._rests = False
-            self._parked.unpark()
+            self._rests = False  # also for what this brings about
+            if self._quick is not None and self._quick.heard != self._heard:
+                self._rests = self._start(self._quick)
+            if not self._rests:
+                self._parked.unpark()
+
+    def _start(self, stream: StartsAtOnce) -> bool:
+        """Write at once, in whatever task has something; True if nothing is left to do.
+
+        Once after each sign of life of the peer: the answer to what came on its own leaves
+        without another turn of the loop, and what is more than that leaves together.
+        """
+        now = trio.current_time()
+        if stream.closed or now < self._dense_until:
+            return False
+        self._heard = stream.heard
+        items = self._take(now, TOGETHER_BYTES)
+        if not items:
+            return False
+        try:
+            left = stream.start_sending([item.text for item in items])
+        except ConnectionLost:
+            return False  # how it closed the reader will say
+        if left:
+            self._note_left(items)
+        else:
+            self._since, self._begun = now, items
+        return left
 
     def forget(self) -> None:
         """The connection is gone, and with it the write that was under way."""

@@ -101,6 +101,28 @@ async def test_a_write_that_fits_takes_no_turn_of_the_loop() -> None:
         trio.lowlevel.remove_instrument(counter)
 
 
+async def test_what_is_begun_without_waiting_leaves_before_all_else() -> None:
+    """All of it at once if the kernel takes it; if not, the rest with the next write."""
+    async with open_tcp() as (ours, far), trio.open_nursery() as nursery:
+        assert ours.start_sending(b"small")
+        assert await receive_exactly(far, 5) == b"small"
+        assert not ours.start_sending(LARGE)
+        assert not ours.start_sending(b"behind")
+        nursery.start_soon(ours.send_all, b" and last")
+        whole = LARGE + b"behind and last"
+        assert await receive_exactly(far, len(whole)) == whole
+        assert ours.start_sending(b"anew")
+        assert await receive_exactly(far, 4) == b"anew"
+
+
+async def test_what_is_begun_on_a_broken_socket_is_an_error() -> None:
+    """As in any other write."""
+    async with open_tcp() as (ours, _):
+        await ours.aclose()
+        with pytest.raises(trio.ClosedResourceError):
+            ours.start_sending(b"x")
+
+
 async def test_a_cancelled_read_loses_nothing_and_a_cancelled_write_writes_nothing() -> None:
     """With the cancellation there before it begins; the data stays where it is."""
     async with open_tcp() as (ours, far):

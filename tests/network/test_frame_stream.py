@@ -19,7 +19,7 @@ from trio_websocket import WebSocketRequest as Request
 from moobius_trio.errors import ConnectionLost
 from moobius_trio.network.direct import direct_connector
 from moobius_trio.network.memory import MemoryFrameStream, memory_connector, memory_stream_pair
-from moobius_trio.network.streams import Connector, FrameStream
+from moobius_trio.network.streams import Connector, FrameStream, StartsAtOnce
 from moobius_trio.network.websocket import websocket_connector
 
 
@@ -114,6 +114,61 @@ def open_pair(
         return open_memory_pair
     driver: Driver = websocket_connector if kind == "public" else direct_connector
     return partial(open_loopback_pair, driver, tls if secured else None)
+
+
+@pytest.fixture(params=["direct", "direct, TLS"])
+def open_quick_pair(
+    request: pytest.FixtureRequest, tls: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> OpenPair:
+    """Of those that can begin a write without waiting."""
+    secured = request.param.endswith("TLS")
+    return partial(open_loopback_pair, direct_connector, tls if secured else None)
+
+
+@pytest.mark.parametrize("writes_on", ["send_texts", "ping"])
+async def test_what_is_begun_without_waiting_arrives_before_all_that_is_sent_later(
+    open_quick_pair: OpenPair, writes_on: str
+) -> None:
+    """At once if the transport takes it all; else with the next write, whoever writes."""
+    many = [str(number) + "∞" * 30_000 for number in range(100)]
+    async with open_quick_pair() as (near, far), trio.open_nursery() as nursery:
+        assert isinstance(near, StartsAtOnce)
+        assert near.start_sending(["one", "two"])
+        assert [await far.receive_text() for _ in range(2)] == ["one", "two"]
+        assert not near.start_sending(many)
+        assert not near.start_sending(["behind them"])
+        nursery.start_soon(near.receive_text)  # which takes the ping's answer
+        if writes_on == "ping":
+            nursery.start_soon(near.ping)
+        else:
+            nursery.start_soon(near.send_texts, ())
+        received = [await far.receive_text() for _ in range(101)]
+        assert received == [*many, "behind them"]
+        await near.send_text("last")
+        assert await far.receive_text() == "last"
+        await far.send_text("enough")
+
+
+async def test_what_is_begun_while_another_task_writes_leaves_behind_it(
+    open_quick_pair: OpenPair,
+) -> None:
+    """The writer takes it along."""
+    many = ["∞" * 30_000 for _ in range(100)]
+    async with open_quick_pair() as (near, far), trio.open_nursery() as nursery:
+        assert isinstance(near, StartsAtOnce)
+        nursery.start_soon(near.send_texts, many)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not near.start_sending(["behind them"])
+        assert [await far.receive_text() for _ in range(101)] == [*many, "behind them"]
+
+
+async def test_nothing_can_be_begun_on_a_closed_connection(open_quick_pair: OpenPair) -> None:
+    """Whether it was closed before, or breaks meanwhile."""
+    async with open_quick_pair() as (near, _):
+        assert isinstance(near, StartsAtOnce)
+        await near.aclose()
+        with pytest.raises(ConnectionLost):
+            near.start_sending(["too late"])
 
 
 async def test_texts_arrive_whole_and_in_order(open_pair: OpenPair) -> None:

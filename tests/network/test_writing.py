@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
 import trio
 import trio.testing
 
+from moobius_trio.errors import ConnectionLost
+from moobius_trio.network.outbox import Outbox
 from moobius_trio.network.streams import FrameStream
 from moobius_trio.network.writing import TOGETHER_BYTES
 from moobius_trio.testing.link_rig import make_outbox, message
+from moobius_trio.types import ServiceCommand
 
 
 class Turns(trio.abc.Instrument):
@@ -117,3 +121,117 @@ async def test_full_writes_let_others_run_every_two_milliseconds(
         nursery.cancel_scope.cancel()
     began = stream.writes[0][1]
     assert [turn - began for _, turn in stream.writes] == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+class Quick(Recording):
+    """One that can begin a write without waiting, and takes so much of it as it is told to."""
+
+    heard = 1
+    whole = True
+
+    def start_sending(self, texts: Sequence[str]) -> bool:
+        self.writes.append((len(texts), self._turns.now))
+        return self.whole
+
+
+@asynccontextmanager
+async def resting_writer(stream: Recording) -> AsyncIterator[Outbox[ServiceCommand]]:
+    """An outbox whose writer has this connection and nothing to do."""
+    outbox = make_outbox()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.write_to, cast(FrameStream, stream))
+        await trio.testing.wait_all_tasks_blocked()
+        yield outbox
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_answer_on_its_own_leaves_at_once(
+    turns: Turns, mock_clock: trio.testing.MockClock
+) -> None:
+    """Without another turn of the loop, once after each sign of life; what is more, together."""
+    stream = Quick(turns)
+    trio.lowlevel.add_instrument(turns)
+    async with resting_writer(stream) as outbox:
+        for _ in range(2):
+            put_at = turns.now
+            receipt = await outbox.put(message("answer"))
+            assert receipt.state == "written"
+            assert (outbox.idle, stream.writes[-1]) == (False, (1, put_at))
+            await outbox.put(message("more"))
+            await outbox.put(message("more"))
+            await trio.testing.wait_all_tasks_blocked()
+            assert stream.writes[-2:] == [(1, put_at), (2, put_at + 1)]
+            mock_clock.jump(1)
+            stream.heard += 1
+    assert outbox.written == 6
+
+
+async def test_nothing_leaves_at_once_that_no_sign_of_life_came_before(turns: Turns) -> None:
+    """A service that speaks by itself has its frames written together."""
+    stream = Quick(turns)
+    trio.lowlevel.add_instrument(turns)
+    async with resting_writer(stream) as outbox:
+        await outbox.put(message("answer"))
+        await trio.testing.wait_all_tasks_blocked()
+        put_at = turns.now
+        await outbox.put(message("of its own"))
+        await trio.testing.wait_all_tasks_blocked()
+        assert stream.writes[-1] == (1, put_at + 1)
+
+
+async def test_among_many_nothing_leaves_at_once(turns: Turns) -> None:
+    """Where frames come in numbers, a write for each would cost more than it saves."""
+    stream = Quick(turns)
+    trio.lowlevel.add_instrument(turns)
+    async with resting_writer(stream) as outbox:
+        await outbox.put(message("answer"))
+        await outbox.put(message("a"))
+        await outbox.put(message("b"))
+        await trio.testing.wait_all_tasks_blocked()
+        stream.heard += 1
+        put_at = turns.now
+        await outbox.put(message("c"))
+        assert stream.writes[-1][0] == 2
+        await trio.testing.wait_all_tasks_blocked()
+        assert stream.writes[-1][0] == 1
+        assert stream.writes[-1][1] > put_at
+
+
+async def test_what_did_not_leave_at_once_the_writer_sends_on_first(turns: Turns) -> None:
+    """Until then it is a write under way, which must end in time and which nothing overtakes."""
+    stream = Quick(turns)
+    stream.whole = False
+    async with resting_writer(stream) as outbox:
+        receipt = await outbox.put(message("answer"))
+        await outbox.put(message("more"))
+        assert (receipt.state, outbox.written) == ("written", 0)
+        await trio.testing.wait_all_tasks_blocked()
+        assert [count for count, _ in stream.writes] == [1, 0, 1]
+        assert outbox.written == 2
+
+
+async def test_a_connection_that_breaks_at_once_is_no_error_of_the_sender(turns: Turns) -> None:
+    """The reader of the connection tells of its end; until then the frame is one on its way."""
+
+    class Broken(Quick):
+        def start_sending(self, texts: Sequence[str]) -> bool:
+            self.closed = True
+            raise ConnectionLost(None, "it broke")
+
+    async with resting_writer(Broken(turns)) as outbox:
+        receipt = await outbox.put(message("answer"))
+        await trio.testing.wait_all_tasks_blocked()
+        outbox.connection_lost("it broke")
+        assert (await receipt.outcome()).state == "unconfirmed"
+
+
+async def test_what_must_not_be_written_does_not_leave_at_once_either(turns: Turns) -> None:
+    """While the session has to log in again, and when the connection is given up."""
+    stream = Quick(turns)
+    async with resting_writer(stream) as outbox:
+        outbox.pause()
+        assert (await outbox.put(message("paused"))).state == "queued"
+        outbox.resume()
+        assert [count for count, _ in stream.writes] == [1]
+    stream.heard += 1
+    assert (await outbox.put(message("too late"))).state == "queued"
