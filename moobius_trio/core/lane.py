@@ -60,7 +60,8 @@ class Lane(Generic[E]):
     """What waits, and the room that it takes."""
     running: bool = False
     """It has a worker, which may rest."""
-    rest: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
+    rest: trio.Event = attrs.field(factory=trio.Event)
+    """Set when its worker is to rest no longer."""
     dismissed: bool = False
     """Its worker rests no longer, and ends."""
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)

@@ -275,17 +275,18 @@ class Lanes(Generic[E]):
         else that is done here around a handler.
         """
         self._dismiss()
+        lane.rest = trio.Event()
         self._resting[lane.key] = lane
         self._workers -= 1
         try:
-            await lane.rest.park()
+            await lane.rest.wait()
         finally:
             self._workers += 1
             self._resting.pop(lane.key, None)
 
     def _rouse(self, lane: Lane[E]) -> None:
         del self._resting[lane.key]
-        lane.rest.unpark()
+        lane.rest.set()
 
     def _dismiss(self) -> None:
         """Let those who rest end: thousands of users pass through, and none leaves a task."""

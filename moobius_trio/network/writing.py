@@ -55,8 +55,8 @@ class Writer:
         self._dense_until = -math.inf
         self._full_since: float | None = None
         """When the first of several full writes in a row began."""
-        self._parked = trio.lowlevel.ParkingLot()
-        self._rests = False
+        self._rest: trio.Event | None = None
+        """Set by whoever has something for a writer that rests."""
         self._quick: StartsAtOnce | None = None
         self._heard = 0
         """What the connection had heard when something was last written at once."""
@@ -82,10 +82,10 @@ class Writer:
         try:
             await self._write_on(stream)
         finally:
-            self._quick = None
-            self._rests = False
+            self._quick = self._rest = None
 
     async def _write_on(self, stream: FrameStream) -> NoReturn:
+        clock = trio.lowlevel.current_clock().current_time  # current_time() asks for it each time
         while True:
             if stream.closed:  # what is not taken stays queued; how it closed the reader will say
                 await trio.sleep_forever()
@@ -93,19 +93,17 @@ class Writer:
                 await stream.send_texts(())
                 items, self._begun = self._begun, []
                 self._note_left(items)
-            if self._ready and trio.current_time() < self._dense_until:
+            if self._ready and clock() < self._dense_until:
                 await self._let_more_come()
                 if stream.closed:
                     continue
-            if not await self._write_some(stream):
-                self._rests = True
-                await self._parked.park()
+            wrote = bool(self._ready) and await self._write_some(stream, clock())
+            if not (wrote and self._ready):
+                self._rest = trio.Event()
+                await self._rest.wait()
 
-    async def _write_some(self, stream: FrameStream) -> bool:
+    async def _write_some(self, stream: FrameStream, now: float) -> bool:
         """Write what there is; False if that is nothing, and then nothing was awaited."""
-        if not self._ready:
-            return False
-        now = trio.current_time()
         # taken before the write: their copies may be read before the write returns
         items = self._take(now, TOGETHER_BYTES)
         full = bool(self._ready)  # for else it would have taken all
@@ -143,21 +141,25 @@ class Writer:
 
     def wake(self) -> None:
         """There is something to take."""
-        if self._rests:
-            self._rests = False  # also for what this brings about
-            if self._quick is not None and self._quick.heard != self._heard:
-                self._rests = self._start(self._quick)
-            if not self._rests:
-                self._parked.unpark()
+        rest, self._rest = self._rest, None  # also for what is brought about below
+        if rest is None:
+            pass  # it does not rest, and will look
+        elif self._start():
+            self._rest = rest
+        else:
+            rest.set()
 
-    def _start(self, stream: StartsAtOnce) -> bool:
+    def _start(self) -> bool:
         """Write at once, in whatever task has something; True if nothing is left to do.
 
         Once after each sign of life of the peer: the answer to what came on its own leaves
         without another turn of the loop, and what is more than that leaves together.
         """
+        stream = self._quick
+        if stream is None or stream.closed or stream.heard == self._heard:
+            return False
         now = trio.current_time()
-        if stream.closed or now < self._dense_until:
+        if now < self._dense_until:
             return False
         self._heard = stream.heard
         items = self._take(now, TOGETHER_BYTES)
@@ -171,7 +173,7 @@ class Writer:
             self._note_left(items)
         else:
             self._since, self._begun = now, items
-        return left
+        return left and not self._ready
 
     def forget(self) -> None:
         """The connection is gone, and with it the write that was under way."""

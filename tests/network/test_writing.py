@@ -210,6 +210,19 @@ async def test_what_did_not_leave_at_once_the_writer_sends_on_first(turns: Turns
         assert outbox.written == 2
 
 
+async def test_what_is_too_much_for_one_write_follows(turns: Turns) -> None:
+    """Of more than 64 KiB that became ready together a part leaves at once, the rest behind it."""
+    stream = Quick(turns)
+    async with resting_writer(stream) as outbox:
+        outbox.pause()
+        for _ in range(5):
+            await outbox.put(message("x" * (TOGETHER_BYTES // 2)))
+        outbox.resume()
+        assert [count for count, _ in stream.writes] == [2]
+        await trio.testing.wait_all_tasks_blocked()
+        assert [count for count, _ in stream.writes] == [2, 2, 1]
+
+
 async def test_a_connection_that_breaks_at_once_is_no_error_of_the_sender(turns: Turns) -> None:
     """The reader of the connection tells of its end; until then the frame is one on its way."""
 
