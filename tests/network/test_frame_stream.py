@@ -171,6 +171,19 @@ async def test_nothing_can_be_begun_on_a_closed_connection(open_quick_pair: Open
             near.start_sending(["too late"])
 
 
+async def test_nothing_leaves_behind_our_own_goodbye(open_quick_pair: OpenPair) -> None:
+    """Also before the peer has answered it."""
+    async with open_quick_pair() as (near, _), trio.open_nursery() as nursery:
+        assert isinstance(near, StartsAtOnce)
+        nursery.start_soon(near.aclose)
+        for _ in range(2):  # in the first turn it may come behind us; the answer takes a third
+            await trio.lowlevel.checkpoint()
+        with pytest.raises(ConnectionLost):
+            near.start_sending(["too late"])
+        with pytest.raises(ConnectionLost):
+            await near.send_text("too late")
+
+
 async def test_texts_arrive_whole_and_in_order(open_pair: OpenPair) -> None:
     """Both ways, of any size and any letters."""
     texts = ["", "hello", "∞ é 😀", "x" * 100_000, '{"a": 1}']
