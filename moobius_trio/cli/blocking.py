@@ -11,7 +11,7 @@ from collections.abc import Callable
 import structlog
 import trio
 
-from moobius_trio.core.units import latest
+from moobius_trio.core.units import current, latest
 
 __all__ = ("BLOCKING_SECONDS", "Blocking")
 
@@ -38,8 +38,11 @@ class Blocking(trio.abc.Instrument):
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
         seconds = self._clock() - self._begun
-        unit = task.context.get(latest)  # a short handler has ended within the step
-        if unit is not None and seconds >= BLOCKING_SECONDS:
+        if seconds < BLOCKING_SECONDS:
+            return
+        # a short handler has ended within the step
+        unit = task.context.get(current) or task.context.get(latest)
+        if unit is not None:
             log.warning(
                 "everything stood still",
                 handler=unit.handler,

@@ -75,7 +75,8 @@ current: ContextVar[Unit | None] = ContextVar("moobius_trio_unit", default=None)
 """The unit the running code belongs to. Tasks of a handler's own nursery inherit it."""
 
 latest: ContextVar[Unit | None] = ContextVar("moobius_trio_latest_unit", default=None)
-"""The unit a task runs or has run last, for whoever looks at the task when a step has ended."""
+"""The unit a task has run last, where it runs none: for whoever looks at the task when a step has
+ended."""
 
 
 def _log_variables() -> list[ContextVar[Any]]:
@@ -107,7 +108,6 @@ class Naming:
     def name(self, unit: Unit) -> None:
         """From now on this one runs."""
         before, self._named = self._named, unit
-        latest.set(unit)
         if before is None:
             self._tokens = (
                 current.set(unit),
@@ -130,6 +130,8 @@ class Naming:
             _REQUEST_ID.set(_logged(unit.request_id))
 
     def __exit__(self, *failure: object) -> None:
+        if self._named is not None:
+            latest.set(self._named)
         for token in self._tokens:
             token.var.reset(token)
 
