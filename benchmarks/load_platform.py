@@ -17,7 +17,9 @@ everything back as it came, and never logs in.
 - ``wait``: until the client is there and has logged in; ``seconds`` at most.
 - ``echo``: keep ``window`` frames of ``size`` bytes on their way for ``seconds``, in turn to each
   of the ``bands``, to ``recipients`` (``service``, or a group's id), as ``generation`` has it. The
-  text repeats the letter ``text``, by which a service may know what to do. Given are ``messages``,
+  text repeats the letter ``text``, by which a service may know what to do. With one on its way at
+  a time the platform does not sleep meanwhile: a core takes as long to wake up as a service to
+  answer, and whoever sends would spend time on waking it. Given are ``messages``,
   ``rate`` (answers each second, until all have come), ``p50`` and ``p99`` (seconds from the n-th
   frame to the n-th answer).
 - ``flood``: send ``messages`` without waiting for answers, for ``seconds`` at most; given are
@@ -251,7 +253,15 @@ async def echo(client: Client, order: Order) -> dict[str, object]:
         if not done.done():
             done.set_exception(RuntimeError("the client has gone"))
 
+    loop = asyncio.get_running_loop()
+
+    def stay_awake() -> None:
+        if not done.done():
+            loop.call_soon(stay_awake)
+
     client.answered, client.lost = answered, lost
+    if order["window"] == 1:
+        stay_awake()
     began = clock()
     end = began + order["seconds"]
     for _ in range(order["window"]):
