@@ -69,6 +69,9 @@ ENTRY: Final = 100
 """Bytes of one entry of a mapping, rounded up."""
 NUMBER: Final = 32
 
+_text_size: Final = str.__sizeof__
+"""What getsizeof gives for a text, in half the time."""
+
 
 def weight(event: object) -> int:
     """Bytes of an event with all that is in it.
@@ -81,18 +84,18 @@ def weight(event: object) -> int:
         if not content.extra:  # what comes all the time: the same without a list of what is left
             total = 2 * OBJECT + NUMBER  # the message, its content and its time
             for person in event.recipients:
-                total += getsizeof(person)
+                total += _text_size(person)
             if content.text is not None:
-                total += getsizeof(content.text)
+                total += _text_size(content.text)
             if content.path is not None:
-                total += getsizeof(content.path)
+                total += _text_size(content.path)
             return (
                 total
                 + getsizeof(event.recipients)
-                + getsizeof(event.channel_id)
-                + getsizeof(event.sender)
-                + getsizeof(event.subtype)
-                + getsizeof(event.msg_id)
+                + _text_size(event.channel_id)
+                + _text_size(event.sender)
+                + _text_size(event.subtype)
+                + _text_size(event.msg_id)
             )
     total = 0
     left: list[Any] = [event]
