@@ -23,7 +23,7 @@ from structlog.testing import capture_logs
 from moobius_trio import MessageUp, MoobiusService, serving
 from moobius_trio.cli.doctor.report import examine
 from moobius_trio.config import Settings
-from moobius_trio.core.serving import _prepare
+from moobius_trio.core.serving import _get_ready
 from moobius_trio.errors import ConnectionLost, Unreachable
 from moobius_trio.local import DEFAULT_BAND, open_platform
 from moobius_trio.local.certificates import open_certificates
@@ -294,9 +294,9 @@ def test_the_machines_authorities_are_read_when_they_are_needed(
         password=Secret(""),
         channels=(),
     )
-    tls = _prepare(settings, trusting_alone(own), connects)
+    tls = _get_ready(settings, trusting_alone(own), connects)
     assert tls is not None
     assert tls.cert_store_stats()["x509_ca"] == trusted
-    alone = _prepare(settings, None, connects)
+    alone = _get_ready(settings, None, connects)
     assert (alone is not None) == (ws == "wss" and connects)
     assert trusting(own).cert_store_stats()["x509_ca"] == 2
