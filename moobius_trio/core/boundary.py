@@ -138,6 +138,7 @@ class Boundary:
         """
         while (apart := await self._run_calls(events, work_of)) is not None:
             await apart()
+            del apart  # what was raised is in it, and everything that the handler had
 
     async def _run_calls(
         self, events: AsyncIterator[E], work_of: Callable[[E], Work]

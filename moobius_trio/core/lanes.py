@@ -40,7 +40,7 @@ class Lanes(Generic[E]):
         nursery: where workers run; they start on demand and end when their lane is empty, but
             for one that rests.
         handle_each: handles events one after the other, each to its end before it takes the next
-            one, for which it may have to wait; it must not raise, and need not take them all.
+            one, for which it may have to wait, until there are no more; it must not raise.
         describe: the handler's name for an event, for the log.
         weigh: how many bytes an event takes; called when it is filed.
         on_shed: told of each event that was not taken because there was no room for it.

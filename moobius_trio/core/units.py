@@ -120,14 +120,15 @@ class Naming:
             return
         current.set(unit)
         current_unit.set(unit.storage)
-        if unit.handler != before.handler:
+        # Compared with what is there: a handler may have cleared or bound them itself.
+        if _HANDLER.get(None) != unit.handler:
             _HANDLER.set(unit.handler)
-        if unit.channel_id != before.channel_id:
-            _BAND.set(_logged(unit.channel_id))
-        if unit.user_id != before.user_id:
-            _USER.set(_logged(unit.user_id))
-        if unit.request_id != before.request_id:
-            _REQUEST_ID.set(_logged(unit.request_id))
+        if _BAND.get(None) != (band := _logged(unit.channel_id)):
+            _BAND.set(band)
+        if _USER.get(None) != (user := _logged(unit.user_id)):
+            _USER.set(user)
+        if _REQUEST_ID.get(None) != (request_id := _logged(unit.request_id)):
+            _REQUEST_ID.set(request_id)
 
     def __exit__(self, *failure: object) -> None:
         if self._named is not None:

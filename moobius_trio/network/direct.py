@@ -235,7 +235,7 @@ class _DirectStream:
             self._take_events()
         except RemoteProtocolError as error:
             self._break_off(error)
-        if (self._out or self._begun) and not self._writing:  # who writes takes it along
+        if self._out and not self._writing:  # who writes takes it along; what was begun is theirs
             await self._flush(closing=True)
 
     def _take_events(self) -> None:
@@ -346,8 +346,6 @@ class _DirectStream:
     def _end(self, lost: ConnectionLost) -> None:
         if self._lost is None:
             self._lost = lost
-        for answered in self._pings.values():
-            answered.set()
         self._read.unpark_all()
 
     def _check_open(self) -> None:

@@ -20,7 +20,7 @@ REMEMBER_AT_ALL: Final = 200_000
 
 
 LOOK_SECONDS: Final = 1.0
-"""So often what is old is looked for: for each message it would cost as much as all else here."""
+"""So often silent bands are looked for: for each message it would cost as much as all else here."""
 
 _Seen: TypeAlias = tuple[int, float]
 """All that a message said, in one number, and when it came."""
@@ -63,20 +63,13 @@ class Duplicates:
             before, at = seen
             return before == fingerprint and now - at < REMEMBER_SECONDS
         self._count += 1
-        if len(band) > REMEMBER_IN_A_BAND:
+        while len(band) > REMEMBER_IN_A_BAND or _is_old(next(iter(band.values())), now):
             band.popitem(last=False)
             self._count -= 1
         if now >= self._look_at or self._count > REMEMBER_AT_ALL:
             self._look_at = now + LOOK_SECONDS
-            self._forget_old(band, now)
             self._forget_silent_bands(now)
         return False
-
-    def _forget_old(self, band: OrderedDict[MessageId, _Seen], now: float) -> None:
-        """In the band in which a message has just come."""
-        while _is_old(next(iter(band.values())), now):
-            band.popitem(last=False)
-            self._count -= 1
 
     def _forget_silent_bands(self, now: float) -> None:
         """Those in which nothing came for so long; of too much, the one silent for longest."""

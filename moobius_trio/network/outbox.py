@@ -263,8 +263,9 @@ class Outbox(Generic[C]):
 
     def resume(self) -> None:
         """Write on, what was refused once first."""
-        self._paused = False
+        self._paused = True  # until each has its place: whoever ends one of them wakes the writer
         self._queue_again(self._awaiting.take_aside())
+        self._paused = False
         self._wake_writer()
 
     def use_mode(self, mode: Mode) -> None:

@@ -62,6 +62,8 @@ class Writer:
         """What the connection had heard when something was last written at once."""
         self._begun: list[Item] = []
         """What was begun at once, and has not left."""
+        self._failure: ConnectionLost | None = None
+        """Of what was begun at once: the reader may not see that nothing can be written."""
 
     @property
     def busy(self) -> bool:
@@ -77,7 +79,7 @@ class Writer:
         Raises:
             ConnectionLost: the connection is closed.
         """
-        self._begun = []
+        self._begun, self._failure = [], None
         self._quick = stream if isinstance(stream, StartsAtOnce) else None
         try:
             await self._write_on(stream)
@@ -87,6 +89,8 @@ class Writer:
     async def _write_on(self, stream: FrameStream) -> NoReturn:
         clock = trio.lowlevel.current_clock().current_time  # current_time() asks for it each time
         while True:
+            if (failure := self._failure) is not None:
+                raise ConnectionLost(failure.code, failure.reason)
             if stream.closed:  # what is not taken stays queued; how it closed the reader will say
                 await trio.sleep_forever()
             if self._begun:
@@ -167,8 +171,9 @@ class Writer:
             return False
         try:
             left = stream.start_sending([item.text for item in items])
-        except ConnectionLost:
-            return False  # how it closed the reader will say
+        except ConnectionLost as error:  # whoever sends has nothing to do with it
+            self._failure = error
+            return False
         if left:
             self._note_left(items)
         else:

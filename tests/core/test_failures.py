@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -127,6 +129,57 @@ async def test_log_lines_of_a_handler_name_handler_band_and_user(local: Local) -
         {"handler": "Service.on_gap", "band": "local-demo"},
         {"handler": "Service.on_unknown_payload"},
     ]
+
+
+@pytest.mark.parametrize("pause", [0, 1])
+async def test_what_a_handler_does_to_its_log_lines_is_its_own_matter(
+    local: Local, pause: int
+) -> None:
+    """The next one's name its handler, band and user again, whether it follows at once or later."""
+    bound: list[dict[str, Any]] = []
+
+    class Service(Failing):
+        async def on_msg_up(self, msg_up: MessageUp) -> None:
+            bound.append(structlog.contextvars.get_contextvars())
+            structlog.contextvars.clear_contextvars()
+            structlog.contextvars.bind_contextvars(band="mine")
+
+    service = Service()
+    await local.start(service)
+    for _ in range(3):
+        deliver(service, message("hello"))
+        await trio.sleep(pause)
+    await local.settle()
+    assert bound == [{"handler": "Service.on_msg_up", "band": "local-demo", "user": "alice"}] * 3
+
+
+async def test_what_a_failed_handler_had_is_let_go(local: Local) -> None:
+    """Not only with the next failure of its lane: there may be none."""
+
+    class Large:
+        pass
+
+    class Service(Failing):
+        kept: weakref.ref[Large]
+
+        async def on_msg_up(self, msg_up: MessageUp) -> None:
+            large = Large()
+            if msg_up.text == "fail":
+                self.kept = weakref.ref(large)
+                raise ValueError("no")
+
+        async def on_error(self, event: object, exc: BaseException) -> None:
+            pass
+
+    local.keep_failures = True
+    service = Service()
+    await local.start(service)
+    for text in ("fail", "well", "well"):
+        deliver(service, message(text))
+        await local.settle()
+    local.failures.clear()
+    gc.collect()
+    assert service.kept() is None
 
 
 async def test_on_error_that_fails_itself_is_the_end_of_it(local: Local) -> None:

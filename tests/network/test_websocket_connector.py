@@ -26,7 +26,7 @@ from moobius_trio.errors import ConfigError, ConnectionLost
 from moobius_trio.network import direct, reaching, websocket
 from moobius_trio.network.address import parse_websocket_address
 from moobius_trio.network.direct import FRAGMENT_BYTES, direct_connector
-from moobius_trio.network.streams import Connector, CouldNotConnect, FrameStream
+from moobius_trio.network.streams import Connector, CouldNotConnect, FrameStream, StartsAtOnce
 from moobius_trio.network.websocket import websocket_connector
 from moobius_trio.testing.link_rig import make_link, message
 from moobius_trio.testing.scripted_platform import ScriptedPlatform
@@ -549,6 +549,51 @@ async def test_an_answer_that_cannot_leave_holds_up_no_text(
         with trio.fail_after(5):
             assert [await stream.receive_text() for _ in range(3)] == ["x"] * 3
         nursery.cancel_scope.cancel()
+
+
+async def test_what_was_begun_at_once_holds_up_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a peer takes nothing, the rest waits for the writer, and the reader reads on."""
+    monkeypatch.setattr(reaching, "CLOSE_SECONDS", 0.01)
+    taken = trio.Event()
+
+    async def takes_nothing(stream: trio.SocketStream) -> None:
+        await answer_handshake(stream)
+        await taken.wait()
+        await stream.send_all(frame(TEXT, b"x") * 3)
+        await trio.sleep_forever()
+
+    async with (
+        tcp_server(takes_nothing) as port,
+        direct_connector(f"ws://127.0.0.1:{port}/")() as stream,
+    ):
+        assert isinstance(stream, StartsAtOnce)
+        assert not stream.start_sending(["z" * 20_000_000])
+        taken.set()
+        with trio.fail_after(5):
+            assert [await stream.receive_text() for _ in range(3)] == ["x"] * 3
+
+
+async def test_a_ping_without_a_pong_ends_with_the_connection() -> None:
+    """Whoever asked is not told that the peer had answered. (trio-websocket's waits on.)"""
+
+    async def say_goodbye_instead(stream: trio.SocketStream) -> None:
+        await answer_handshake(stream)
+        await stream.receive_some()
+        await stream.aclose()
+
+    async with tcp_server(say_goodbye_instead) as port:
+        connect = direct_connector(f"ws://127.0.0.1:{port}/")
+        with trio.fail_after(5):
+            async with connect() as stream, trio.open_nursery() as nursery:
+                nursery.start_soon(expect_end, stream)
+                await trio.testing.wait_all_tasks_blocked()
+                with pytest.raises(ConnectionLost):
+                    await stream.ping()
+
+
+async def expect_end(stream: FrameStream) -> None:
+    with pytest.raises(ConnectionLost):
+        await stream.receive_text()
 
 
 async def test_an_end_behind_several_texts_is_told_after_the_last(driver: Driver) -> None:

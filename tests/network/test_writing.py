@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
@@ -12,10 +13,18 @@ import trio.testing
 
 from moobius_trio.errors import ConnectionLost
 from moobius_trio.network.outbox import Outbox
+from moobius_trio.network.receipts import Receipt
 from moobius_trio.network.streams import FrameStream
 from moobius_trio.network.writing import TOGETHER_BYTES
 from moobius_trio.testing.link_rig import make_outbox, message
-from moobius_trio.types import ServiceCommand
+from moobius_trio.types import (
+    ChannelId,
+    Character,
+    Copy,
+    ServiceCommand,
+    UpdateUserList,
+    UserId,
+)
 
 
 class Turns(trio.abc.Instrument):
@@ -223,19 +232,102 @@ async def test_what_is_too_much_for_one_write_follows(turns: Turns) -> None:
         assert [count for count, _ in stream.writes] == [2, 2, 1]
 
 
-async def test_a_connection_that_breaks_at_once_is_no_error_of_the_sender(turns: Turns) -> None:
-    """The reader of the connection tells of its end; until then the frame is one on its way."""
+@pytest.mark.parametrize("noticed", [True, False])
+async def test_a_connection_that_breaks_at_once_is_no_error_of_the_sender(
+    turns: Turns, noticed: bool
+) -> None:
+    """The writer tells of it: whoever reads may not have noticed that nothing can be written."""
 
     class Broken(Quick):
         def start_sending(self, texts: Sequence[str]) -> bool:
-            self.closed = True
+            self.closed = noticed
             raise ConnectionLost(None, "it broke")
 
-    async with resting_writer(Broken(turns)) as outbox:
-        receipt = await outbox.put(message("answer"))
+    outbox, receipts = make_outbox(), []
+    with pytest.RaisesGroup(pytest.RaisesExc(ConnectionLost, match="it broke")):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(outbox.write_to, cast(FrameStream, Broken(turns)))
+            await trio.testing.wait_all_tasks_blocked()
+            receipts.append(await outbox.put(message("answer")))
+            await trio.testing.wait_all_tasks_blocked()
+    outbox.connection_lost("it broke")
+    assert (await receipts[0].outcome()).state == "unconfirmed"
+
+
+def people(of: str, *names: str) -> UpdateUserList:
+    """What one of them sees: a state, of which the newer one counts."""
+    user_list = [Character(user_id=UserId(name), nickname=name) for name in names]
+    return UpdateUserList(
+        channel_id=ChannelId("band"), recipients=(UserId(of),), user_list=user_list
+    )
+
+
+def refuse(outbox: Outbox[ServiceCommand], *receipts: Receipt) -> None:
+    """As a platform does that wants a login first."""
+    for receipt in receipts:
+        copy = Copy(request_id=receipt.request_id, origin_type="x", status=False)
+        assert outbox.on_copy(copy) == "refused"
+
+
+class Telling(Quick):
+    """Keeps the ids of what is written."""
+
+    def __init__(self, turns: Turns) -> None:
+        super().__init__(turns)
+        self.ids: list[str] = []
+
+    def start_sending(self, texts: Sequence[str]) -> bool:
+        self.ids += [json.loads(text)["request_id"] for text in texts]
+        return super().start_sending(texts)
+
+    async def send_texts(self, texts: Sequence[str]) -> None:
+        self.ids += [json.loads(text)["request_id"] for text in texts]
+        await super().send_texts(texts)
+
+
+async def test_what_was_refused_leaves_in_its_order_also_where_it_leaves_at_once(
+    turns: Turns, mock_clock: trio.testing.MockClock
+) -> None:
+    """A state between them that a newer one has replaced wakes nobody too early."""
+    stream = Telling(turns)
+    async with resting_writer(stream) as outbox:
+        outbox.use_mode("proven")
+        first = await outbox.put(message("first"))
+        state = await outbox.put(people("alice"))
+        second = await outbox.put(message("second"))
         await trio.testing.wait_all_tasks_blocked()
-        outbox.connection_lost("it broke")
-        assert (await receipt.outcome()).state == "unconfirmed"
+        outbox.pause()
+        refuse(outbox, first, state, second)
+        newer = await outbox.put(people("alice", "bob"))
+        stream.ids.clear()
+        mock_clock.jump(1)
+        stream.heard += 1  # the login's answer
+        outbox.resume()
+        await trio.testing.wait_all_tasks_blocked()
+    assert stream.ids == [one.request_id for one in (first, second, newer)]
+    assert (await state.outcome()).state == "superseded"
+
+
+async def test_no_refused_state_leaves_at_once_behind_a_newer_one(
+    turns: Turns, mock_clock: trio.testing.MockClock
+) -> None:
+    """People would go back to what is old."""
+    stream = Telling(turns)
+    async with resting_writer(stream) as outbox:
+        outbox.use_mode("proven")
+        old = [await outbox.put(people(name)) for name in ("alice", "bob")]
+        await trio.testing.wait_all_tasks_blocked()
+        refuse(outbox, *old)
+        for name in ("alice", "bob"):
+            await outbox.put(people(name, "carol"))
+        await trio.testing.wait_all_tasks_blocked()
+        stream.ids.clear()
+        mock_clock.jump(1)
+        stream.heard += 1
+        outbox.resume()
+        await trio.testing.wait_all_tasks_blocked()
+    assert stream.ids == []
+    assert [(await one.outcome()).state for one in old] == ["superseded"] * 2
 
 
 async def test_what_must_not_be_written_does_not_leave_at_once_either(turns: Turns) -> None:
