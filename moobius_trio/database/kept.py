@@ -14,6 +14,7 @@ import trio
 from moobius_trio.database.encoding import Format
 from moobius_trio.database.engine import Change, Place
 from moobius_trio.database.loading import StoredRecord, read_records
+from moobius_trio.database.plain import has_text
 from moobius_trio.database.records import Owners, Record, RecordHome
 from moobius_trio.database.refusals import busy, no_key, shared, unstorable
 from moobius_trio.database.shapes import Misfit
@@ -237,7 +238,9 @@ class KeptRecords:
         Raises:
             StorageError: the store takes nothing, or two transactions have changed it.
         """
-        if record.fixed or self._records.get(record.key) is not record:
+        if record.fixed or has_text(record.value, record.queued):
+            return False
+        if self._records.get(record.key) is not record:
             return False
         unit = current_unit.get()
         mine = None if unit is None else unit.transaction

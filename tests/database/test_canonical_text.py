@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from enum import Enum, IntEnum, StrEnum
 from typing import Any
+from uuid import UUID
 
 import attrs
 import pytest
@@ -13,7 +18,7 @@ from hypothesis import strategies as st
 from moobius_trio.database import stored
 from moobius_trio.database.encoding import MAX_DEPTH, Format
 from moobius_trio.database.json_records import write_record
-from moobius_trio.database.plain import is_plain, plain_text
+from moobius_trio.database.plain import has_text, is_plain, plain_text
 from moobius_trio.database.shapes import Misfit
 
 TEXTS = st.text(st.characters(codec=None, categories=None))
@@ -86,6 +91,99 @@ def test_what_is_written_otherwise_is_not_taken_for_plain(value: object) -> None
     for around in (value, [value], {"k": value}, [{"k": [1, value]}]):
         assert not is_plain(around, MAX_DEPTH)
         assert plain_text(around, MAX_DEPTH) is None
+
+
+@given(PLAIN.filter(lambda value: is_plain(value, MAX_DEPTH)))
+@example({"k": [97.5, None, True, "a\u02ff"]})
+def test_an_unchanged_value_of_plain_data_is_seen_at_once(value: object) -> None:
+    """Nearly every value is, and each is looked at several times."""
+    text = plain_text(value, MAX_DEPTH)
+    if text is not None:  # lone surrogates and large whole numbers take the long way
+        assert has_text(value, text) == (b"$" not in text)
+
+
+class Number(IntEnum):
+    ONE = 1
+
+
+class Letter(StrEnum):
+    A = "a"
+
+
+class Kind(Enum):
+    ONE = 1
+
+
+@dataclass
+class Point:
+    x: int
+
+
+class Whole(int):
+    __slots__ = ()
+
+
+class Row(list[int]):
+    __slots__ = ()
+
+
+class Table(dict[str, int]):
+    __slots__ = ()
+
+
+DAY = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+MARK = "12345678-1234-5678-1234-567812345678"
+
+
+@pytest.mark.parametrize(
+    ("now", "before"),
+    [
+        ((1, 2), [1, 2]),
+        (True, 1),
+        (1.0, 1),
+        (-0.0, 0.0),
+        (math.nan, None),
+        (-math.nan, None),
+        (math.inf, None),
+        (-math.inf, None),
+        (Word("x"), "x"),
+        (Whole(1), 1),
+        (Number.ONE, 1),
+        (Letter.A, "a"),
+        (Kind.ONE, 1),
+        (Row([1]), [1]),
+        (Table(x=1), {"x": 1}),
+        ({Word("x"): 1}, {"x": 1}),
+        (Point(1), {"x": 1}),
+        (DAY, DAY.isoformat()),
+        (date(2026, 1, 2), "2026-01-02"),
+        (time(3, 4, 5), "03:04:05"),
+        (UUID(MARK), MARK),
+        ({"$tuple": [1]}, (1,)),
+        ({"$float": "nan"}, math.nan),
+        (b"x", "x"),
+        ([1, 2, 3], [1, 2]),
+        ({"b": 1, "a": 2}, {"a": 2, "b": 1}),
+    ],
+)
+def test_what_has_become_of_another_type_is_not_taken_for_unchanged(
+    now: object, before: object
+) -> None:
+    """Also where JSON has one text for both; else it would not be stored, nor refused."""
+    for inside in (
+        lambda value: value,
+        lambda value: [value],
+        lambda value: {"k": value},
+        lambda value: [97.5, {"k": [1, None, value]}],
+    ):
+        assert not has_text(inside(now), Format().encode(inside(before)))
+
+
+@given(PLAIN | st.floats(), PLAIN | st.floats())
+def test_a_value_has_no_other_text_than_its_own(value: object, other: object) -> None:
+    """Whatever stood there before."""
+    text = Format().encode(other)
+    assert not has_text(value, text) or Format().encode(value) == text
 
 
 @given(PLAIN | st.floats() | st.binary() | st.dictionaries(st.integers(), ATOMS))

@@ -9,9 +9,9 @@ import pytest
 import trio
 import trio.testing
 
-from moobius_trio.database import StorageUnit, container, current_unit
-from moobius_trio.database.encoding import Format
+from moobius_trio.database import StorageUnit, container, current_unit, kept
 from moobius_trio.database.group import Group, Where
+from moobius_trio.database.plain import has_text
 from moobius_trio.database.transactions import open_transaction
 from moobius_trio.database.unit import WINDOW
 from moobius_trio.testing.storage_faults import FaultyDisk
@@ -49,15 +49,14 @@ async def change_one_and_send(box: Any, unit: StorageUnit, users: int) -> None:
         await trio.lowlevel.checkpoint()
 
 
-async def encodings(handler: Handler, users: int, monkeypatch: pytest.MonkeyPatch) -> int:
-    """How often a value is encoded until the handler's unit is through."""
+async def looks_at_values(handler: Handler, users: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How often it is asked whether a value has changed until the handler's unit is through."""
     count = 0
-    encode = Format.encode
 
-    def counting(self: Format, value: object) -> bytes:
+    def counting(value: object, text: bytes) -> bool:
         nonlocal count
         count += 1
-        return encode(self, value)
+        return has_text(value, text)
 
     async with FaultyDisk().open() as stores:
         storage = await stores.storage(ChannelId("b"), DECLARED)
@@ -65,7 +64,7 @@ async def encodings(handler: Handler, users: int, monkeypatch: pytest.MonkeyPatc
         box.update({user: {"n": 0} for user in range(users)})
         await storage.flush()
         with monkeypatch.context() as patch:
-            patch.setattr(Format, "encode", counting)
+            patch.setattr(kept, "has_text", counting)
             unit = StorageUnit()
             token = current_unit.set(unit)
             try:
@@ -85,7 +84,7 @@ async def test_a_loop_of_change_and_send_over_all_users_is_linear(
 ) -> None:
     """Each send looks at its own change and at most 32 records more, each end at each record."""
     for users in (1_000, 3_000):
-        assert users <= await encodings(handler, users, monkeypatch) <= users * (WINDOW + 3)
+        assert users <= await looks_at_values(handler, users, monkeypatch) <= users * (WINDOW + 3)
 
 
 async def test_many_transactions_that_wait_are_gathered_in_linear_work(
