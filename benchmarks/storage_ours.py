@@ -91,9 +91,12 @@ async def measure(storages: list[MoobiusStorage], workload: Workload) -> Figures
         for turn in [changes] if workload.bands > 1 else [[values] for values in changes]:
             await trio.sleep(5 * TICK)
             began = time.perf_counter()
-            async with trio.open_nursery() as nursery:
-                for number in range(workload.bands):
-                    nursery.start_soon(go_on, storages[number], turn[number :: workload.bands])
+            if workload.bands == 1:  # the other side has no task to start either
+                await go_on(storages[0], turn)
+            else:
+                async with trio.open_nursery() as nursery:
+                    for number in range(workload.bands):
+                        nursery.start_soon(go_on, storages[number], turn[number :: workload.bands])
             seconds += time.perf_counter() - began
     return Figures(
         workload.name, workload.keys * workload.handlers, seconds, ticker.stall, ticker.busy
