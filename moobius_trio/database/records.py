@@ -5,7 +5,7 @@ When a record is saved is decided by units and containers; how, by the store.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from moobius_trio.database.tickets import Ticket
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from moobius_trio.database.transactions import Transaction
 
 __all__ = ("Owners", "Record", "RecordHome")
+
+_PART: Final = 4096 - 64
+"""The bits of an id that say in which part its owner is; most objects are at least 64 bytes."""
 
 
 class RecordHome(Protocol):
@@ -68,12 +71,15 @@ class Owners:
     """
 
     def __init__(self) -> None:
-        # A record keeps its value, so no other object can get the same id meanwhile.
-        self._owners: dict[int, Record] = {}
+        # A record keeps its value, so no other object can get the same id meanwhile. Many small
+        # dicts: each new value takes a new place in one, and a dict that has none left is built
+        # anew, which with all values of a service in it would hold up the loop for milliseconds.
+        self._parts: dict[int, dict[int, Record]] = {part: {} for part in range(0, 4096, 64)}
 
     def owner(self, value: object) -> Record | None:
         """The record that holds this very object; None also for what cannot change."""
-        return self._owners.get(id(value))
+        number = id(value)
+        return self._parts[number & _PART].get(number)
 
     def exchange(self, record: Record, value: object, own: bool) -> None:
         """The record takes a value for the one it has.
@@ -81,14 +87,18 @@ class Owners:
         Args:
             own: the value is the record's own until it is released.
         """
-        old = id(record.value)
-        if self._owners.get(old) is record:
-            del self._owners[old]
+        number = id(record.value)
+        part = self._parts[number & _PART]
+        if part.get(number) is record:
+            del part[number]
         record.value = value
         if own:
-            self._owners[id(value)] = record
+            number = id(value)
+            self._parts[number & _PART][number] = record
 
     def release(self, record: Record) -> None:
         """The record lets go of its value."""
-        if self._owners.get(id(record.value)) is record:
-            del self._owners[id(record.value)]
+        number = id(record.value)
+        part = self._parts[number & _PART]
+        if part.get(number) is record:
+            del part[number]

@@ -12,12 +12,15 @@ import trio.testing
 from moobius_trio.database import StorageUnit, container, current_unit, kept
 from moobius_trio.database.group import Group, Where
 from moobius_trio.database.plain import has_text
+from moobius_trio.database.records import Owners, Record
 from moobius_trio.database.transactions import open_transaction
 from moobius_trio.database.unit import WINDOW
 from moobius_trio.testing.storage_faults import FaultyDisk
 from moobius_trio.types import ChannelId
 
 DECLARED = {"box": container(object, key=object)}
+
+NOWHERE: Any = None
 
 Handler = Callable[[Any, StorageUnit, int], Awaitable[None]]
 
@@ -85,6 +88,16 @@ async def test_a_loop_of_change_and_send_over_all_users_is_linear(
     """Each send looks at its own change and at most 32 records more, each end at each record."""
     for users in (1_000, 3_000):
         assert users <= await looks_at_values(handler, users, monkeypatch) <= users * (WINDOW + 3)
+
+
+def test_no_dict_holds_the_owners_of_all_values() -> None:
+    """One that has no place left is built anew, and the loop waits for as long as that takes."""
+    owners = Owners()
+    values: list[object] = [{} if number % 2 else [number] for number in range(6_400)]
+    for value in values:
+        owners.exchange(Record(NOWHERE, "k", b"k"), value, own=True)
+    assert all(owners.owner(value) is not None for value in values)
+    assert max(map(len, owners._parts.values())) < len(values) / 10
 
 
 async def test_many_transactions_that_wait_are_gathered_in_linear_work(
