@@ -54,9 +54,9 @@ class Progress:
         spent = time.monotonic() - self.began
         # Plans are replaced by what it took so far once there is something to go by.
         pace = spent / self.done_planned if self.done_planned > 10 else 1.0
-        left = (self.planned - self.done_planned) * pace
+        minutes, seconds = divmod(round((self.planned - self.done_planned) * pace), 60)
         say(
-            f"[{self.done + 1} of {self.total}, about {left / 60:.0f} min {left % 60:02.0f} s left]"
+            f"[{self.done + 1} of {self.total}, about {minutes} min {seconds:02} s left]"
             f" {workload.name}, round {number + 1}"
         )
         self.done += 1

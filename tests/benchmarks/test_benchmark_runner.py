@@ -70,6 +70,22 @@ def test_every_workload_is_listed_and_has_a_name_of_its_own(
     assert len(set(names)) == len(names) > 0
 
 
+def test_the_time_left_is_told_in_whole_minutes_and_seconds(
+    run: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two minutes before the end it does not say three."""
+    progress = run.Progress(total=3, planned=119.7)
+    workload = Fake("echo", seconds=1.0)
+    for _ in range(3):
+        progress.start(workload, 0)
+    told = [line.partition("]")[0] for line in capsys.readouterr().err.splitlines()]
+    assert told == [
+        "[1 of 3, about 2 min 00 s left",
+        "[2 of 3, about 1 min 59 s left",
+        "[3 of 3, about 1 min 58 s left",
+    ]
+
+
 def test_every_goal_names_figures_that_a_workload_gives(module: Any) -> None:
     """A goal whose figure nobody measures would never be judged."""
     goals, catalogue = module("goals"), module("catalogue")
