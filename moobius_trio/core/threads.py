@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Final, TypeVar, TypeVarTuple
+from contextvars import copy_context
+from functools import partial
+from typing import TypeVar, TypeVarTuple
 
 import trio
 
@@ -34,13 +36,21 @@ async def run_for_a_store(fn: Callable[[*Ts], T], /, *args: *Ts) -> T:
     """The same for a store, which makes one call at a time, beside the forty threads of all others.
 
     Handlers that wait in forty threads must not keep changes from being stored, and with them
-    every frame that tells of one (docs/architecture.md section 4).
+    every frame that tells of one (docs/architecture.md section 4). What is stored is waited for
+    by somebody's answer, so this is no more than a store needs: a thread of trio's, whose name
+    stays, without a way back into the loop (``trio.from_thread``).
 
     Raises:
         RuntimeError: as `run_in_thread`.
     """
     _refuse_simulated_time()
-    return await trio.to_thread.run_sync(fn, *args, limiter=_NO_LIMIT)
+    await trio.lowlevel.checkpoint_if_cancelled()
+    run = partial(copy_context().run, fn, *args)
+    token = trio.lowlevel.current_trio_token()
+    go_on = partial(token.run_sync_soon, trio.lowlevel.reschedule, trio.lowlevel.current_task())
+    trio.lowlevel.start_thread_soon(run, go_on)
+    result: T = await trio.lowlevel.wait_task_rescheduled(_after_the_thread)
+    return result
 
 
 def for_stores(run_sync: RunSync) -> RunSync:
@@ -57,14 +67,6 @@ def _refuse_simulated_time() -> None:
         )
 
 
-class _NoLimit:
-    """Stands where trio asks for the right to one more thread, without a turn of the loop."""
-
-    async def acquire_on_behalf_of(self, borrower: object) -> None:
-        pass
-
-    def release_on_behalf_of(self, borrower: object) -> None:
-        pass
-
-
-_NO_LIMIT: Final[Any] = _NoLimit()
+def _after_the_thread(_: object) -> trio.lowlevel.Abort:
+    """A cancellation waits: what a thread does cannot be broken off."""
+    return trio.lowlevel.Abort.FAILED
