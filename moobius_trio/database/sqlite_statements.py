@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import chain
 from typing import Final, Literal, TypeAlias
 
 from moobius_trio.database.engine import Change, Place
@@ -42,29 +41,28 @@ def statements(changes: Iterable[Change]) -> Iterator[tuple[str, list[Parameter]
     time, until Python makes it wait after 5 ms.
     """
     kind: Kind = "update"
-    rows: list[tuple[Parameter, ...]] = []
+    part: list[Change] = []
     size, mixed = 0, False
     before: Place | None = None
-    band = container = ""
-    for place, key, value, fresh in changes:
+    for change in changes:
+        place, _, value, fresh = change
         needed: Kind = "delete" if value is None else "append" if fresh else "update"
         weight = 0 if value is None else len(value)
         moved = place is not before
-        full = len(rows) == MOST_RECORDS or size + weight > MOST_BYTES
+        full = len(part) == MOST_RECORDS or size + weight > MOST_BYTES
         if full or needed != kind or (moved and needed == "delete"):
-            yield from _of_one_kind(kind, rows, mixed)
-            kind, rows, size, mixed = needed, [], 0, False
+            yield from _of_one_kind(kind, part, mixed)
+            kind, part, size, mixed = needed, [], 0, False
         if moved:
             before = place
-            band, container = row(place)
-            mixed = bool(rows)
-        rows.append((band, container, key) if value is None else (band, container, key, value))
+            mixed = bool(part)
+        part.append(change)
         size += weight
-    yield from _of_one_kind(kind, rows, mixed)
+    yield from _of_one_kind(kind, part, mixed)
 
 
 def _of_one_kind(
-    kind: Kind, rows: list[tuple[Parameter, ...]], mixed: bool
+    kind: Kind, changes: list[Change], mixed: bool
 ) -> Iterator[tuple[str, list[Parameter]]]:
     """By powers of two, so that there are few different statements, which SQLite reads once.
 
@@ -73,14 +71,17 @@ def _of_one_kind(
             them: a third of a statement's time goes into what it is given.
     """
     start = 0
-    while start < len(rows):
-        count = 1 << (len(rows) - start).bit_length() - 1
-        part = rows[start : start + count]
-        if mixed:
-            yield _sql(kind, count, mixed), list(chain.from_iterable(part))
-        else:
-            own = chain.from_iterable([one[2:] for one in part])
-            yield _sql(kind, count, mixed), [*part[0][:2], *own]
+    while start < len(changes):
+        count = 1 << (len(changes) - start).bit_length() - 1
+        part = changes[start : start + count]
+        given: list[Parameter] = [] if mixed else [*row(part[0].place)]
+        for place, key, value, _ in part:
+            if mixed:
+                given += row(place)
+            given.append(key)
+            if value is not None:
+                given.append(value)
+        yield _sql(kind, count, mixed), given
         start += count
 
 
