@@ -28,7 +28,7 @@ class ChangeHome(Protocol):
     def stored(self, changes: Iterable[Change]) -> None:
         """The changes are durable."""
 
-    def refused(self, key: object, change: Change) -> None:
+    def refused(self, change: Change) -> None:
         """The change could not be stored, and no newer one of the same record waits."""
 
     def tidy(self) -> bool:
@@ -48,7 +48,6 @@ class Group:
         self.ticket = Ticket(store)
         self.changes: dict[ChangeHome, dict[bytes, Change]] = {}
         """By where they came from and raw key, in their order within each container."""
-        self._keys: dict[ChangeHome, dict[bytes, object]] = {}
         self.bands = set(bands)
         self.moved: dict[ChangeHome, None] = {}
         """The containers in which a record was added or removed."""
@@ -60,10 +59,6 @@ class Group:
     def __iter__(self) -> Iterator[Change]:
         return chain.from_iterable(part.values() for part in self.changes.values())
 
-    def key(self, container: ChangeHome, raw_key: bytes) -> object:
-        """The key of a record that it changes."""
-        return self._keys[container][raw_key]
-
     def records(self) -> Iterator[Where]:
         """The records that it changes."""
         for container, part in self.changes.items():
@@ -71,20 +66,18 @@ class Group:
             for raw_key in part:
                 yield home, raw_key
 
-    def add(self, container: ChangeHome, key: object, change: Change) -> None:
+    def add(self, container: ChangeHome, change: Change) -> None:
         """Take a change of one of its bands; of several for one record only the last is written."""
         place, raw_key, text, fresh = change
         part = self.changes.get(container)
         if part is None:
             part = self.changes[container] = {}
-            self._keys[container] = {}
         if fresh or text is None:
             self.moved[container] = None
             part.pop(raw_key, None)  # its place in the order is a new one
         elif raw_key in part and part[raw_key].fresh:
             change = Change(place, raw_key, text, True)
         part[raw_key] = change
-        self._keys[container][raw_key] = key
 
     def share(self, error: StorageError) -> StorageError | None:
         """What an error of a commit means for this group; None: it is stored."""
@@ -97,5 +90,5 @@ class Group:
         for container, part in self.changes.items():
             for raw_key, change in part.items():
                 if (id(container), raw_key) not in newer:
-                    container.refused(self.key(container, raw_key), change)
+                    container.refused(change)
         self.ticket.finish(error)

@@ -112,19 +112,22 @@ class KeptRecords:
     def put(self, record: Record | None, key: object, value: object, encoded: bytes) -> None:
         """Make this the value of a key that has this record, if any; ``encoded`` is its text."""
         unit = current_unit.get()
-        mine = None if unit is None else unit.transaction
+        fresh = record is None
         if record is None:
             record = Record(self, key, self.raw_key(key))
             self.refuse_locked((), record.raw_key)
-            self._write(record, encoded, mine, fresh=True)
+        elif record.hands or self._locked:
+            # The same object again: its changes may be those of whoever assigns it.
+            self.refuse_locked(() if value is record.value else (record,), record.raw_key)
+        if fresh or encoded != record.queued:
+            # As `Change(…)`, in half the time; one is made for each change.
+            change = tuple.__new__(Change, (self.place, record.raw_key, encoded, fresh))
+            within = None if unit is None else unit.transaction
+            record.ticket = (within or self.store).queue(self, change)
+            record.queued = encoded
+        if fresh:
             self._records[key] = record
             self._note_coming_or_going(record.ticket)
-        else:
-            if record.hands or self._locked:
-                # The same object again: its changes may be those of whoever assigns it.
-                self.refuse_locked(() if value is record.value else (record,), record.raw_key)
-            if encoded != record.queued:
-                self._write(record, encoded, mine)
         if value is not record.value:
             self._hold(record, value)
         if unit is not None:
@@ -134,7 +137,7 @@ class KeptRecords:
         """Take a record out."""
         self.refuse_locked((record,))
         change = Change(self.place, record.raw_key, None)
-        ticket = (self._mine or self.store).queue(self, record.key, change)
+        ticket = (self._mine or self.store).queue(self, change)
         self._owners.release(record)
         del self._records[record.key]
         self._note_coming_or_going(ticket)
@@ -288,9 +291,10 @@ class KeptRecords:
             if text is not None:
                 self._durable[raw_key] = text
 
-    def refused(self, key: object, change: Change) -> None:
+    def refused(self, change: Change) -> None:
         """A change could not be stored: memory goes back to what the store has."""
         raw_key = change.key
+        key = self.format.decode_key(raw_key)
         text = self._durable.get(raw_key)
         record = self._records.get(key)
         if record is not None and record.hands:
@@ -303,8 +307,9 @@ class KeptRecords:
 
     # For transactions ---------------------------------------------------------------------------
 
-    def before(self, key: object, raw_key: bytes) -> Before:
+    def before(self, raw_key: bytes) -> Before:
         """A record as it is now."""
+        key = self.format.decode_key(raw_key)
         record = self._records.get(key)
         if record is None:
             return Before(self, key, raw_key, None, None)
@@ -342,8 +347,9 @@ class KeptRecords:
         order = {key: rest.pop(key) for key in keys if key in rest}
         self._records = {**order, **rest}
 
-    def put_last(self, key: object) -> None:
-        """Move a key behind all others, as the store will."""
+    def put_last(self, raw_key: bytes) -> None:
+        """Move its key behind all others, as the store will."""
+        key = self.format.decode_key(raw_key)
         self._records[key] = self._records.pop(key)
 
     def tidy(self) -> bool:
@@ -362,12 +368,9 @@ class KeptRecords:
             pending = [one for one in self._coming_and_going if not one.done]
             self._coming_and_going = dict.fromkeys([*pending, ticket])
 
-    def _write(
-        self, record: Record, encoded: bytes, within: Transaction | None, *, fresh: bool = False
-    ) -> None:
-        # As `Change(…)`, in half the time; one is made for each change.
-        change = tuple.__new__(Change, (self.place, record.raw_key, encoded, fresh))
-        record.ticket = (within or self.store).queue(self, record.key, change)
+    def _write(self, record: Record, encoded: bytes, within: Transaction | None) -> None:
+        change = Change(self.place, record.raw_key, encoded)
+        record.ticket = (within or self.store).queue(self, change)
         record.queued = encoded
 
     @property

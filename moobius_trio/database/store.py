@@ -71,7 +71,7 @@ class Store:
         self._broken: StorageError | None = None
         self._changes = self._commits = self._records = self._failures = 0
 
-    def queue(self, container: ChangeHome, key: object, change: Change) -> Ticket:
+    def queue(self, container: ChangeHome, change: Change) -> Ticket:
         """Take a change; of several for one record only the last is written.
 
         Raises:
@@ -83,7 +83,7 @@ class Store:
         group = self._open.get(band)
         if group is None:
             group = self._begin_group(band)
-        group.add(container, key, change)
+        group.add(container, change)
         self._changes += 1
         ticket = group.ticket
         ticket.number = self._changes

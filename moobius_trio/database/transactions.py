@@ -48,9 +48,9 @@ class Home(Protocol):
 
     def stored(self, changes: Iterable[Change]) -> None: ...
 
-    def refused(self, key: object, change: Change) -> None: ...
+    def refused(self, change: Change) -> None: ...
 
-    def before(self, key: object, raw_key: bytes) -> Before:
+    def before(self, raw_key: bytes) -> Before:
         """The record as it is now."""
 
     def lock(self, raw_key: bytes, transaction: Transaction | None) -> None:
@@ -65,8 +65,8 @@ class Home(Protocol):
     def reorder(self, keys: Sequence[object]) -> None:
         """Put the keys that are there in this order; others come behind."""
 
-    def put_last(self, key: object) -> None:
-        """Move a key behind all others, as the store will."""
+    def put_last(self, raw_key: bytes) -> None:
+        """Move its key behind all others, as the store will."""
 
     def tidy(self) -> bool: ...
 
@@ -87,7 +87,7 @@ class Transaction:
         """What every frame sent inside the block waits for."""
         return self._group.ticket
 
-    def queue(self, home: Home, key: object, change: Change) -> Ticket:
+    def queue(self, home: Home, change: Change) -> Ticket:
         """Take a change of a record that no other transaction has changed.
 
         Raises:
@@ -96,12 +96,12 @@ class Transaction:
         self._join(home)
         where = (id(home), change.key)
         if where not in self._before:
-            self._before[where] = home.before(key, change.key)
+            self._before[where] = home.before(change.key)
             home.lock(change.key, self)
         if (change.fresh or change.value is None) and home not in self._orders:
             self._orders[home] = home.order()
         self._group.bands.add(home.place.band)
-        self._group.add(home, key, change)
+        self._group.add(home, change)
         return self.ticket
 
     def take(self, record: Touched) -> None:
@@ -127,8 +127,7 @@ class Transaction:
             for home, part in self._group.changes.items():
                 for raw_key, change in part.items():
                     if change.fresh:  # others may have added records meanwhile
-                        key = self._group.key(home, raw_key)
-                        self._before[id(home), raw_key].home.put_last(key)
+                        self._before[id(home), raw_key].home.put_last(raw_key)
         else:
             self.ticket.finish()
         self._let_go()
