@@ -14,7 +14,8 @@ from moobius_trio.database.engine import Change, Place
 
 __all__ = ("DELETE", "Parameter", "name_in", "row", "statements")
 
-Parameter: TypeAlias = str | bytes
+Parameter: TypeAlias = str | bytearray
+"""(No bytes: of each of them sqlite3 asks whether the program has an adapter for bytes.)"""
 Kind: TypeAlias = Literal["append", "delete", "update"]
 
 MOST_RECORDS: Final = 256
@@ -78,9 +79,9 @@ def _of_one_kind(
         for place, key, value, _ in part:
             if mixed:
                 given += row(place)
-            given.append(key)
+            given.append(bytearray(key))
             if value is not None:
-                given.append(value)
+                given.append(bytearray(value))
         yield _sql(kind, count, mixed), given
         start += count
 
